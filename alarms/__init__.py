@@ -1,0 +1,1 @@
+"""What is wrong right now: the alarm catalogue, active alarms, history and notifiers."""

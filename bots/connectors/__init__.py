@@ -1,0 +1,1 @@
+"""Bot frameworks: one file each, found by directory scan (see bots.core.registry)."""

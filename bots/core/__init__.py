@@ -1,0 +1,1 @@
+"""The pure floor of the bots room: no framework, no event loop, no network, no clock."""

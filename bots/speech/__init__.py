@@ -1,0 +1,1 @@
+"""Speech providers: one file each, found by directory scan (see bots.core.registry)."""

@@ -1,0 +1,1 @@
+"""The pure conversation engine: typed events in, typed commands out, the time is an argument."""

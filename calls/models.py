@@ -1,0 +1,115 @@
+"""Call records: the CDR, the transcript and the leases of the processes that own live calls."""
+
+import uuid
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+
+from bots.models import Bot
+
+
+class Call(models.Model):
+    """One call detail record (CDR); written when the call starts and completed when it ends."""
+
+    class State(models.TextChoices):
+        """Whether the call is still going on."""
+
+        ACTIVE = "active"
+        ENDED = "ended"
+
+    class EndedBy(models.TextChoices):
+        """Who ended the call."""
+
+        CALLER = "caller"
+        BOT = "bot"
+        GATEWAY = "gateway"
+        OPERATOR = "operator"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    conversation_id = models.CharField(max_length=200, help_text="The voice side's own id.")
+    state = models.CharField(max_length=8, choices=State, default=State.ACTIVE)
+    channel = models.CharField(max_length=32, help_text="Voice channel plug-in, e.g. audiocodes.")
+    mode = models.CharField(max_length=8, choices=[("voice", "voice"), ("text", "text")])
+    direction = models.CharField(
+        max_length=8, choices=[("inbound", "inbound"), ("outbound", "outbound")], default="inbound"
+    )
+    is_test = models.BooleanField(default=False)
+    bot = models.ForeignKey(Bot, null=True, on_delete=models.SET_NULL, related_name="calls")
+    bot_name = models.CharField(max_length=100)
+    bot_revision = models.PositiveIntegerField()
+    caller = models.CharField(max_length=200, blank=True)
+    callee = models.CharField(max_length=200, blank=True)
+    owner = models.CharField(max_length=64, help_text="Process that has the call, see ProcessLease.")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    turns = models.PositiveIntegerField(default=0)
+    ended_by = models.CharField(max_length=8, choices=EndedBy, blank=True)
+    reason_code = models.CharField(max_length=40, blank=True)
+    reason = models.CharField(max_length=500, blank=True)
+    frames_in = models.PositiveBigIntegerField(default=0)
+    frames_dropped = models.PositiveBigIntegerField(default=0)
+    bot_result = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-started_at", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["-started_at", "id"], name="call_by_start"),
+            models.Index(fields=["owner"], name="call_active", condition=Q(state="active")),
+            models.Index(fields=["conversation_id"], name="call_by_conversation"),
+        ]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                name="call_ended_is_complete",
+                condition=Q(state="active", ended_at=None, ended_by="", reason_code="")
+                | Q(state="ended", ended_at__isnull=False)
+                & ~Q(ended_by="") & ~Q(reason_code=""),
+            ),
+            models.CheckConstraint(
+                name="call_ends_after_start",
+                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bot_name} {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class TranscriptEntry(models.Model):
+    """One line of a call's transcript, as heard; ``seq`` counts from 1 without gaps."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="entries")
+    seq = models.PositiveIntegerField()
+    offset_ms = models.PositiveIntegerField(help_text="Since the call started.")
+    side = models.CharField(
+        max_length=8, choices=[("caller", "caller"), ("bot", "bot"), ("system", "system")]
+    )
+    kind = models.CharField(
+        max_length=8, choices=[("speech", "speech"), ("dtmf", "dtmf"), ("event", "event")]
+    )
+    text = models.TextField(blank=True)
+    full_text = models.TextField(blank=True, help_text="The whole prompt when it was cut off.")
+    confidence = models.FloatField(null=True, blank=True)
+    delay_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["call", "seq"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["call", "seq"], name="transcript_seq_unique"),
+            models.CheckConstraint(name="transcript_seq_from_one", condition=Q(seq__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_id}#{self.seq} {self.side}"
+
+
+class ProcessLease(models.Model):
+    """A process that owns calls; renewed every few seconds, swept when it stops being renewed."""
+
+    owner = models.CharField(primary_key=True, max_length=64)
+    host = models.CharField(max_length=200)
+    pid = models.PositiveIntegerField()
+    renewed_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.owner

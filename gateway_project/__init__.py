@@ -1,0 +1,1 @@
+"""Composition root: settings, URL table, ASGI application, Celery application and the supervisor."""
