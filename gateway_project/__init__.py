@@ -1,1 +1,1 @@
-"""Composition root: settings, URL table, ASGI application, Celery application and the supervisor."""
+"""Composition root: settings, URL table, ASGI and Celery applications, server, supervisor."""

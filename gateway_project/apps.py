@@ -1,0 +1,10 @@
+"""The Django application of the composition root; it carries the gateway's own commands."""
+
+from django.apps import AppConfig
+
+
+class GatewayProjectConfig(AppConfig):
+    """Commands `gateway`, `web` and `prepare`."""
+
+    name = "gateway_project"
+    verbose_name = "Gateway"

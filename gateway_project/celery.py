@@ -1,0 +1,32 @@
+"""The Celery application: background tasks and their schedule."""
+
+import os
+from datetime import timedelta
+from typing import Any
+
+from celery import Celery, signals
+from celery.schedules import crontab
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
+
+app = Celery("gateway")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.conf.beat_schedule = {
+    "close-lost-calls": {
+        "task": "calls.tasks.close_lost_calls",
+        "schedule": timedelta(seconds=15),
+        # A run that waited until the next one is due adds nothing.
+        "options": {"expires": 15},
+    },
+    "clear-expired-tokens": {
+        "task": "calls.tasks.clear_expired_tokens",
+        "schedule": crontab(hour="3", minute="17"),
+        "options": {"expires": 3600},
+    },
+}
+app.autodiscover_tasks()
+
+
+@signals.setup_logging.connect
+def _keep_our_logging(**_: Any) -> None:
+    """Django has set up the logs; Celery configures its own only while nobody listens here."""

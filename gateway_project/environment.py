@@ -1,0 +1,280 @@
+"""The environment variables of the gateway, each declared once.
+
+`read` turns a mapping such as ``os.environ`` into a typed `Environment`; the reference page of the
+documentation is generated from the same declarations (see `reference`). An empty value counts as
+not set. A variable declared ``secret`` can also be given as ``NAME_FILE``, the path of a file that
+holds the value, which is how container platforms hand over secrets.
+"""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+ROLES = ("web", "worker", "beat")
+"""The processes that ``manage.py gateway`` can start."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Variable:
+    """One environment variable: its name, default text, meaning and parser.
+
+    ``parse`` raises `ValueError` with a phrase that completes "NAME must be ...".
+    """
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    help: str
+    secret: bool = False
+
+
+def _field(
+    name: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False
+) -> Any:
+    """A dataclass field that carries its `Variable`."""
+    declared = Variable(name, default, parse, help_text, secret)
+    return dataclasses.field(metadata={"variable": declared})
+
+
+def _flag(text: str) -> bool:
+    words = {"1": True, "true": True, "yes": True, "on": True}
+    words |= {"0": False, "false": False, "no": False, "off": False}
+    try:
+        return words[text.lower()]
+    except KeyError:
+        raise ValueError("1 or 0 (also true/false, yes/no, on/off)") from None
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise ValueError("one of " + ", ".join(words))
+        return text.lower()
+
+    return parse
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _roles(text: str) -> frozenset[str]:
+    chosen = frozenset(_names(text.lower()))
+    if chosen == {"all"}:
+        return frozenset(ROLES)
+    if not chosen or not chosen <= frozenset(ROLES):
+        raise ValueError(f"all, or a comma-separated list of {', '.join(ROLES)}")
+    return chosen
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    wanted = " or ".join(f"{scheme}://" for scheme in schemes)
+
+    def parse(text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            complete = parts.scheme in schemes and (parts.netloc or parts.path)
+            complete = complete and parts.port != 0
+        except ValueError:
+            complete = False
+        if text and not complete:
+            raise ValueError(f"a URL that starts with {wanted}")
+        return text
+
+    return parse
+
+
+def _site(text: str) -> str:
+    _url("http", "https")(text)
+    if text and (urlsplit(text).path not in ("", "/") or not urlsplit(text).hostname):
+        raise ValueError("a URL without a path, such as https://gateway.example.com")
+    return text.rstrip("/")
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().absolute()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
+class Environment:
+    """The values of all variables; see the help text of each."""
+
+    host: str = _field(
+        "HOST", "127.0.0.1", str, "Address to listen on; `0.0.0.0` for every interface."
+    )
+    port: int = _field("PORT", "8000", _whole(1, 65535), "TCP port to listen on.")
+    public_url: str = _field(
+        "PUBLIC_URL",
+        "",
+        _site,
+        "Address under which browsers and voice servers reach the gateway. With `https://`, "
+        "cookies are sent over TLS only and browsers are told to stay on TLS.",
+    )
+    allowed_hosts: tuple[str, ...] = _field(
+        "ALLOWED_HOSTS",
+        "",
+        _names,
+        "Comma-separated host names the console answers to, besides the loopback names, `HOST` "
+        "and the host of `PUBLIC_URL`.",
+    )
+    proxy_headers: bool = _field(
+        "PROXY_HEADERS",
+        "0",
+        _flag,
+        "Believe `X-Forwarded-For` and `X-Forwarded-Proto`. Only when a reverse proxy that sets "
+        "both is the only way in.",
+    )
+    role: frozenset[str] = _field(
+        "ROLE",
+        "all",
+        _roles,
+        "Which processes `manage.py gateway` starts: `all`, or a comma-separated list of `web`, "
+        "`worker`, `beat`. Run exactly one `beat` per database.",
+    )
+    var_dir: Path = _field(  # noqa: RUF009 - a dataclass field like the others
+        "VAR_DIR",
+        "var",
+        _path,
+        "Directory for the SQLite database, generated keys and collected static files; made with "
+        "mode 0700.",
+    )
+    database_url: str = _field(
+        "DATABASE_URL",
+        "",
+        _url("sqlite", "postgres", "postgresql"),
+        "`postgres://user:password@host/name`, or `sqlite:////absolute/path`. Empty: "
+        "`gateway.sqlite3` in `VAR_DIR`.",
+        secret=True,
+    )
+    redis_url: str = _field(
+        "REDIS_URL",
+        "",
+        _url("redis", "rediss", "unix"),
+        "Redis or Valkey server for live events and task wake-ups, such as `redis://host:6379/0`; "
+        "the broker uses the next database number. Empty: an embedded server is started.",
+        secret=True,
+    )
+    broker_url: str = _field(
+        "CELERY_BROKER_URL",
+        "",
+        _url("redis", "rediss", "redis+socket", "amqp", "amqps"),
+        "A message broker of its own for background tasks. Empty: derived from `REDIS_URL`.",
+        secret=True,
+    )
+    secret_key: str = _field(
+        "SECRET_KEY",
+        "",
+        str,
+        "Signs sessions and forms. Empty: generated once and kept in `VAR_DIR`.",
+        secret=True,
+    )
+    field_keys: tuple[str, ...] = _field(
+        "FIELD_KEYS",
+        "",
+        _names,
+        "Comma-separated keys that encrypt provider credentials, newest first; each 32 random "
+        "bytes in URL-safe base64. Empty: one is generated and kept in `VAR_DIR`.",
+        secret=True,
+    )
+    admin_password: str = _field(
+        "GATEWAY_ADMIN_PASSWORD",
+        "",
+        str,
+        "Password of the user `admin` when it is first created. Empty: a random one is printed "
+        "once.",
+        secret=True,
+    )
+    demo: bool = _field(
+        "DEMO", "0", _flag, "Create the demo bot at start; `make run` sets it to 1."
+    )
+    max_calls: int = _field(
+        "MAX_CALLS",
+        "50",
+        _whole(1, 100_000),
+        "Calls one process carries at once; further ones are refused as busy.",
+    )
+    drain_seconds: int = _field(
+        "DRAIN_SECONDS",
+        "30",
+        _whole(0, 86_400),
+        "How long live calls may go on after a request to stop.",
+    )
+    log_format: str = _field(
+        "LOG_FORMAT",
+        "console",
+        _one_of("console", "json"),
+        "`console` for people, `json` for one JSON object a line.",
+    )
+    log_level: str = _field(
+        "LOG_LEVEL",
+        "info",
+        _one_of("debug", "info", "warning", "error"),
+        "The least severe level that is logged.",
+    )
+    log_pii: bool = _field(
+        "LOG_PII", "0", _flag, "Also log callers' numbers and words; off in production."
+    )
+    debug: bool = _field(
+        "DEBUG", "0", _flag, "Django's debug mode: detailed error pages. Never in production."
+    )
+
+
+def variables() -> list[Variable]:
+    """Every declared variable, in the order of the reference page."""
+    return [field.metadata["variable"] for field in dataclasses.fields(Environment)]
+
+
+def read(environ: Mapping[str, str]) -> Environment:
+    """The typed values of all variables.
+
+    Raises:
+        ImproperlyConfigured: values are malformed; one sentence per variable names it and says
+            what it must be. Values of secrets are not repeated.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in dataclasses.fields(Environment):
+        declared: Variable = field.metadata["variable"]
+        try:
+            text = _raw(declared, environ)
+            values[field.name] = declared.parse(text)
+        except _UnreadableFile as problem:
+            problems.append(str(problem))
+        except ValueError as problem:
+            shown = "" if declared.secret else f", not {text!r}"
+            problems.append(f"{declared.name} must be {problem}{shown}.")
+    if problems:
+        raise ImproperlyConfigured("\n".join(problems))
+    return Environment(**values)
+
+
+class _UnreadableFile(ValueError):
+    """A ``NAME_FILE`` variable points at something that cannot be read."""
+
+
+def _raw(declared: Variable, environ: Mapping[str, str]) -> str:
+    given = environ.get(declared.name, "").strip()
+    file_name = environ.get(f"{declared.name}_FILE", "").strip() if declared.secret else ""
+    if not file_name:
+        return given or declared.default
+    if given:
+        raise _UnreadableFile(f"Set either {declared.name} or {declared.name}_FILE, not both.")
+    try:
+        return Path(file_name).read_text(encoding="utf-8").strip() or declared.default
+    except (OSError, UnicodeDecodeError):
+        raise _UnreadableFile(
+            f"{declared.name}_FILE must be the path of a readable text file, not {file_name!r}."
+        ) from None

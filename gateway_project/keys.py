@@ -1,0 +1,53 @@
+"""The private directory of an installation and the keys generated into it."""
+
+import base64
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def private_directory(path: Path) -> Path:
+    """Make ``path`` with mode 0700 unless it exists; return it.
+
+    Raises:
+        ImproperlyConfigured: it cannot be made or written to.
+    """
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ImproperlyConfigured(
+            f"VAR_DIR must be a directory that can be made and written to, not '{path}' "
+            f"({error.strerror})."
+        ) from None
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ImproperlyConfigured(f"VAR_DIR must be writable, but '{path}' is not.")
+    return path
+
+
+def stored_key(path: Path) -> str:
+    """The key kept in ``path``; made on the first call from 32 random bytes, mode 0600.
+
+    Processes that start at the same moment get the same key: it is written to a file of its own
+    and then linked into place, and linking fails for all but the first.
+
+    Raises:
+        ImproperlyConfigured: the file is unreadable or empty.
+    """
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+        descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(base64.urlsafe_b64encode(secrets.token_bytes(32)))
+        with suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
+    try:
+        key = path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError):
+        key = ""
+    if not key:
+        raise ImproperlyConfigured(f"The key file '{path}' cannot be read or is empty.")
+    return key

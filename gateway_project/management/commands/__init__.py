@@ -1,0 +1,1 @@
+"""The commands: gateway, web, prepare."""

@@ -1,0 +1,21 @@
+"""The URL table of the gateway."""
+
+from django.urls import URLPattern, URLResolver, include, path
+from oauth2_provider.urls import metadata_urlpatterns
+from oauth2_provider.views import RevokeTokenView, TokenView
+
+from gateway_project import health
+
+# Only what machine clients need: no pages where a signed-in user could register an application.
+# The names are those the metadata document looks up.
+_oauth = [
+    path("oauth/token", TokenView.as_view(), name="token"),
+    path("oauth/revoke", RevokeTokenView.as_view(), name="revoke-token"),
+    *(route for route in metadata_urlpatterns if route.name == "oauth-server-metadata"),
+]
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("livez", health.livez, name="livez"),
+    path("readyz", health.readyz, name="readyz"),
+    path("", include((_oauth, "oauth2_provider"))),
+]
