@@ -1,0 +1,96 @@
+"""Fixtures of every test: a database in a file, plain static files, nothing beyond this machine.
+
+The database and the Redis server follow ``DATABASE_URL`` and ``REDIS_URL``; without them the tests
+use SQLite and the in-memory channel layer. Tests that need a real server of their own ask for
+``postgres_url`` or ``redis_url``.
+"""
+
+import ipaddress
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.layers import channel_layers
+from django.db import connections
+from django.test import override_settings
+from hypothesis import settings as hypothesis_settings
+
+hypothesis_settings.register_profile("gateway", deadline=None, database=None)
+hypothesis_settings.load_profile("gateway")
+
+REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
+"""Whether a test that lacks a program of the system fails; otherwise it is skipped."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Run event loops in debug mode and refuse connections that leave this machine."""
+    config.option.asyncio_debug = True
+    sys.addaudithook(_stay_on_this_machine)
+
+
+def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    if event != "socket.connect":
+        return
+    peer, address = arguments
+    if peer.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    host = address[0].partition("%")[0]
+    with suppress(ValueError):
+        if ipaddress.ip_address(host).is_loopback:
+            return
+    if host != "localhost":
+        raise ConnectionRefusedError(f"a test tried to reach {host}; tests stay on loopback")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Put the SQLite test database into a file: threads can then share it as in production."""
+    database = connections["default"].settings_dict
+    if database["ENGINE"] == "django.db.backends.sqlite3":
+        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    else:
+        # Test runs that share a server must not share a database.
+        database["TEST"]["NAME"] = f"test_gateway_{os.getpid()}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _test_settings() -> Iterator[None]:
+    """Static files without a collected manifest; the channel layer in memory unless REDIS_URL."""
+    changes: dict[str, Any] = {
+        "STORAGES": {
+            "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
+            "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+        },
+        "STATIC_ROOT": None,
+        # Signing in is no test of the hasher; a million rounds would be most of the run.
+        "PASSWORD_HASHERS": [
+            "django.contrib.auth.hashers.MD5PasswordHasher",
+            "bots.access.ApiSecretHasher",
+        ],
+    }
+    if not os.environ.get("REDIS_URL"):
+        memory = "channels.layers.InMemoryChannelLayer"
+        changes["CHANNEL_LAYERS"] = {"default": {"BACKEND": memory}}
+    with override_settings(**changes):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _own_channel_layer() -> Iterator[None]:
+    """No event of one test reaches another."""
+    channel_layers.backends.clear()
+    yield
+    channel_layers.backends.clear()
+
+
+@pytest.fixture
+def repository() -> Path:
+    """The root of the source tree."""
+    return Path(__file__).resolve().parent.parent
