@@ -10,7 +10,8 @@ A section is a frozen pydantic model; each field carries a `Param` and a default
             int, Param(help="Wait for the caller.", unit="ms", levels=BOT_SETTABLE)
         ] = Field(0, ge=0, le=600_000, alias="userNoInputTimeoutMS")
 
-The alias is the wire name: the name in stored configuration, in activities, in the API and in errors.
+The alias is the wire name: the name in stored configuration, in activities, in the API and in
+errors.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,44 @@
+"""The bots room as a Django application: finds the plug-ins and reports what is wrong with them."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.core import checks
+
+from bots.core import registry
+
+PLUGIN_PACKAGES = ("bots.connectors", "bots.speech")
+
+
+class BotsConfig(AppConfig):
+    """Loads every plug-in when the process starts: web, voice and worker alike."""
+
+    name = "bots"
+    verbose_name = "Bots"
+
+    def ready(self) -> None:
+        """Find the plug-ins and register the checks.
+
+        Raises:
+            ValueError: two plug-ins share a kind and a name.
+        """
+        registry.discover(PLUGIN_PACKAGES)
+        checks.register(broken_plugins)
+
+
+def broken_plugins(
+    app_configs: Sequence[AppConfig] | None, **kwargs: Any
+) -> Iterable[checks.CheckMessage]:
+    """One warning for each plug-in that could not be loaded."""
+    if app_configs is not None and apps.get_app_config("bots") not in app_configs:
+        return []
+    return [
+        checks.Warning(
+            f"The plug-in {name} could not be loaded: {reason}",
+            hint="Bots that use it refuse calls until it loads; other bots are not affected.",
+            obj=name,
+            id="bots.W001",
+        )
+        for name, reason in sorted(registry.broken.items())
+    ]
