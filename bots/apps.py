@@ -6,7 +6,7 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core import checks
 
-from bots.core import registry
+from bots.core import catalogue, registry
 
 PLUGIN_PACKAGES = ("bots.connectors", "bots.speech")
 
@@ -22,8 +22,10 @@ class BotsConfig(AppConfig):
 
         Raises:
             ValueError: two plug-ins share a kind and a name.
+            TypeError: two plug-ins declare the same parameter.
         """
         registry.discover(PLUGIN_PACKAGES)
+        catalogue.everything()
         checks.register(broken_plugins)
 
 

@@ -189,6 +189,7 @@ class Route(models.Model):
     priority = models.PositiveIntegerField(default=100)
     pattern = models.CharField(
         max_length=64,
+        unique=True,
         validators=[RegexValidator(_NUMBERS, "Use a number such as +15550100, +1555* or *.")],
     )
     bot = models.ForeignKey(
@@ -198,7 +199,6 @@ class Route(models.Model):
     class Meta:
         ordering: ClassVar = ["priority", "pattern"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["pattern"], name="route_pattern_unique"),
             models.CheckConstraint(
                 name="route_pattern_wellformed",
                 condition=Q(pattern__regex=_NUMBERS),

@@ -1,0 +1,86 @@
+"""``manage.py bot``: look at bots and give them voice tokens."""
+
+import getpass
+import json
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bots.core.errors import ParameterError
+from bots.models import Bot
+from bots.selectors import bot_parameters, with_providers
+from bots.services import mint_voice_token
+
+_LONGEST = 60
+
+
+class Command(BaseCommand):
+    help = "List bots, show a bot's parameters with where each comes from, mint voice tokens."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        actions.add_parser("list", help="One line for each bot and base bot.")
+        show = actions.add_parser("show", help="Effective parameters and their origins.")
+        show.add_argument("name")
+        show.add_argument("--json", action="store_true", help="Whole values, for programs.")
+        token = actions.add_parser(
+            "token", help="Print a new permanent token, once; the one before stops working."
+        )
+        token.add_argument("name")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        match options["action"]:
+            case "list":
+                self._list()
+            case "show":
+                self._show(options["name"], as_json=options["json"])
+            case _:
+                self._token(options["name"])
+
+    def _list(self) -> None:
+        for bot in with_providers().select_related("base"):
+            kind = "base bot" if bot.is_base else "bot"
+            state = "enabled" if bot.enabled else "disabled"
+            base = f"inherits from {bot.base.name}" if bot.base else "inherits from none"
+            self.stdout.write(
+                f"{bot.name}  {kind}  revision {bot.revision}  {state}  "
+                f"access {bot.access_mode}  {base}"
+            )
+
+    def _show(self, name: str, *, as_json: bool) -> None:
+        try:
+            resolved = bot_parameters(name)
+        except (LookupError, ParameterError) as error:
+            raise CommandError(str(error)) from None
+        values = resolved.values()
+        if as_json:
+            rows = {
+                wire: {"value": value, "origin": resolved.origin(wire).name}
+                for wire, value in values.items()
+            }
+            self.stdout.write(json.dumps(rows, indent=2, ensure_ascii=False))
+            return
+        width = max(map(len, values))
+        for wire, value in values.items():
+            text = json.dumps(value, ensure_ascii=False)
+            short = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+            self.stdout.write(f"{wire:{width}}  {short}  ({resolved.origin(wire).name})")
+
+    def _token(self, name: str) -> None:
+        bot = Bot.objects.filter(name=name).first()
+        if bot is None:
+            raise CommandError(f"there is no bot named {name!r}")
+        try:
+            token = mint_voice_token(bot, author=_operator())
+        except ParameterError as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(token)
+
+
+def _operator() -> str:
+    """Who runs the command, for the bot's history; a container may have no name for its user."""
+    try:
+        return f"{getpass.getuser()} (command line)"
+    except (KeyError, OSError):
+        return "command line"

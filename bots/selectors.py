@@ -1,0 +1,285 @@
+"""Reading the configuration: what a call to a bot uses, and whether a caller may reach the bot.
+
+Everything here is synchronous and queries the database; run it in a thread of its own, never on an
+event loop.
+"""
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Literal
+
+import msgspec
+from django.db.models import Q, QuerySet, Value
+
+from bots import access
+from bots.core import catalogue, registry
+from bots.core.errors import ParameterError
+from bots.core.params.declare import Level, ParamSet
+from bots.core.params.resolve import Layer, Resolved, resolve
+from bots.core.registry import Kind, Plugin
+from bots.models import SLUG, Bot, Provider
+
+MAX_DEPTH = 8
+"""How many base bots may stand above a bot."""
+DEFAULT_VAD = "webrtc"
+"""Voice activity plug-in of a bot that chooses none, with the plug-in's own defaults."""
+
+ROLES: dict[Kind, str] = {
+    "vad": "vad_provider",
+    "tts": "tts_provider",
+    "stt": "stt_provider",
+    "bot": "provider",
+}
+"""Kind of plug-in to the field of `Bot` that names its provider; values of later ones win."""
+
+
+class Configured(msgspec.Struct, frozen=True, kw_only=True):
+    """A plug-in with the parameters it has in one bot; ``provider`` is empty for a default."""
+
+    kind: Kind
+    plugin: str
+    provider: str
+    params: ParamSet
+    credentials: ParamSet
+
+
+class CallConfiguration(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a call to one bot needs to know, frozen; ``revision`` is the bot's own.
+
+    Without ``stt`` or ``tts`` the bot takes text sessions only.
+    """
+
+    bot_id: int
+    bot: str
+    revision: int
+    resolved: Resolved
+    connector: Configured
+    stt: Configured | None
+    tts: Configured | None
+    vad: Configured
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """Whether a voice gateway may connect, as an HTTP status; ``reason`` may be shown to it."""
+
+    status: Literal[200, 401, 404, 503]
+    reason: str
+
+
+# --- inheritance ----------------------------------------------------------------------------------
+
+
+class Effective(msgspec.Struct, frozen=True):
+    """The parameters a bot or base bot has, and the plug-ins they are for."""
+
+    resolved: Resolved
+    plugins: dict[Kind, Plugin]
+    providers: dict[Kind, Provider]
+
+
+def lineage(bot: Bot, bases: Mapping[int, Bot]) -> tuple[Bot, ...]:
+    """``bot`` and the base bots above it, the most distant first; ``bases`` by primary key.
+
+    Raises:
+        ParameterError: under ``base``: a circle, more than `MAX_DEPTH` base bots, or a base that is
+            no base bot.
+    """
+    line = [bot]
+    while line[-1].base_id is not None:
+        base = bases.get(line[-1].base_id)
+        if base is None or not base.is_base:
+            name = base.name if base else "what it inherits from"
+            raise ParameterError({"base": f"{name} is not a base bot; choose one that is"})
+        line.append(base)
+        if base.pk == bot.pk or base in line[1:-1]:
+            circle = " > ".join(member.name for member in line)
+            raise ParameterError({"base": f"inherits from itself: {circle}; choose another base"})
+        if len(line) > MAX_DEPTH + 1:
+            raise ParameterError(
+                {"base": f"more than {MAX_DEPTH} base bots above {bot.name}; shorten the chain"}
+            )
+    return tuple(reversed(line))
+
+
+def effective(line: Sequence[Bot]) -> Effective:
+    """What the last bot of ``line`` (see `lineage`) uses. A base bot need not be complete.
+
+    Values of plug-ins that the bot does not use are kept in the database but have no effect.
+
+    Raises:
+        ParameterError: every problem by wire name or field name.
+    """
+    bot = line[-1]
+    problems: dict[str, str] = {}
+    providers = {kind: found for kind in ROLES if (found := _provider(line, kind)) is not None}
+    plugins: dict[Kind, Plugin] = {}
+    for kind, name in _plugin_names(providers):
+        try:
+            plugins[kind] = registry.plugin(kind, name)
+        except LookupError as error:
+            problems[ROLES[kind]] = str(error)
+    if "bot" not in providers and not bot.is_base:
+        problems["provider"] = "no bot framework is chosen, here or in a base bot; choose one"
+    try:
+        resolved = resolve(catalogue.of(plugins.values()), _layers(line, providers, plugins))
+    except ParameterError as error:
+        problems |= error.problems
+    if problems:
+        raise ParameterError(problems)
+    return Effective(resolved, plugins, providers)
+
+
+def _provider(line: Sequence[Bot], kind: Kind) -> Provider | None:
+    chosen = (getattr(bot, ROLES[kind]) for bot in reversed(line))
+    return next((provider for provider in chosen if provider is not None), None)
+
+
+def _plugin_names(providers: Mapping[Kind, Provider]) -> Iterator[tuple[Kind, str]]:
+    for kind in ROLES:
+        if kind in providers:
+            yield kind, providers[kind].plugin
+        elif kind == "vad":
+            yield kind, DEFAULT_VAD
+
+
+def _layers(
+    line: Sequence[Bot], providers: Mapping[Kind, Provider], plugins: Mapping[Kind, Plugin]
+) -> list[Layer]:
+    used = catalogue.of(plugins.values())
+    known = catalogue.everything()
+
+    def in_force(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: v for name, v in values.items() if name in used or name not in known}
+
+    layers = [
+        Layer(Level.PROVIDER, f"provider {provider.name}", in_force(provider.params))
+        for provider in providers.values()
+    ]
+    for bot in line:
+        level, title = (Level.BASE_BOT, "base bot") if bot.is_base else (Level.BOT, "bot")
+        layers.append(Layer(level, f"{title} {bot.name}", in_force(bot.params)))
+    return layers
+
+
+def with_providers() -> QuerySet[Bot]:
+    """All bots, their own providers fetched along."""
+    return Bot.objects.select_related(*ROLES.values())
+
+
+def bot_parameters(bot_name: str) -> Resolved:
+    """The parameters of a bot or base bot, enabled or not, for people to look at.
+
+    Raises:
+        LookupError: there is no such bot.
+        ParameterError: the stored configuration is broken.
+    """
+    return effective(_stored_lineage(bot_name)).resolved
+
+
+def _stored_lineage(bot_name: str) -> tuple[Bot, ...]:
+    """The lineage of a stored bot by one query: base bots are few, so all of them are fetched."""
+    found = list(with_providers().filter(Q(name=bot_name) | Q(is_base=True)))
+    bot = next((bot for bot in found if bot.name == bot_name), None)
+    if bot is None:
+        raise LookupError(f"there is no bot named {bot_name!r}")
+    return lineage(bot, {base.pk: base for base in found})
+
+
+# --- calls ----------------------------------------------------------------------------------------
+
+_Stamp = tuple[str, int, int, datetime.datetime]
+_cache: dict[str, tuple[frozenset[_Stamp], CallConfiguration]] = {}
+
+
+def call_configuration(bot_name: str) -> CallConfiguration:
+    """What a call to ``bot_name`` uses from its first to its last moment.
+
+    The answer is kept in the process; as long as no row it was made from has changed, one query of
+    their revisions is all it takes.
+
+    Raises:
+        LookupError: no bot of this name takes calls: unknown, a base bot or disabled.
+        ParameterError: the stored configuration is broken; every problem by wire name.
+    """
+    cached = _cache.get(bot_name)
+    if cached is not None and _current_stamps(cached[0]) == cached[0]:
+        return cached[1]
+    _cache.pop(bot_name, None)
+    line = _stored_lineage(bot_name)
+    if line[-1].is_base or not line[-1].enabled:
+        raise LookupError(f"bot {bot_name!r} takes no calls: it is a base bot or disabled")
+    chosen = effective(line)
+    made = _call_configuration(line[-1], chosen)
+    stamps = [("bot", bot.pk, bot.revision, bot.updated_at) for bot in line]
+    stamps += [("provider", p.pk, p.revision, p.updated_at) for p in chosen.providers.values()]
+    _cache[bot_name] = (frozenset(stamps), made)
+    return made
+
+
+def _current_stamps(known: frozenset[_Stamp]) -> frozenset[_Stamp]:
+    # NB the time beside the revision tells a row from one that was restored from a backup.
+    columns = ("table", "pk", "revision", "updated_at")
+    bots = Bot.objects.filter(pk__in=[pk for table, pk, *_ in known if table == "bot"])
+    providers = Provider.objects.filter(
+        pk__in=[pk for table, pk, *_ in known if table == "provider"]
+    )
+    rows = (
+        bots.order_by()
+        .annotate(table=Value("bot"))
+        .values_list(*columns)
+        .union(
+            providers.order_by().annotate(table=Value("provider")).values_list(*columns), all=True
+        )
+    )
+    return frozenset(rows)
+
+
+def _call_configuration(bot: Bot, chosen: Effective) -> CallConfiguration:
+    configured = {
+        kind: Configured(
+            kind=kind,
+            plugin=plugin.name,
+            provider=chosen.providers[kind].name if kind in chosen.providers else "",
+            params=chosen.resolved[plugin.params],
+            credentials=plugin.credentials(),
+        )
+        for kind, plugin in chosen.plugins.items()
+    }
+    return CallConfiguration(
+        bot_id=bot.pk,
+        bot=bot.name,
+        revision=bot.revision,
+        resolved=chosen.resolved,
+        connector=configured["bot"],
+        stt=configured.get("stt"),
+        tts=configured.get("tts"),
+        vad=configured["vad"],
+    )
+
+
+def admit(bot_name: str, authorization: str | None) -> Admission:
+    """Whether a voice gateway with this ``Authorization`` header may connect a call to the bot.
+
+    A bot that takes no calls is not told apart from one that does not exist.
+    """
+    row = None
+    if re.match(SLUG, bot_name):
+        callable_bots = Bot.objects.filter(name=bot_name, is_base=False, enabled=True)
+        row = callable_bots.values_list("access_mode", "token_digest").first()
+    if row is None:
+        return Admission(404, "No bot of this name takes calls.")
+    mode, digest = row
+    if mode == Bot.Access.NONE:
+        return Admission(200, "This bot asks for no token.")
+    token = access.bearer_token(authorization)
+    if token is None:
+        return Admission(401, "Send the header Authorization: Bearer with a token.")
+    if mode == Bot.Access.TOKEN:
+        granted = access.matches(token, digest)
+    else:
+        granted = access.token_grants(token, access.VOICE_SCOPE)
+    return Admission(200, "The token is valid.") if granted else Admission(401, _BAD_TOKEN)
+
+
+_BAD_TOKEN = "The token is unknown, expired, or not valid for this bot."  # noqa: S105 - a sentence

@@ -1,0 +1,33 @@
+"""Changing the configuration: every write to bots, providers, routes and API clients.
+
+A change is checked against everything that inherits from it before it is stored, in the same
+transaction and under the same locks, and leaves a `bots.models.BotRevision`.
+"""
+
+from bots.services.bots import (
+    BotFields,
+    bot_create,
+    bot_restore,
+    bot_update,
+    mint_voice_token,
+    route_create,
+)
+from bots.services.checks import StaleRevision
+from bots.services.clients import api_client_create, api_client_update
+from bots.services.demo import seed_demo
+from bots.services.providers import provider_create, provider_update
+
+__all__ = [
+    "BotFields",
+    "StaleRevision",
+    "api_client_create",
+    "api_client_update",
+    "bot_create",
+    "bot_restore",
+    "bot_update",
+    "mint_voice_token",
+    "provider_create",
+    "provider_update",
+    "route_create",
+    "seed_demo",
+]

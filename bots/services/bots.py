@@ -1,0 +1,244 @@
+"""Changing bots, base bots and routes."""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, TypedDict, Unpack
+
+from django.db import transaction
+from django.utils import timezone
+
+from bots import access
+from bots.core import catalogue
+from bots.core.errors import ParameterError
+from bots.core.params.declare import Level
+from bots.models import Bot, BotRevision, Provider, Route
+from bots.selectors import ROLES
+from bots.services.checks import (
+    StaleRevision,
+    effective_problems,
+    field_problems,
+    heirs,
+    locked_bots,
+    new_problems,
+    value_problems,
+)
+
+
+class BotFields(TypedDict, total=False):
+    """What can be set on a bot; ``params`` replaces all own values."""
+
+    display_name: str
+    is_base: bool
+    enabled: bool
+    base: Bot | None
+    provider: Provider | None
+    stt_provider: Provider | None
+    tts_provider: Provider | None
+    vad_provider: Provider | None
+    params: Mapping[str, Any]
+    access_mode: str
+
+
+_PROVIDERS = tuple(ROLES.values())
+_REFERENCES = ("base", *_PROVIDERS)
+_SETTINGS = ("display_name", "is_base", "enabled", "access_mode")
+_INHERITED = frozenset({"is_base", "params", *_REFERENCES})
+"""What changes the effective configuration of the bot and its heirs."""
+
+
+@transaction.atomic
+def bot_create(*, name: str, author: str, message: str = "", **fields: Unpack[BotFields]) -> Bot:
+    """Store a new bot or base bot at revision 1.
+
+    Raises:
+        ParameterError: every problem, by field or wire name.
+    """
+    stored = locked_bots()
+    bot = Bot(name=name)
+    _apply(bot, fields)
+    _check(bot, stored, changed=_INHERITED)
+    bot.save(force_insert=True)
+    _record(bot, author, message)
+    return bot
+
+
+@transaction.atomic
+def bot_update(
+    *,
+    bot: Bot,
+    expected_revision: int,
+    author: str,
+    message: str = "",
+    **changes: Unpack[BotFields],
+) -> Bot:
+    """Store ``changes`` to ``bot`` and answer it as it is afterwards.
+
+    The change is refused if it breaks the bot or any bot that inherits from it; problems of an heir
+    are keyed ``heir.parameter``. Leaving access mode ``token`` forgets the token.
+
+    Raises:
+        StaleRevision: the bot is not at ``expected_revision`` any more.
+        ParameterError: every problem, by field or wire name.
+    """
+    stored = locked_bots()
+    before = stored.get(bot.pk)
+    if before is None or before.revision != expected_revision:
+        raise StaleRevision(bot.name, expected_revision, before.revision if before else 0)
+    after = copy.copy(before)
+    _apply(after, changes)
+    if after.access_mode != Bot.Access.TOKEN:
+        after.token_digest = ""
+    _check(after, stored, changed={field for field in changes if _differs(before, after, field)})
+    _store(after, expected_revision)
+    _record(after, author, message)
+    return after
+
+
+def bot_restore(*, bot: Bot, number: int, expected_revision: int, author: str) -> Bot:
+    """Give ``bot`` the parameters and settings it had at revision ``number``, as a new revision.
+
+    How callers prove who they are stays as it is: tokens are not kept in revisions.
+
+    Raises:
+        LookupError: there is no such revision.
+        StaleRevision: the bot is not at ``expected_revision`` any more.
+        ParameterError: what was right then would be wrong today.
+    """
+    then = BotRevision.objects.filter(bot=bot, number=number).first()
+    if then is None:
+        raise LookupError(f"bot {bot.name!r} has no revision {number}")
+    fields: dict[str, Any] = {**then.settings, "params": then.params}
+    del fields["access_mode"]
+    problems = {}
+    for field in _REFERENCES:
+        if name := fields[field]:
+            model: type[Bot | Provider] = Bot if field == "base" else Provider
+            fields[field] = model._default_manager.filter(name=name).first()
+            if fields[field] is None:
+                problems[field] = f"{name} does not exist any more; create it first"
+    if problems:
+        raise ParameterError(problems)
+    return bot_update(
+        bot=bot,
+        expected_revision=expected_revision,
+        author=author,
+        message=f"Restore revision {number}",
+        **fields,
+    )
+
+
+@transaction.atomic
+def mint_voice_token(bot: Bot, *, author: str = "gateway") -> str:
+    """A new permanent token for ``bot``; the one before stops working, access mode is ``token``.
+
+    The token is returned this once; only its digest is stored.
+
+    Raises:
+        ParameterError: ``bot`` is a base bot, which takes no calls, or was deleted.
+    """
+    current = locked_bots().get(bot.pk)
+    if current is None or current.is_base:
+        raise ParameterError({"access_mode": f"{bot.name} takes no calls; choose a bot that does"})
+    token = access.new_token()
+    current.access_mode = Bot.Access.TOKEN
+    current.token_digest = access.digest(token)
+    _store(current, current.revision)
+    _record(current, author, "Mint a voice token")
+    return token
+
+
+@transaction.atomic
+def route_create(*, pattern: str, bot: Bot, priority: int = 100) -> Route:
+    """Send calls to numbers like ``pattern`` to ``bot``.
+
+    Raises:
+        ParameterError: a malformed or taken pattern, or a base bot.
+    """
+    locked_bots()
+    route = Route(pattern=pattern, bot=bot, priority=priority)
+    problems = field_problems(route)
+    if "bot" in problems:
+        problems["bot"] = f"{bot.name} takes no calls; choose a bot that is not a base bot"
+    if problems:
+        raise ParameterError(problems)
+    route.save(force_insert=True)
+    return route
+
+
+def _apply(bot: Bot, fields: BotFields) -> None:
+    """Set ``fields``; providers are read again, so that what is checked is what is stored."""
+    given = {value.pk for value in fields.values() if isinstance(value, Provider)}
+    fresh = Provider.objects.in_bulk(given) if given else {}
+    for field, value in fields.items():
+        setattr(bot, field, fresh.get(value.pk, value) if isinstance(value, Provider) else value)
+
+
+def _differs(before: Bot, after: Bot, field: str) -> bool:
+    attribute = f"{field}_id" if field in _REFERENCES else field
+    return bool(getattr(before, attribute) != getattr(after, attribute))
+
+
+def _check(bot: Bot, stored: Mapping[int, Bot], *, changed: set[str] | frozenset[str]) -> None:
+    """Refuse ``bot`` as it would be stored, if it or one of its heirs would not work.
+
+    A bot that does not work may still be renamed or disabled.
+
+    Raises:
+        ParameterError: every problem, by field or wire name.
+    """
+    problems = field_problems(bot)
+    if bot.access_mode == Bot.Access.TOKEN and not bot.token_digest:
+        problems["access_mode"] = "needs a token first: mint one for this bot"
+    if bot.is_base and bot.access_mode != Bot.Access.NONE:
+        problems["access_mode"] = "a base bot takes no calls; use none"
+    if "is_base" in changed and bot.pk is not None:
+        problems |= _usage_problems(bot, stored)
+    if "params" in changed:
+        level = Level.BASE_BOT if bot.is_base else Level.BOT
+        problems |= value_problems(catalogue.everything(), level, bot.params)
+    matters = bool(changed & _INHERITED) or ("enabled" in changed and bot.enabled)
+    if matters and "params" not in problems:
+        after = {**stored, bot.pk: bot} if bot.pk is not None else stored
+        problems = effective_problems(bot, after) | problems
+        below = heirs(bot, after.values()) if bot.pk is not None else []
+        problems |= new_problems([heir.pk for heir in below], stored, after)
+    if problems:
+        raise ParameterError(problems)
+
+
+def _usage_problems(bot: Bot, stored: Mapping[int, Bot]) -> dict[str, str]:
+    if bot.is_base and (
+        patterns := Route.objects.filter(bot=bot).values_list("pattern", flat=True)
+    ):
+        return {"is_base": f"routes lead to this bot: {', '.join(patterns)}; remove them first"}
+    below = sorted(heir.name for heir in stored.values() if heir.base_id == bot.pk)
+    if not bot.is_base and below:
+        return {"is_base": f"bots inherit from it: {', '.join(below)}; change them first"}
+    return {}
+
+
+def _store(bot: Bot, expected_revision: int) -> None:
+    """Write every field of ``bot``, if the row is still at ``expected_revision``."""
+    bot.revision = expected_revision + 1
+    bot.updated_at = timezone.now()
+    values = {
+        f.attname: getattr(bot, f.attname) for f in bot._meta.concrete_fields if not f.primary_key
+    }
+    if Bot.objects.filter(pk=bot.pk, revision=expected_revision).update(**values) != 1:
+        current = Bot.objects.filter(pk=bot.pk).values_list("revision", flat=True).first()
+        raise StaleRevision(bot.name, expected_revision, current or 0)
+
+
+def _record(bot: Bot, author: str, message: str) -> None:
+    settings: dict[str, Any] = {field: getattr(bot, field) for field in _SETTINGS}
+    for field in _REFERENCES:
+        reference = getattr(bot, field)
+        settings[field] = reference.name if reference is not None else None
+    BotRevision.objects.create(
+        bot=bot,
+        number=bot.revision,
+        author=author,
+        message=message,
+        params=bot.params,
+        settings=settings,
+    )
