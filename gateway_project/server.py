@@ -1,0 +1,205 @@
+"""The web server: Daphne with start and drain hooks, bounded memory and one access line each.
+
+Stock Daphne cuts every socket when it is asked to stop. This one stops listening, gives the
+application time to bring its calls to an end, closes what is left with code 1012 and only then
+leaves; a second signal ends it at once.
+"""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+import daphne.server  # NB first: it installs the Twisted reactor on an asyncio loop
+import structlog
+from daphne.endpoints import build_endpoint_description_strings
+from twisted.internet import defer
+from twisted.logger import STDLibLogObserver, globalLogPublisher
+
+from gateway_project.websocket import GatewaySocket, Inbound
+
+Hook = Callable[[], Awaitable[None]]
+
+MAX_MESSAGE_BYTES = 1024 * 1024
+"""Larger messages and frames are answered with close code 1009."""
+
+CLOSE_GRACE_SECONDS = 5.0
+"""How long connections may take to end after the drain."""
+
+log = structlog.get_logger(__name__)
+
+
+class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package ships no types
+    """Serves one ASGI application on one TCP port.
+
+    ``on_start`` is awaited on the event loop before the port is opened; ``on_drain`` after it was
+    closed and before sockets are. WebSockets may stay open for any length of time: a peer that
+    answers no ping for 20 s is dropped, nothing else limits them.
+    """
+
+    def __init__(
+        self, application: Any, *, host: str, port: int, on_start: Hook, on_drain: Hook
+    ) -> None:
+        super().__init__(
+            application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            signal_handlers=False,
+            action_logger=log_access,
+            http_timeout=60,
+            websocket_timeout=-1,
+            websocket_connect_timeout=8,
+            websocket_handshake_timeout=10,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            websocket_max_frame_size=MAX_MESSAGE_BYTES,
+            ping_interval=20,
+            ping_timeout=20,
+            application_close_timeout=10,
+            verbosity=1,  # any other value makes Twisted take over standard output
+            server_name="",
+        )
+        self.on_start = on_start
+        self.on_drain = on_drain
+        self.exit_code = 0
+        self._draining: asyncio.Task[None] | None = None
+        self._connections_changed = asyncio.Event()
+        self._ports: list[Any] = []
+
+    def serve(self) -> int:
+        """Run until a signal ends it; return the exit code."""
+        loop: asyncio.AbstractEventLoop = daphne.server.twisted_loop
+        asyncio.set_event_loop(loop)
+        globalLogPublisher.addObserver(STDLibLogObserver("twisted"))
+        loop.run_until_complete(_awaited(self.on_start))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.drain)
+        try:
+            self.run()
+        finally:
+            _close(loop)
+        return self.exit_code
+
+    def listen_success(self, port: Any) -> None:
+        """The port is open; nothing was accepted yet."""
+        self._ports.append(port)
+        self.ws_factory.protocol = GatewaySocket
+        self.ws_factory.setProtocolOptions(
+            # Answer a violation with its close code; the stock setting cuts the connection.
+            failByDrop=False,
+            closeHandshakeTimeout=CLOSE_GRACE_SECONDS,
+            echoCloseCodeReason=True,
+            allowNullOrigin=True,  # origins are the application's affair
+        )
+        super().listen_success(port)
+        address = port.getHost()
+        log.info("server.listening", host=address.host, port=address.port)
+
+    def listen_error(self, failure: Any) -> None:
+        """The port cannot be opened."""
+        self.exit_code = 1
+        log.error("server.cannot_listen", error=failure.getErrorMessage())
+        self.stop()
+
+    def create_application(self, protocol: Any, scope: dict[str, Any]) -> Any:
+        """Start the application for a request or socket; return the queue that feeds it."""
+        if scope["type"] != "websocket":
+            return super().create_application(protocol, scope)
+        scope["asgi"] = {"version": "3.0"}
+        scope["extensions"] = {"websocket.http.response": {}}
+        inbound = Inbound(protocol)
+        running = self.application(
+            scope=scope, receive=inbound.get, send=partial(self.handle_reply, protocol)
+        )
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return inbound
+
+    async def handle_reply(self, protocol: Any, message: dict[str, Any]) -> None:
+        """Carry out a message of the application; waits while the peer is slow to read."""
+        await super().handle_reply(protocol, message)
+        if message["type"] == "websocket.send":
+            await protocol.drained()
+
+    def protocol_disconnected(self, protocol: Any) -> None:
+        """A request or socket ended."""
+        super().protocol_disconnected(protocol)
+        self._connections_changed.set()
+
+    def drain(self) -> None:
+        """Bring everything to an end and stop; called again, stop at once."""
+        if self._draining is None:
+            log.info("server.draining")
+            self._draining = asyncio.get_running_loop().create_task(self._drain())
+        else:
+            log.warning("server.stopped_at_once")
+            self._draining.cancel()
+
+    async def _drain(self) -> None:
+        try:
+            for port in self._ports:
+                await port.stopListening().asFuture(asyncio.get_running_loop())
+            await self.on_drain()
+            for protocol in list(self.connections):
+                if isinstance(protocol, GatewaySocket) and protocol.state == protocol.STATE_OPEN:
+                    protocol.close(1012, "the gateway restarts")
+            async with asyncio.timeout(CLOSE_GRACE_SECONDS):
+                await self._no_connections()
+            log.info("server.drained")
+        except TimeoutError:
+            log.warning("server.drain_timeout", connections=len(self._open_connections()))
+        finally:
+            self.stop()
+
+    async def _no_connections(self) -> None:
+        while self._open_connections():
+            self._connections_changed.clear()
+            await self._connections_changed.wait()
+
+    def _open_connections(self) -> list[Any]:
+        return [p for p, state in self.connections.items() if "disconnected" not in state]
+
+    def kill_all_applications(self) -> Any:
+        """Cancel what still runs; the reactor waits for it."""
+        running = [
+            state["application_instance"]
+            for state in self.connections.values()
+            if "application_instance" in state
+        ]
+        for task in running:
+            task.cancel()
+        return defer.Deferred.fromFuture(asyncio.gather(*running, return_exceptions=True))
+
+
+async def _awaited(hook: Hook) -> None:
+    await hook()
+
+
+def _close(loop: asyncio.AbstractEventLoop) -> None:
+    """Cancel what the application left running on ``loop`` and close it."""
+    left = asyncio.all_tasks(loop)
+    for task in left:
+        task.cancel()
+    loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.run_until_complete(loop.shutdown_default_executor())
+    loop.close()
+
+
+def log_access(protocol: Any, action: str, details: dict[str, Any]) -> None:
+    """One line for each finished request and socket, without query strings (they hold secrets)."""
+    path = str(details.get("path", "")).partition("?")[0]
+    line = log.bind(path=path, client=details.get("client"))
+    match protocol, action:
+        case "http", "complete":
+            quiet = path in ("/livez", "/readyz")
+            (line.debug if quiet else line.info)(
+                "http.served",
+                method=details["method"],
+                status=details["status"],
+                ms=round(details["time_taken"] * 1000, 1),
+            )
+        case "websocket", "connected":
+            line.info("websocket.opened")
+        case "websocket", "disconnected":
+            line.info("websocket.closed")
+        case "websocket", "rejected":
+            line.info("websocket.refused")

@@ -1,0 +1,119 @@
+"""An application that does what its path says, served by our server: the far side of server tests.
+
+Prints one JSON object a line: the port once it is open, then what the hooks and sockets saw.
+"""
+
+import asyncio
+import json
+import sys
+from typing import Any
+
+import structlog
+
+from gateway_project.server import GatewayServer
+
+MEBIBYTE = 1024 * 1024
+
+
+def tell(**facts: Any) -> None:
+    print(json.dumps(facts), flush=True)
+
+
+class Probe:
+    def __init__(self) -> None:
+        self.calls_end = asyncio.Event()
+        self.calls: set[asyncio.Task[Any] | None] = set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self.http(send)
+        else:
+            assert "websocket.http.response" in scope["extensions"]
+            await getattr(self, scope["path"].strip("/"))(scope, receive, send)
+
+    async def http(self, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"hello"})
+
+    async def denied(self, scope: Any, receive: Any, send: Any) -> None:
+        headers = [(b"www-authenticate", b"Bearer"), (b"content-type", b"application/json")]
+        await receive()
+        await send({"type": "websocket.http.response.start", "status": 401, "headers": headers})
+        await send({"type": "websocket.http.response.body", "body": b'{"a":', "more_body": True})
+        await send({"type": "websocket.http.response.body", "body": b"1}"})
+        tell(after_refusal=(await receive())["type"])
+
+    async def rejected(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.close"})
+
+    async def echo(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({**message, "type": "websocket.send"})
+        tell(echo_ended=message["code"])
+
+    async def close(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept", "headers": [(b"x-probe", b"yes")]})
+        code = int((await receive())["text"])
+        await send({"type": "websocket.close", "code": code, "reason": "as asked"})
+
+    async def flood(self, scope: Any, receive: Any, send: Any) -> None:
+        """Send 200 MiB to whoever connects."""
+        await receive()
+        await send({"type": "websocket.accept"})
+        for sent in range(200):
+            await send({"type": "websocket.send", "bytes": bytes(MEBIBYTE)})
+            tell(sent=sent)
+        tell(flood_ended=True)
+
+    async def deaf(self, scope: Any, receive: Any, send: Any) -> None:
+        """Take no message until the process is asked to stop."""
+        await receive()
+        await send({"type": "websocket.accept"})
+        await self.calls_end.wait()
+
+    async def call(self, scope: Any, receive: Any, send: Any) -> None:
+        """A call that ends by itself while the server drains."""
+        await receive()
+        await send({"type": "websocket.accept"})
+        self.calls.add(asyncio.current_task())
+        await self.calls_end.wait()
+        await send({"type": "websocket.send", "text": "goodbye"})
+
+    async def crash(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        raise RuntimeError("the application broke")
+
+
+def main() -> None:
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
+    mode = sys.argv[1]
+    probe = Probe()
+
+    async def on_start() -> None:
+        tell(started=True)
+
+    async def on_drain() -> None:
+        tell(draining=True)
+        if mode == "stuck":
+            await asyncio.Event().wait()
+        probe.calls_end.set()
+        await asyncio.gather(*filter(None, probe.calls))
+
+    class Server(GatewayServer):
+        def listen_success(self, port: Any) -> None:
+            super().listen_success(port)
+            tell(port=port.getHost().port)
+
+    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    server = Server(probe, host="127.0.0.1", port=port, on_start=on_start, on_drain=on_drain)
+    code = server.serve()
+    tell(exit=code)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""The web server over real sockets: refusals, limits, close codes, back-pressure, drain."""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+pytestmark = pytest.mark.wire
+
+MEBIBYTE = 1024 * 1024
+PROBE = Path(__file__).with_name("asgi_probe.py")
+
+
+class Server:
+    """A running `asgi_probe`; ``told`` waits for the next line that has a fact of that name."""
+
+    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
+        self.process = process
+        self.log = log
+        self.port = 0
+
+    async def told(self, fact: str) -> Any:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            while line := await self.process.stdout.readline():
+                facts = json.loads(line)
+                if fact in facts:
+                    return facts[fact]
+        raise AssertionError(f"the server ended without saying {fact}: {self.log.read_text()}")
+
+    def url(self, path: str) -> str:
+        return f"ws://127.0.0.1:{self.port}/{path}"
+
+    def resident_bytes(self) -> int:
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
+        return int(line.split()[1]) * 1024
+
+
+Start = Callable[..., Awaitable[Server]]
+
+
+@asynccontextmanager
+async def running(log: Path, mode: str = "normal", port: int = 0) -> AsyncIterator[Server]:
+    with log.open("w") as errors:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            str(PROBE),
+            mode,
+            str(port),
+            stdout=asyncio.subprocess.PIPE,
+            stderr=errors,
+            env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
+        )
+        try:
+            yield Server(process, log)
+        finally:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[Server]:
+    async with running(tmp_path / "log") as started:
+        started.port = await started.told("port")
+        yield started
+
+
+async def test_a_refused_upgrade_is_the_http_answer_of_the_application(server: Server) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(server.url("denied")):
+            pass
+    response = refused.value.response
+    assert response.status_code == 401
+    assert response.reason_phrase == "Unauthorized"
+    assert response.headers["www-authenticate"] == "Bearer"
+    assert response.headers["content-type"] == "application/json"
+    assert response.body == b'{"a":1}'
+    assert await server.told("after_refusal") == "websocket.disconnect"
+
+
+async def test_a_close_before_acceptance_is_http_403(server: Server) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(server.url("rejected")):
+            pass
+    assert refused.value.response.status_code == 403
+
+
+async def test_an_application_that_breaks_before_acceptance_is_http_500(server: Server) -> None:
+    with pytest.raises(InvalidStatus) as refused:
+        async with connect(server.url("crash")):
+            pass
+    assert refused.value.response.status_code == 500
+
+
+async def test_text_bytes_and_empty_messages_pass_unchanged(server: Server) -> None:
+    async with connect(server.url("echo")) as client:
+        for message in ("grüße", b"\x00\xff", "", b""):
+            await client.send(message)
+            assert await client.recv() == message
+
+
+async def test_compression_is_not_negotiated(server: Server) -> None:
+    async with connect(server.url("echo"), compression="deflate") as client:
+        assert "sec-websocket-extensions" not in client.response.headers
+
+
+@pytest.mark.parametrize("frames", [1, 3])
+async def test_a_message_above_the_limit_is_answered_with_1009(server: Server, frames: int) -> None:
+    part = bytes(MEBIBYTE // frames + 1)
+    async with connect(server.url("echo")) as client:
+        await client.send([part] * frames if frames > 1 else part)
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+    async with connect(server.url("echo"), max_size=None) as other:
+        await other.send(bytes(MEBIBYTE))
+        assert len(await other.recv()) == MEBIBYTE
+
+
+@pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4401])
+async def test_any_close_code_reaches_the_peer(server: Server, code: int) -> None:
+    async with connect(server.url("close")) as client:
+        assert client.response.headers["x-probe"] == "yes"
+        await client.send(str(code))
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+    assert closed.value.rcvd is not None
+    assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, "as asked")
+
+
+async def test_the_close_code_of_the_peer_reaches_the_application(server: Server) -> None:
+    client = await connect(server.url("echo"))
+    await client.close(4123)
+    assert await server.told("echo_ended") == 4123
+
+
+async def test_a_malformed_upgrade_is_refused_and_leaves_no_traceback(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
+    assert (await reader.readline()).startswith(b"HTTP/1.1 400")
+    writer.close()
+    await writer.wait_closed()
+    assert "Traceback" not in server.log.read_text()
+
+
+async def test_a_peer_that_does_not_read_costs_bounded_memory(server: Server) -> None:
+    async with connect(server.url("flood"), max_size=None, max_queue=1) as client:
+        before = server.resident_bytes()
+        client.transport.pause_reading()
+        await _until_nothing_moves(server)
+        assert server.resident_bytes() - before < 24 * MEBIBYTE
+        client.transport.resume_reading()
+        for _ in range(200):
+            assert len(await client.recv()) == MEBIBYTE
+    assert await server.told("flood_ended")
+
+
+async def _until_nothing_moves(server: Server) -> None:
+    """Return once the server reports no further message sent for a while."""
+    assert server.process.stdout is not None
+    while True:
+        try:
+            async with asyncio.timeout(1):
+                await server.process.stdout.readline()
+        except TimeoutError:
+            return
+
+
+async def test_an_application_that_does_not_read_makes_the_peer_wait(server: Server) -> None:
+    async with connect(server.url("deaf"), ping_interval=None) as client:
+        before = server.resident_bytes()
+        assert 0 < await _send_until_it_waits(client, messages=100) < 50
+        assert server.resident_bytes() - before < 24 * MEBIBYTE
+        client.transport.abort()
+
+
+async def _send_until_it_waits(client: ClientConnection, messages: int) -> int:
+    """Send messages of 1 MiB; return how many went out before the peer stopped taking them."""
+    for sent in range(messages):
+        try:
+            async with asyncio.timeout(2):
+                await client.send(bytes(MEBIBYTE))
+        except TimeoutError:
+            return sent
+    return messages
+
+
+async def test_the_access_line_has_no_query_string(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /page?token=canary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    assert b"hello" in await reader.read()
+    writer.close()
+    async with connect(server.url("echo?token=canary")):
+        pass
+    await server.told("echo_ended")
+    server.process.send_signal(signal.SIGTERM)
+    await server.told("exit")
+    lines = server.log.read_text()
+    assert "/page" in lines
+    assert "/echo" in lines
+    assert "canary" not in lines
+
+
+async def test_sigterm_closes_the_port_lets_calls_end_and_then_stops(server: Server) -> None:
+    async with connect(server.url("call")) as call, connect(server.url("echo")) as other:
+        server.process.send_signal(signal.SIGTERM)
+        await server.told("draining")
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection("127.0.0.1", server.port)
+        assert await call.recv() == "goodbye"
+        with pytest.raises(ConnectionClosed) as closed:
+            await other.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1012
+    assert await server.told("exit") == 0
+    assert await server.process.wait() == 0
+
+
+async def test_a_second_sigterm_ends_a_drain_that_takes_long(tmp_path: Path) -> None:
+    async with running(tmp_path / "log", mode="stuck") as server:
+        server.port = await server.told("port")
+        async with connect(server.url("deaf")):
+            server.process.send_signal(signal.SIGTERM)
+            await server.told("draining")
+            server.process.send_signal(signal.SIGTERM)
+            assert await server.told("exit") == 0
+
+
+async def test_the_start_hook_runs_before_the_port_opens(tmp_path: Path) -> None:
+    async with running(tmp_path / "log") as server:
+        assert server.process.stdout is not None
+        first = json.loads(await server.process.stdout.readline())
+        assert first == {"started": True}
+        assert await server.told("port") > 0
+
+
+async def test_a_port_that_is_taken_ends_the_server_with_exit_code_1(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        async with running(tmp_path / "log", port=port) as server:
+            assert await server.told("exit") == 1
+            assert await server.process.wait() == 1
+            assert str(port) in server.log.read_text()
