@@ -1,0 +1,24 @@
+"""Background tasks of the calls room; their schedule is in the composition root."""
+
+import structlog
+from celery import shared_task
+from django.utils import timezone
+from oauth2_provider.models import clear_expired
+
+from calls import services
+
+log = structlog.get_logger(__name__)
+
+
+@shared_task(name="calls.tasks.close_lost_calls")
+def close_lost_calls() -> None:
+    """End the calls whose process died."""
+    closed = services.close_lost_calls(timezone.now())
+    if closed:
+        log.warning("calls.lost", calls=closed)
+
+
+@shared_task(name="calls.tasks.clear_expired_tokens")
+def clear_expired_tokens() -> None:
+    """Delete access tokens that have expired; they would only accumulate."""
+    clear_expired()
