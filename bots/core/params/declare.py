@@ -19,7 +19,7 @@ from enum import IntEnum
 from typing import Any, ClassVar, get_origin
 
 import msgspec
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic.fields import FieldInfo
 
 
@@ -61,8 +61,9 @@ class ParamSet(BaseModel):
     """A section of parameters; subclasses are checked when they are defined.
 
     Raises:
-        TypeError: a field has no `Param`, no default or no wire name (alias), so that a slip in a
-            declaration stops start-up instead of passing silently.
+        TypeError: a field has no `Param`, no default, a default that its own type or range refuses,
+            or no wire name (alias), so that a slip in a declaration stops start-up instead of
+            passing silently.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -80,6 +81,10 @@ class ParamSet(BaseModel):
                 raise TypeError(f"{cls.__name__}.{name} has no default")
             if not field.alias:
                 raise TypeError(f"{cls.__name__}.{name} has no wire name (alias)")
+        try:
+            cls()
+        except ValidationError as error:
+            raise TypeError(f"{cls.__name__} has a wrong default: {error}") from None
 
 
 class Declared(msgspec.Struct, frozen=True):

@@ -1,12 +1,20 @@
 """Language, voice and hints for the speech services."""
 
+import re
 from typing import Annotated, ClassVar
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
 
-_TAG = r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*"
+_TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+
+
+def _language_tag(value: str) -> str:
+    """``value`` if it is empty or has the shape of a language tag (BCP 47, section 2.1)."""
+    if value and not _TAG.fullmatch(value):
+        raise ValueError("use a BCP 47 language tag such as en-US")
+    return value
 
 
 class Speech(ParamSet):
@@ -16,28 +24,31 @@ class Speech(ParamSet):
 
     language: Annotated[
         str,
+        AfterValidator(_language_tag),
         Param(
             help="Language of the conversation, a BCP 47 tag.",
             levels=BOT_SETTABLE,
             source="VoiceAI Connect",
         ),
-    ] = Field("en-US", alias="language", pattern=f"^{_TAG}$")
+    ] = Field("en-US", alias="language", min_length=1)
     stt_language: Annotated[
         str,
+        AfterValidator(_language_tag),
         Param(
             help="Language the caller speaks when it differs; empty: language.",
             levels=BOT_SETTABLE,
             source="VoiceAI Connect",
         ),
-    ] = Field("", alias="sttLanguage", pattern=f"^({_TAG})?$")
+    ] = Field("", alias="sttLanguage")
     tts_language: Annotated[
         str,
+        AfterValidator(_language_tag),
         Param(
             help="Language the bot speaks when it differs; empty: language.",
             levels=BOT_SETTABLE,
             source="VoiceAI Connect",
         ),
-    ] = Field("", alias="ttsLanguage", pattern=f"^({_TAG})?$")
+    ] = Field("", alias="ttsLanguage")
     voice_name: Annotated[
         str,
         Param(

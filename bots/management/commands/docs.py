@@ -1,0 +1,61 @@
+"""``manage.py docs``: the pages of the documentation that are made from declarations."""
+
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from bots.core import registry
+from bots.core.params.declare import ParamSet
+from bots.core.params.reference import render
+from bots.core.params.sections import COMMON
+
+_ROOT = Path(__file__).parents[3]
+PAGE = _ROOT / "docs" / "reference" / "parameters.md"
+_KINDS = {
+    "bot": "bot framework",
+    "stt": "speech-to-text plug-in",
+    "tts": "text-to-speech plug-in",
+    "vad": "voice activity plug-in",
+    "channel": "voice channel",
+}
+
+
+def parameters_page() -> str:
+    """The parameter page for the plug-ins that are part of the gateway.
+
+    Raises:
+        CommandError: one of them could not be loaded, so the page would lack its parameters.
+    """
+    missing = [name for name in registry.broken if name.startswith(("bots.", "calls."))]
+    if missing:
+        raise CommandError(f"these plug-ins could not be loaded: {', '.join(sorted(missing))}")
+    return render(_sections())
+
+
+def _sections() -> Iterator[tuple[str, type[ParamSet]]]:
+    yield from (("", section) for section in COMMON)
+    for plugin in registry.plugins():
+        own = plugin.factory.__module__.startswith(("bots.", "calls."))
+        if own and plugin.params.model_fields:
+            yield f"Of the {_KINDS[plugin.kind]} `{plugin.name}`.", plugin.params
+
+
+class Command(BaseCommand):
+    help = "Write the generated pages of docs/; with --check only tell whether they are current."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--check", action="store_true", help="Write nothing; fail if outdated.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        page = parameters_page()
+        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
+        if page == current:
+            return
+        if options["check"]:
+            raise CommandError(f"{PAGE.relative_to(_ROOT)} is outdated: run manage.py docs")
+        PAGE.parent.mkdir(parents=True, exist_ok=True)
+        PAGE.write_text(page, encoding="utf-8")
+        self.stdout.write(f"wrote {PAGE.relative_to(_ROOT)}")
