@@ -1,1 +1,1 @@
-"""What happens on a line: voice channels, the conversation engine, media, records and the live feed."""
+"""What happens on a line: voice channels, the conversation engine, media, records, live feed."""

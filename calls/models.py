@@ -40,7 +40,7 @@ class Call(models.Model):
     bot_revision = models.PositiveIntegerField()
     caller = models.CharField(max_length=200, blank=True)
     callee = models.CharField(max_length=200, blank=True)
-    owner = models.CharField(max_length=64, help_text="Process that has the call, see ProcessLease.")
+    owner = models.CharField(max_length=64, help_text="Process that has the call.")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     turns = models.PositiveIntegerField(default=0)

@@ -4,6 +4,7 @@ Samples are mono. ``lpcm16`` is signed 16-bit little-endian; ``mulaw`` is ITU-T 
 Inside the gateway audio is ``lpcm16``; mu-law exists at the edges only.
 """
 
+import struct
 from collections import deque
 from typing import Literal
 
@@ -110,9 +111,15 @@ class Converter:
         return self._convert(b"", last=True)
 
     def _convert(self, data: bytes, *, last: bool) -> bytes:
-        if self.source == self.target and not self._odd and len(data) % self.source.sample_bytes == 0:
+        if (
+            self.source == self.target
+            and not self._odd
+            and len(data) % self.source.sample_bytes == 0
+        ):
             return data
-        pcm = mulaw_to_lpcm16(data) if self.source.encoding == "mulaw" else self._whole_samples(data)
+        pcm = (
+            mulaw_to_lpcm16(data) if self.source.encoding == "mulaw" else self._whole_samples(data)
+        )
         if self._resampler is not None and (pcm or last):
             samples = np.frombuffer(pcm, dtype="<i2")
             pcm = self._resampler.resample_chunk(samples, last=last).astype("<i2").tobytes()
@@ -159,3 +166,19 @@ def without_wav_header(first_chunk: bytes) -> bytes:
             return first_chunk[position + 8 :]
         position += 8 + size + (size & 1)
     return b""
+
+
+def wav_header(audio: AudioFormat) -> bytes:
+    """A RIFF/WAVE header for a stream whose length is not known yet (RFC 2361 format tags)."""
+    tag, extension = (1, b"") if audio.encoding == "lpcm16" else (7, b"\0\0")
+    byte_rate = audio.rate_hz * audio.sample_bytes
+    form = struct.pack(
+        "<HHIIHH", tag, 1, audio.rate_hz, byte_rate, audio.sample_bytes, audio.sample_bytes * 8
+    )
+    form += extension
+    unknown = 0xFFFFFFFF
+    return (
+        struct.pack("<4sI4s4sI", b"RIFF", unknown, b"WAVE", b"fmt ", len(form))
+        + form
+        + struct.pack("<4sI", b"data", unknown)
+    )

@@ -3,14 +3,14 @@
 ::
 
     GatewayError(code)
-    ├─ ParameterError(problems)        bad configuration; shown at the field; HTTP 422
-    ├─ ServiceError(service, fault)    an outside service failed; fault.retryable decides retry and failover
-    ├─ ProtocolError(peer)             the peer broke the wire contract; no detail goes back to the peer
-    ├─ ChannelError(reason)            a voice leg could not be built, moved or ended
-    └─ Denied(scope)                   not authenticated or not permitted (401/403)
+    ├─ ParameterError(problems)      bad configuration; shown at the field; HTTP 422
+    ├─ ServiceError(service, fault)  an outside service failed; fault.retryable decides what next
+    ├─ ProtocolError(peer)           the peer broke the wire contract; it gets no detail
+    ├─ ChannelError(reason)          a voice leg could not be built, moved or ended
+    └─ Denied(scope)                 not authenticated or not permitted (401/403)
 
-Raise at the edge that knows the cause, ``from None`` where the cause may hold credentials; decide in
-one place (the engine or a view).
+Raise at the edge that knows the cause, ``from None`` where the cause may hold credentials; decide
+in one place (the engine or a view).
 """
 
 from enum import StrEnum
@@ -41,7 +41,7 @@ _RETRYABLE = frozenset({Fault.RATE_LIMIT, Fault.CONNECTIVITY, Fault.TIMEOUT, Fau
 
 
 class GatewayError(Exception):
-    """Root of every error the gateway raises on purpose; ``code`` is stable and machine-readable."""
+    """Root of every error the gateway raises on purpose; ``code`` is stable, for machines."""
 
     code = "gateway-error"
 
@@ -49,8 +49,8 @@ class GatewayError(Exception):
 class ParameterError(GatewayError):
     """Configuration was refused.
 
-    ``problems`` maps the wire name of each wrong parameter to one sentence that says what is wrong and
-    what would be right; every problem is listed, not only the first.
+    ``problems`` maps the wire name of each wrong parameter to one sentence that says what is wrong
+    and what would be right; every problem is listed, not only the first.
     """
 
     code = "bad-parameter"
@@ -104,3 +104,12 @@ class Denied(GatewayError):
     def __init__(self, scope: str) -> None:
         self.scope = scope
         super().__init__(f"needs {scope}")
+
+
+def first_service_error(failures: BaseExceptionGroup[ServiceError]) -> ServiceError:
+    """The first of the failures that a task group collected."""
+    failure: BaseException = failures
+    while isinstance(failure, BaseExceptionGroup):
+        failure = failure.exceptions[0]
+    assert isinstance(failure, ServiceError)  # noqa: S101 - the group's type says so
+    return failure

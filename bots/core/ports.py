@@ -1,10 +1,11 @@
 """Ports: what a bot connector and a speech service look like to a call.
 
 Audio is ``lpcm16`` mono (see `bots.core.audio`). Every coroutine raises `ServiceError` and nothing
-else when the service fails; an async iterator that ends without error means the peer closed in order.
+else when the service fails; an async iterator that ends without error means the peer closed in
+order.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Literal, Protocol
 
 import msgspec
@@ -28,7 +29,7 @@ class BotSession(Protocol):
     """One conversation with one bot."""
 
     async def send(self, activity: Activity) -> None:
-        """Deliver ``activity``; returns when the bot has it (its answers arrive by `activities`)."""
+        """Deliver ``activity``; returns when the bot has it (answers arrive by `activities`)."""
         ...
 
     def activities(self) -> AsyncIterator[Activity]:
@@ -154,10 +155,10 @@ class TextToSpeech(Protocol):
 
     capabilities: TtsCapabilities
 
-    def synthesise(self, request: SynthesisRequest) -> AsyncIterator[bytes]:
+    def synthesise(self, request: SynthesisRequest) -> AsyncGenerator[bytes, None]:
         """Samples at ``request.rate_hz`` in chunks of any size, as fast as they come.
 
-        Closing the iterator cancels the synthesis.
+        Closing the generator cancels the synthesis.
         """
         ...
 
@@ -176,16 +177,27 @@ class VoiceActivityDetector(Protocol):
 class VoiceActivity(Protocol):
     """A configured voice activity plug-in."""
 
-    def detector(
-        self, *, rate_hz: int, voice_ms: int, silence_ms: int
-    ) -> VoiceActivityDetector:
+    def detector(self, *, rate_hz: int, voice_ms: int, silence_ms: int) -> VoiceActivityDetector:
         """A fresh detector: ``voice_ms`` of speech start an utterance, ``silence_ms`` end it."""
         ...
 
 
 __all__ = [
-    "BotConnector", "BotConversation", "BotSession", "EndpointedSpeech", "Hypothesis", "Json",
-    "Recognition", "RecognitionEvent", "RecognitionRequest", "SpeechToText", "SttCapabilities",
-    "SynthesisRequest", "TextToSpeech", "Transcript", "TtsCapabilities", "VoiceActivity",
+    "BotConnector",
+    "BotConversation",
+    "BotSession",
+    "EndpointedSpeech",
+    "Hypothesis",
+    "Json",
+    "Recognition",
+    "RecognitionEvent",
+    "RecognitionRequest",
+    "SpeechToText",
+    "SttCapabilities",
+    "SynthesisRequest",
+    "TextToSpeech",
+    "Transcript",
+    "TtsCapabilities",
+    "VoiceActivity",
     "VoiceActivityDetector",
 ]

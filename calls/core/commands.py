@@ -8,12 +8,17 @@ from bots.core.activities import Activity
 from bots.core.errors import Fault
 
 EndedBy = Literal["caller", "bot", "gateway", "operator"]
+CallState = Literal[
+    "connecting", "bot speaking", "listening", "caller speaking", "thinking", "closing", "ended"
+]
 
 
 class OpenBot(msgspec.Struct, frozen=True):
-    """Connect the bot and send it ``start``; answered by `BotJoined` or `ServiceFailed`."""
+    """Connect the bot; answered by `BotJoined` or `ServiceFailed`."""
 
-    start: Activity
+
+class AcceptCall(msgspec.Struct, frozen=True):
+    """Tell the voice side that the call is taken."""
 
 
 class SendToBot(msgspec.Struct, frozen=True):
@@ -30,6 +35,8 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     voice: str
     interruptible: bool
+    activity: Activity | None = None
+    """The bot's own message, for a voice side that speaks it itself."""
 
 
 class StopPlayback(msgspec.Struct, frozen=True):
@@ -55,9 +62,16 @@ class TransferCall(msgspec.Struct, frozen=True, kw_only=True):
     activity: Activity
 
 
-class HangUp(msgspec.Struct, frozen=True):
-    """End the call at the voice side."""
+class SendToVoiceSide(msgspec.Struct, frozen=True):
+    """Hand the bot's settings to a voice side that recognises and speaks itself."""
 
+    activity: Activity
+
+
+class HangUp(msgspec.Struct, frozen=True, kw_only=True):
+    """End the call at the voice side, or refuse it when it was not accepted yet."""
+
+    reason_code: str
     reason: str
 
 
@@ -65,7 +79,8 @@ class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the transcript, final: what was said, or heard of what was played.
 
     ``at`` is on the engine's clock. ``full_text`` is set when the caller cut the prompt off; then
-    ``text`` is only what was heard. ``delay_ms`` (bot lines): end of the caller's turn to first audio.
+    ``text`` is only what was heard. ``delay_ms`` (bot lines): from the end of the caller's turn to
+    the first audio.
     """
 
     at: float
@@ -87,7 +102,7 @@ class ShowInterim(msgspec.Struct, frozen=True):
 class ShowState(msgspec.Struct, frozen=True):
     """What the conversation is doing now, for the live page."""
 
-    state: Literal["connecting", "bot speaking", "listening", "caller speaking", "thinking", "transferring", "ended"]
+    state: CallState
 
 
 class ReportFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,6 +125,18 @@ class Finish(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Command = (
-    OpenBot | SendToBot | Play | StopPlayback | Listen | TransferCall | HangUp | RecordLine
-    | ShowInterim | ShowState | ReportFault | Finish
+    OpenBot
+    | AcceptCall
+    | SendToBot
+    | SendToVoiceSide
+    | Play
+    | StopPlayback
+    | Listen
+    | TransferCall
+    | HangUp
+    | RecordLine
+    | ShowInterim
+    | ShowState
+    | ReportFault
+    | Finish
 )

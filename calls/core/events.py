@@ -12,14 +12,24 @@ from bots.core.activities import Activity
 from bots.core.errors import Fault
 
 
-class CallStarted(msgspec.Struct, frozen=True, kw_only=True):
-    """The voice leg is up; ``start`` is the start activity as it will be sent to the bot."""
+class CallArrived(msgspec.Struct, frozen=True, kw_only=True):
+    """A call came in; ``start`` is the start activity as far as the voice side has told.
+
+    ``announced``: the voice side will still send its own (`CallStarted`), which counts instead.
+    """
 
     start: Activity
+    announced: bool = False
 
 
 class BotJoined(msgspec.Struct, frozen=True):
-    """The bot is connected and has the ``start`` activity."""
+    """The bot is connected and ready for the ``start`` activity."""
+
+
+class CallStarted(msgspec.Struct, frozen=True):
+    """The voice side sent its ``start`` activity."""
+
+    start: Activity
 
 
 class BotSpoke(msgspec.Struct, frozen=True):
@@ -41,7 +51,7 @@ class VoiceStopped(msgspec.Struct, frozen=True):
 
 
 class CallerSaid(msgspec.Struct, frozen=True, kw_only=True):
-    """Recognised speech: interim (``final=False``) or final; final and empty means not understood."""
+    """Recognised speech, interim or final; final and empty means not understood."""
 
     text: str
     final: bool
@@ -56,6 +66,12 @@ class DigitsPressed(msgspec.Struct, frozen=True):
 
 class CallerSilent(msgspec.Struct, frozen=True):
     """The voice side's own no-input timer expired (text sessions: the peer runs that timer)."""
+
+
+class VoiceSideReported(msgspec.Struct, frozen=True):
+    """The voice side sent an event that is the bot's business, such as ``transferStatus``."""
+
+    activity: Activity
 
 
 class PlaybackStarted(msgspec.Struct, frozen=True):
@@ -116,7 +132,23 @@ class DeadlinePassed(msgspec.Struct, frozen=True):
 
 
 Event = (
-    CallStarted | BotJoined | BotSpoke | BotLeft | VoiceStarted | VoiceStopped | CallerSaid
-    | DigitsPressed | CallerSilent | PlaybackStarted | PlaybackDone | TransferDone | CallerHungUp
-    | LegLost | ServiceFailed | EndRequested | DeadlinePassed
+    CallArrived
+    | BotJoined
+    | CallStarted
+    | BotSpoke
+    | BotLeft
+    | VoiceStarted
+    | VoiceStopped
+    | CallerSaid
+    | DigitsPressed
+    | CallerSilent
+    | VoiceSideReported
+    | PlaybackStarted
+    | PlaybackDone
+    | TransferDone
+    | CallerHungUp
+    | LegLost
+    | ServiceFailed
+    | EndRequested
+    | DeadlinePassed
 )

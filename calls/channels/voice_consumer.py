@@ -1,0 +1,140 @@
+"""The carrier of voice sockets: a Channels consumer with its own receive loop.
+
+Channels' stock dispatch visits the process's one database thread before every message, so that a
+slow query anywhere delays every call's audio. This consumer has no channel layer and no dispatch:
+after the admission, frames go straight from the socket to the call and back.
+"""
+
+import asyncio
+import contextlib
+from typing import Any
+
+import structlog
+from channels.consumer import AsyncConsumer
+
+from bots.core.errors import ParameterError
+from bots.selectors import Admission, CallConfiguration, admit, call_configuration
+from calls.channels.ac_stream import AcStream
+from calls.database import db
+from calls.session.host import session_host
+
+FIRST_FRAME_TIMEOUT_S = 10.0
+ADMISSION_TIMEOUT_S = 5.0
+MAX_UNSENT_FRAMES = 1000
+"""Frames for a peer that does not read; one more ends the connection."""
+
+POLICY_VIOLATION = 1008
+INTERNAL_ERROR = 1011
+
+log = structlog.get_logger(__name__)
+
+
+class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no types
+    """One WebSocket at ``/voice/audiocodes/<bot>``."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Admit, then carry frames until either side closes."""
+        self._receive = receive
+        self._socket_send = send
+        bot = scope["url_route"]["kwargs"]["bot"]
+        await receive()  # websocket.connect
+        with structlog.contextvars.bound_contextvars(bot=bot, channel="audiocodes"):
+            admission, configuration = await _admitted(bot, _authorization(scope))
+            if admission.status != 200:
+                log.info("voice.denied", status=admission.status, reason=admission.reason)
+                await self._deny(admission)
+                return
+            await send({"type": "websocket.accept"})
+            await self._carry(bot, configuration)
+
+    async def _deny(self, admission: Admission) -> None:
+        """An HTTP answer before the upgrade (ASGI extension ``websocket.http.response``)."""
+        headers = [(b"content-type", b"text/plain; charset=utf-8")]
+        if admission.status == 401:
+            headers.append((b"www-authenticate", b"Bearer"))
+        start = {"type": "websocket.http.response.start", "status": admission.status}
+        await self._socket_send({**start, "headers": headers})
+        body = admission.reason.encode()
+        await self._socket_send({"type": "websocket.http.response.body", "body": body})
+
+    async def _carry(self, bot: str, configuration: CallConfiguration | None) -> None:
+        self._outbox: asyncio.Queue[str | int] = asyncio.Queue()
+        stream = AcStream(
+            bot=bot,
+            configuration=configuration,
+            host=session_host(),
+            send=self._put,
+            close=self._outbox.put_nowait,
+        )
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                reader = tasks.create_task(self._read(stream))
+                tasks.create_task(self._write(reader))
+        except* Exception:
+            log.exception("voice.crashed")
+            await self._socket_send({"type": "websocket.close", "code": INTERNAL_ERROR})
+        finally:
+            stream.lost()
+
+    def _put(self, frame: str) -> None:
+        if self._outbox.qsize() == MAX_UNSENT_FRAMES:
+            log.warning("voice.peer_too_slow", unsent_frames=MAX_UNSENT_FRAMES)
+            self._outbox.put_nowait(POLICY_VIOLATION)
+        elif self._outbox.qsize() < MAX_UNSENT_FRAMES:
+            self._outbox.put_nowait(frame)
+
+    async def _read(self, stream: AcStream) -> None:
+        """Frames to the call until the peer leaves or `_write` has closed the socket."""
+        try:
+            async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S) as patience:
+                while (message := await self._receive())["type"] == "websocket.receive":
+                    if stream.idle:
+                        patience.reschedule(None)
+                    text = message.get("text")
+                    stream.receive(message["bytes"] if text is None else text)
+        except TimeoutError:
+            log.info("voice.silent_peer")
+            self._outbox.put_nowait(POLICY_VIOLATION)
+        else:
+            self._outbox.put_nowait(0)
+
+    async def _write(self, reader: "asyncio.Task[None]") -> None:
+        """Frames to the peer in order; a number closes with that code (0: the peer has left)."""
+        while isinstance(frame := await self._outbox.get(), str):
+            await self._socket_send({"type": "websocket.send", "text": frame})
+        if frame:
+            await self._socket_send({"type": "websocket.close", "code": frame})
+        reader.cancel()
+
+
+def _authorization(scope: Any) -> str | None:
+    """The first Authorization header."""
+    for name, value in scope["headers"]:
+        if name.lower() == b"authorization":
+            with contextlib.suppress(UnicodeDecodeError):
+                return str(value.decode("ascii"))
+            return ""
+    return None
+
+
+async def _admitted(
+    bot: str, authorization: str | None
+) -> tuple[Admission, CallConfiguration | None]:
+    try:
+        async with asyncio.timeout(ADMISSION_TIMEOUT_S):
+            return await db(_admit, bot, authorization)
+    except TimeoutError:
+        return Admission(503, "the gateway cannot look the bot up now"), None
+
+
+def _admit(bot: str, authorization: str | None) -> tuple[Admission, CallConfiguration | None]:
+    admission = admit(bot, authorization)
+    if admission.status != 200:
+        return admission, None
+    try:
+        return admission, call_configuration(bot)
+    except LookupError:
+        return Admission(404, "no such bot"), None
+    except ParameterError as error:
+        log.error("bot.misconfigured", bot=bot, problems=error.problems)
+        return admission, None

@@ -1,0 +1,81 @@
+"""Ports of the voice side: what a leg looks like to the session that drives a call."""
+
+from typing import Protocol
+
+import msgspec
+
+from bots.core.activities import Activity
+from bots.core.audio import AudioFormat
+
+
+class LegCapabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a voice leg carries.
+
+    ``audio``: False for a text session; then the peer recognises, speaks and runs the caller's
+    timers itself, and a prompt counts as played once it was handed over.
+    """
+
+    audio: bool
+
+
+class CallStart(msgspec.Struct, frozen=True, kw_only=True):
+    """How a call arrived, as the voice side told it."""
+
+    conversation_id: str
+    channel: str
+    caller: str = ""
+    callee: str = ""
+    is_test: bool = False
+    direction: str = "inbound"
+    announced: bool = False
+    """The voice side will still send its own ``start`` activity."""
+
+
+class VoiceLeg(Protocol):
+    """One call's connection to its voice side; every method returns at once and never raises.
+
+    What the voice side does arrives at the session (`calls.session.call.CallSession`), so a leg
+    holds no queue and no task.
+    """
+
+    capabilities: LegCapabilities
+    caller_audio: AudioFormat
+    """Format of the caller's audio as it is given to ``hear``."""
+    prompt_audio: AudioFormat
+    """Format of the audio that ``play`` takes."""
+
+    def accept(self) -> None:
+        """Take the call."""
+        ...
+
+    def hang_up(self, *, reason_code: str, reason: str) -> None:
+        """End the call at the voice side, or refuse it when it was not taken yet."""
+        ...
+
+    def play_start(self, utterance: int, *, text: str, interruptible: bool) -> None:
+        """Open the play stream of a prompt; its audio follows."""
+        ...
+
+    def play(self, utterance: int, audio: bytes) -> None:
+        """Send audio of the open prompt, paced by the caller of this method."""
+        ...
+
+    def play_stop(self, utterance: int, *, interrupted: bool) -> None:
+        """Close the play stream; ``interrupted``: what is in flight is to be dropped."""
+        ...
+
+    def send(self, activity: Activity) -> None:
+        """Hand an activity (message, transfer, config ...) to the voice side."""
+        ...
+
+    def show_speech(self, *, text: str, final: bool, confidence: float | None) -> None:
+        """Tell the voice side what was recognised."""
+        ...
+
+    def show_voice(self, *, speaking: bool) -> None:
+        """Tell the voice side that the caller began or stopped to speak."""
+        ...
+
+    def close(self) -> None:
+        """Let the connection go; safe to call twice."""
+        ...

@@ -1,0 +1,84 @@
+"""The prompt queue: what the bot wants said and done, in order, and what barge-in throws away.
+
+Prompts and actions share one queue, because a hang-up or a transfer waits for the prompts queued
+before it (Bot API reference, "Activities in detail"). Barge-in drops prompts and keeps actions.
+"""
+
+from collections import deque
+
+import msgspec
+
+from bots.core.activities import Activity
+
+
+class Prompt(msgspec.Struct, frozen=True):
+    """Something to say; ``activity`` carries its parameters when it came from the bot."""
+
+    text: str
+    activity: Activity | None = None
+
+
+class Action(msgspec.Struct, frozen=True):
+    """Something to do when its turn comes: config, hang up, transfer."""
+
+    activity: Activity
+
+
+class Playing(msgspec.Struct):
+    """The prompt at the caller's ear."""
+
+    utterance: int
+    text: str
+    interruptible: bool
+    started: bool = False
+    stopping: bool = False
+    delay_ms: int | None = None
+    """From the end of the caller's turn to the first sample heard."""
+
+
+class PromptQueue:
+    """Queued prompts and actions and the one prompt that plays."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Prompt | Action] = deque()
+        self._last_utterance = 0
+        self.playing: Playing | None = None
+
+    @property
+    def idle(self) -> bool:
+        """Nothing plays and nothing waits."""
+        return self.playing is None and not self._waiting
+
+    def add(self, item: Prompt | Action) -> None:
+        """Queue ``item`` behind everything that waits."""
+        self._waiting.append(item)
+
+    def next(self) -> Prompt | Action | None:
+        """Take the item whose turn it is; None while a prompt plays or when nothing waits."""
+        if self.playing is not None or not self._waiting:
+            return None
+        return self._waiting.popleft()
+
+    def play(self, text: str, *, interruptible: bool) -> Playing:
+        """Make ``text`` the prompt that plays; utterance numbers never repeat in a call."""
+        self._last_utterance += 1
+        self.playing = Playing(self._last_utterance, text, interruptible)
+        return self.playing
+
+    def current(self, utterance: int) -> Playing | None:
+        """The playing prompt if it is ``utterance``, else None (a late event about an old one)."""
+        if self.playing is None or self.playing.utterance != utterance:
+            return None
+        return self.playing
+
+    def done(self) -> None:
+        """The playing prompt has ended."""
+        self.playing = None
+
+    def purge(self) -> None:
+        """Drop the prompts that wait; actions stay, in order."""
+        self._waiting = deque(item for item in self._waiting if isinstance(item, Action))
+
+    def clear(self) -> None:
+        """Drop everything that waits."""
+        self._waiting.clear()

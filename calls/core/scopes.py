@@ -1,0 +1,69 @@
+"""Parameters in force: what the bot sets at run time, over the configuration the call started with.
+
+``sessionParams`` last for the rest of the call; ``activityParams`` until the next message or audio
+activity is handled (Bot API reference, "Parameter scopes"). What a bot may not set, or does not
+exist, is left out and named; the rest of the activity counts.
+"""
+
+from typing import Any, TypeVar
+
+from bots.core.activities import Activity, Json
+from bots.core.errors import ParameterError
+from bots.core.params.declare import Level, ParamSet
+from bots.core.params.resolve import Layer, Resolved
+
+P = TypeVar("P", bound=ParamSet)
+
+_BY_BOT = "bot at run time"
+_OWN_PARAMETERS = frozenset({"hangup", "transfer", "handover"})
+"""Events whose activityParams are arguments of the event, not settings."""
+
+
+class Scopes:
+    """The session and activity scope of one call over its frozen configuration."""
+
+    def __init__(self, configured: Resolved) -> None:
+        self._configured = configured
+        self._session: Json = {}
+        self._activity: Json = {}
+        self._resolved = configured
+
+    def __getitem__(self, section: type[P]) -> P:
+        """The section with the values in force."""
+        return self._resolved[section]
+
+    def enter(self, activity: Activity) -> dict[str, str]:
+        """Apply the parameters of ``activity`` as it is handled; answers what was refused, why."""
+        problems: dict[str, str] = {}
+        session = self._accepted(Level.SESSION, activity.session_params, problems)
+        if activity.event == "config" and activity.activity_params:
+            session |= self._accepted(Level.SESSION, activity.activity_params, problems)
+            lasting: Json = {}
+        elif activity.event in _OWN_PARAMETERS:
+            lasting = self._activity
+        else:
+            lasting = self._accepted(Level.ACTIVITY, activity.activity_params, problems)
+            if activity.kind != "message":
+                lasting = self._activity | lasting
+        try:
+            self._set(self._session | session, lasting)
+        except ParameterError as error:
+            # Each value is right by itself, but they contradict each other or what is configured.
+            problems |= error.problems
+        return problems
+
+    def _accepted(self, level: Level, values: Any, problems: dict[str, str]) -> Json:
+        if not isinstance(values, dict) or not values:
+            return {}
+        refused = self._configured.catalogue.problems(level, values)
+        problems |= refused
+        return {name: value for name, value in values.items() if name not in refused}
+
+    def _set(self, session: Json, activity: Json) -> None:
+        if (session, activity) == (self._session, self._activity):
+            return
+        resolved = self._configured
+        for level, values in ((Level.SESSION, session), (Level.ACTIVITY, activity)):
+            if values:
+                resolved = resolved.overlay(Layer(level, _BY_BOT, values))
+        self._session, self._activity, self._resolved = session, activity, resolved

@@ -1,0 +1,75 @@
+"""Timers of a conversation, as data: names with a due time on the engine's clock (seconds)."""
+
+from enum import StrEnum
+
+
+class Timer(StrEnum):
+    """What a conversation may be waiting for."""
+
+    MAX_DURATION = "max-duration"
+    """The call as a whole; runs from start to end, so that there is always a deadline."""
+    START = "start"
+    """The voice side's own ``start`` activity."""
+    USER_INPUT = "user-input"
+    """The caller, who is expected to say something."""
+    RECOGNITION = "recognition"
+    """The recogniser's final result after the caller stopped."""
+    BOT_GIVE_UP = "bot-give-up"
+    """The bot's answer."""
+    VOICE_SIDE = "voice-side"
+    """The voice side's confirmation of a hang-up, a transfer or a stopped prompt."""
+
+
+class Timers:
+    """The running timers of one conversation."""
+
+    def __init__(self) -> None:
+        self._due: dict[Timer, float] = {}
+
+    @property
+    def deadline(self) -> float | None:
+        """When the next timer is due; None when none runs."""
+        return min(self._due.values(), default=None)
+
+    def start(self, timer: Timer, due: float) -> None:
+        """Run ``timer`` until ``due``, whether or not it was running."""
+        self._due[timer] = due
+
+    def stop(self, *timers: Timer) -> None:
+        """Stop timers that may be running."""
+        for timer in timers:
+            self._due.pop(timer, None)
+
+    def running(self, timer: Timer) -> bool:
+        """Whether ``timer`` runs."""
+        return timer in self._due
+
+    def expire(self, now: float) -> list[Timer]:
+        """The timers due at ``now``, earliest first; they no longer run."""
+        due = sorted((at, timer) for timer, at in self._due.items() if at <= now)
+        for _, timer in due:
+            del self._due[timer]
+        return [timer for _, timer in due]
+
+    def clear(self) -> None:
+        """Stop every timer."""
+        self._due.clear()
+
+
+class NoInput:
+    """Counts how often the caller stayed silent (product description 6.6).
+
+    The first expiry asks, then ``retries`` more do; the one after that gives up.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def heard(self) -> None:
+        """The caller said or pressed something: count from the beginning."""
+        self.count = 0
+
+    def expired(self, retries: int) -> bool:
+        """Count one expiry; True when it is time to give up."""
+        self.count += 1
+        return self.count > retries + 1

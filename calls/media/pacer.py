@@ -1,0 +1,88 @@
+"""Real-time pacing of one prompt: how much to send now, and how much was heard.
+
+Pure; the time is an argument, in seconds on any monotonic clock. At most ``lead_ms`` of audio is
+ahead of the caller's ear, so at most that much is in flight when the prompt is stopped (Bot API
+conformance checklist, side A, point 6).
+"""
+
+from bots.core.audio import AudioFormat
+
+LEAD_MS = 200
+CHUNK_MS = 40
+
+
+class Pacer:
+    """One prompt on its way to the caller."""
+
+    def __init__(self, audio: AudioFormat, *, lead_ms: int = LEAD_MS) -> None:
+        self._audio = audio
+        self._lead_s = lead_ms / 1000
+        self._chunk_bytes = audio.bytes_for_ms(CHUNK_MS)
+        self._waiting = bytearray()
+        self._complete = False
+        self._pushed_bytes = 0
+        self._sent_bytes = 0
+        self._in_flight = bytearray()
+        """The end of what was sent, long enough to send again what was not heard."""
+        self._ends_at = 0.0
+        """When all that was sent will have been heard, if nothing more is sent."""
+
+    @property
+    def total_ms(self) -> float:
+        """Length of the prompt; 0 while the synthesiser has not finished it."""
+        return self._audio.ms_for_bytes(self._pushed_bytes) if self._complete else 0.0
+
+    @property
+    def sent_all(self) -> bool:
+        """Whether the prompt is complete and all of it was sent."""
+        return self._complete and not self._waiting
+
+    def push(self, audio: bytes) -> None:
+        """More of the prompt."""
+        self._waiting += audio
+        self._pushed_bytes += len(audio)
+
+    def complete(self) -> None:
+        """Nothing more will be pushed."""
+        self._complete = True
+
+    def take(self, now: float) -> bytes:
+        """The audio that is due at ``now``, in whole chunks but for the end; may be empty."""
+        out = bytearray()
+        while self._ready() and max(now, self._ends_at) - now < self._lead_s:
+            chunk = self._waiting[: self._chunk_bytes]
+            del self._waiting[: self._chunk_bytes]
+            out += chunk
+            self._ends_at = max(now, self._ends_at) + self._audio.ms_for_bytes(len(chunk)) / 1000
+        self._sent_bytes += len(out)
+        self._in_flight += out
+        del self._in_flight[: -self._audio.bytes_for_ms(self._lead_s * 1000 + CHUNK_MS)]
+        return bytes(out)
+
+    def next_due(self, now: float) -> float | None:
+        """When `take` is worth calling again; None: only after the next `push` or `complete`."""
+        if self.sent_all:
+            return self._ends_at
+        return max(now, self._ends_at - self._lead_s) if self._ready() else None
+
+    def heard_ms(self, now: float) -> float:
+        """How much of the prompt the caller has heard by ``now``."""
+        in_flight_ms = max(0.0, self._ends_at - now) * 1000
+        return max(0.0, self._audio.ms_for_bytes(self._sent_bytes) - in_flight_ms)
+
+    def finished(self, now: float) -> bool:
+        """Whether the caller has heard all of it."""
+        return self.sent_all and now >= self._ends_at
+
+    def rewind(self, now: float) -> None:
+        """The connection went away at ``now``: what was sent but not heard is to be sent again."""
+        unheard = self._audio.bytes_for_ms(max(0.0, self._ends_at - now) * 1000)
+        lost = self._in_flight[len(self._in_flight) - min(unheard, len(self._in_flight)) :]
+        self._waiting[:0] = lost
+        self._sent_bytes -= len(lost)
+        self._in_flight.clear()
+        self._ends_at = now
+
+    def _ready(self) -> bool:
+        waiting = len(self._waiting)
+        return waiting >= self._chunk_bytes or (self._complete and waiting > 0)

@@ -1,0 +1,202 @@
+"""The records of a process: one writer thread that puts CDRs and transcripts into the database.
+
+Calls hand their facts over and go on; the thread writes them in batches (every 0.5 s or 100 rows,
+one transaction each). A database that is away delays records, never a call: the batch is tried
+again until it is written. The queue is bounded; when it is full, transcript lines are given up
+first, counted and logged, and the start and the end of a call never are.
+"""
+
+import threading
+import time
+import uuid
+from collections import deque
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import chain, repeat
+
+import msgspec
+import structlog
+from django.db import (
+    DatabaseError,
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    transaction,
+)
+
+from calls.models import Call, TranscriptEntry
+
+FLUSH_S = 0.5
+BATCH_ROWS = 100
+MAX_QUEUED = 20_000
+RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+log = structlog.get_logger(__name__)
+
+
+class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
+    """A call began; the fields are those of `calls.models.Call`."""
+
+    call_id: uuid.UUID
+    conversation_id: str
+    channel: str
+    mode: str
+    direction: str
+    is_test: bool
+    bot_id: int
+    bot_name: str
+    bot_revision: int
+    caller: str
+    callee: str
+    owner: str
+    started_at: datetime
+
+
+class CallDescribed(msgspec.Struct, frozen=True, kw_only=True):
+    """The voice side told who calls whom, after the call was opened."""
+
+    call_id: uuid.UUID
+    caller: str
+    callee: str
+
+
+class LineHeard(msgspec.Struct, frozen=True, kw_only=True):
+    """One final transcript line; the fields are those of `calls.models.TranscriptEntry`."""
+
+    call_id: uuid.UUID
+    seq: int
+    offset_ms: int
+    side: str
+    kind: str
+    text: str
+    full_text: str
+    confidence: float | None
+    delay_ms: int | None
+
+
+class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
+    """A call ended; completes the CDR."""
+
+    call_id: uuid.UUID
+    ended_at: datetime
+    ended_by: str
+    reason_code: str
+    reason: str
+    turns: int
+    frames_in: int
+    frames_dropped: int
+    bot_result: dict[str, object] | None
+
+
+Fact = CallOpened | CallDescribed | LineHeard | CallClosed
+
+
+class RecordWriter:
+    """The writer thread of one process: `start`, any number of `put`, `stop`."""
+
+    def __init__(self) -> None:
+        self.lost_lines = 0
+        self._queue: deque[Fact] = deque()
+        self._wake = threading.Event()
+        self._stopping = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread; safe to call twice."""
+        if self._thread is None:
+            self._stopping = False
+            self._thread = threading.Thread(target=self._run, name="records", daemon=True)
+            self._thread.start()
+
+    def put(self, fact: Fact) -> None:
+        """Hand over one fact; never blocks. Facts of one call are written in this order."""
+        if len(self._queue) >= MAX_QUEUED and isinstance(fact, LineHeard):
+            self.lost_lines += 1
+            if self.lost_lines == 1:
+                log.error("records.full", queued=len(self._queue))
+            return
+        self._queue.append(fact)
+        if len(self._queue) >= BATCH_ROWS:
+            self._wake.set()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Write what is queued and end the thread; False when ``timeout_s`` was not enough."""
+        if self._thread is None:
+            return True
+        self._stopping = True
+        self._wake.set()
+        self._thread.join(timeout_s)
+        if self._thread.is_alive():
+            log.error("records.unwritten", queued=len(self._queue))
+            return False
+        self._thread = None
+        return True
+
+    def _run(self) -> None:
+        try:
+            while not (self._stopping and not self._queue):
+                self._wake.wait(FLUSH_S)
+                self._wake.clear()
+                while self._queue:
+                    self._write_batch()
+        finally:
+            close_old_connections()
+
+    def _write_batch(self) -> None:
+        batch = [self._queue[i] for i in range(min(BATCH_ROWS, len(self._queue)))]
+        for wait_s in chain(RETRY_S, repeat(RETRY_S[-1])):
+            try:
+                write(batch)
+            except (OperationalError, InterfaceError) as error:
+                log.warning("records.retry", error=type(error).__name__, wait_s=wait_s)
+                close_old_connections()
+                time.sleep(wait_s)
+            except DatabaseError:
+                self._write_one_by_one(batch)
+                break
+            else:
+                break
+        for _ in batch:
+            self._queue.popleft()
+
+    def _write_one_by_one(self, batch: Sequence[Fact]) -> None:
+        """The database refuses a fact of ``batch`` for good: write the others."""
+        for fact in batch:
+            try:
+                write([fact])
+            except DatabaseError as error:
+                kind, reason = type(fact).__name__, type(error).__name__
+                log.error("records.refused", fact=kind, call=str(fact.call_id), error=reason)
+
+
+def write(batch: Sequence[Fact]) -> None:
+    """Write facts in one transaction; writing the same facts again changes nothing.
+
+    Raises:
+        DatabaseError: nothing was written.
+    """
+    opened = [_call(fact) for fact in batch if isinstance(fact, CallOpened)]
+    lines = [_entry(fact) for fact in batch if isinstance(fact, LineHeard)]
+    with transaction.atomic():
+        Call.objects.bulk_create(opened, ignore_conflicts=True)
+        TranscriptEntry.objects.bulk_create(lines, ignore_conflicts=True)
+        for fact in batch:
+            if isinstance(fact, CallDescribed | CallClosed):
+                _update(fact)
+
+
+def _call(fact: CallOpened) -> Call:
+    values = msgspec.structs.asdict(fact)
+    return Call(id=values.pop("call_id"), **values)
+
+
+def _entry(fact: LineHeard) -> TranscriptEntry:
+    return TranscriptEntry(**msgspec.structs.asdict(fact))
+
+
+def _update(fact: CallDescribed | CallClosed) -> None:
+    values = msgspec.structs.asdict(fact)
+    if isinstance(fact, CallClosed):
+        values["state"] = Call.State.ENDED
+    calls = Call.objects.filter(pk=values.pop("call_id"), state=Call.State.ACTIVE)
+    calls.update(**values)

@@ -1,0 +1,270 @@
+"""The driver of one call: feeds the engine, carries out its commands, owns the call's tasks.
+
+All of it runs on one event loop. Events are handled one at a time and to the end: an event that a
+command causes at once waits until the commands before it are carried out.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Coroutine
+from typing import Any, assert_never
+from uuid import UUID
+
+import structlog
+
+from bots.core.activities import Activity, event
+from bots.core.params.sections.call_control import CallControl
+from bots.core.params.sections.speech import Speech
+from bots.core.ports import BotConversation
+from bots.selectors import CallConfiguration
+from calls.core import commands, events
+from calls.core.commands import Command
+from calls.core.engine import Conversation, Phase
+from calls.core.events import Event
+from calls.core.ports import CallStart, VoiceLeg
+from calls.session.bot import BotLine, stamped
+from calls.session.detached import DetachedLeg
+from calls.session.ear import Ear
+from calls.session.plugins import CallPlugins
+from calls.session.reporter import Reporter
+from calls.session.voice import Voice
+
+log = structlog.get_logger(__name__)
+
+
+class CallSession:
+    """One call from arrival to end; `run` is its task.
+
+    The voice side calls `take`, `hear`, `detach` and `attach`, which return at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        call_id: UUID,
+        configuration: CallConfiguration,
+        plugins: CallPlugins,
+        leg: VoiceLeg,
+        start: CallStart,
+        reporter: Reporter,
+    ) -> None:
+        self.call_id = call_id
+        self.start = start
+        self.frames_in = 0
+        self._configuration = configuration
+        self._plugins = plugins
+        self.leg = leg
+        self._reporter = reporter
+        self._loop = asyncio.get_running_loop()
+        self._engine = Conversation(configuration.resolved, leg.capabilities)
+        self._events: deque[Event] = deque()
+        self._handling = False
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._grace: asyncio.TimerHandle | None = None
+        self._over = asyncio.Event()
+        self._finish: commands.Finish
+        self._group: asyncio.TaskGroup
+        self._ear: Ear | None = None
+        self._bot = BotLine(
+            plugins.connector,
+            BotConversation(
+                conversation_id=start.conversation_id,
+                bot=configuration.bot,
+                language=configuration.resolved[Speech].language,
+                caller=start.caller,
+                callee=start.callee,
+            ),
+            self.take,
+        )
+        self._voice = Voice(plugins.tts, clock=self._loop.time, report=self.take, spawn=self._spawn)
+
+    # --- what the voice side calls --------------------------------------------------------------
+
+    def take(self, what: Event) -> None:
+        """Handle an event now, or right after the one that is being handled."""
+        self._events.append(what)
+        if self._handling:
+            return
+        self._handling = True
+        try:
+            while self._events:
+                happened = self._events.popleft()
+                for command in self._engine.handle(happened, self._loop.time()):
+                    self._carry_out(command)
+        except Exception:
+            log.exception("call.crashed")
+            self._abort()
+        finally:
+            self._handling = False
+        self._arm()
+
+    def hear(self, audio: bytes) -> None:
+        """A piece of the caller's audio, in the leg's format."""
+        self.frames_in += 1
+        if self._ear is not None:
+            self._ear.push(audio)
+
+    def open_ear(self) -> None:
+        """The caller's audio is about to come; safe to call again for a new stream."""
+        if self._ear is not None or self._plugins.stt is None or self._over.is_set():
+            return
+        self._ear = Ear(
+            stt=self._plugins.stt,
+            vad=self._plugins.vad,
+            settings=self._configuration.resolved[Speech],
+            phrases=self._plugins.connector.phrases(),
+            source=self.leg.caller_audio,
+            shown=lambda: self.leg,
+            report=self.take,
+        )
+        self._ear.listen(on=self._engine.listening)
+        self._spawn(self._ear.run())
+
+    def describe(self, *, caller: str, callee: str) -> None:
+        """The voice side told who calls whom."""
+        self._reporter.described(caller=caller, callee=callee)
+
+    def detach(self, leg: VoiceLeg) -> None:
+        """The connection of ``leg`` went away without a word; wait for it to come back."""
+        if leg is not self.leg or self._over.is_set():
+            return
+        if self._engine.phase is not Phase.TALKING:
+            self.take(events.LegLost())
+            return
+        log.info("call.detached")
+        self.leg = DetachedLeg(leg)
+        self._voice.detach()
+        grace_s = self._configuration.resolved[CallControl].resume_grace_ms / 1000
+        self._grace = self._loop.call_later(grace_s, self.take, events.LegLost())
+
+    @property
+    def resumable(self) -> bool:
+        """Whether a new connection may take the call over."""
+        return self._engine.phase is Phase.TALKING
+
+    def attach(self, leg: VoiceLeg) -> None:
+        """A new connection of a `resumable` call, accepted and with the audio format of the old.
+
+        The call goes on where the caller stopped hearing it.
+        """
+        log.info("call.resumed")
+        if self._grace is not None:
+            self._grace.cancel()
+        before, self.leg = self.leg, leg
+        if isinstance(before, DetachedLeg):
+            before.hand_over(leg)
+        else:
+            self._voice.detach()
+            before.close()
+        self._voice.attach(leg)
+
+    # --- the task -------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Carry the call to its end; always ends with a complete CDR and a closed leg."""
+        arrived = events.CallArrived(start=self._start_activity(), announced=self.start.announced)
+        try:
+            async with asyncio.TaskGroup() as self._group:
+                self.take(arrived)
+                await self._over.wait()
+                for task in self._tasks:
+                    task.cancel()
+        except* Exception:
+            log.exception("call.crashed")
+        finally:
+            self._abort()
+        await self._bot.close(self._finish.reason_code, self._finish.reason)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._group.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    def _start_activity(self) -> Activity:
+        return event(
+            "start",
+            parameters={
+                "vaigConversationId": self.start.conversation_id,
+                "caller": self.start.caller,
+                "callee": self.start.callee,
+            },
+        )
+
+    def _arm(self) -> None:
+        """Wake the engine at its deadline."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self._engine.deadline is not None:
+            due = self._engine.deadline
+            self._timer = self._loop.call_at(due, self.take, events.DeadlinePassed())
+
+    def _carry_out(self, command: Command) -> None:
+        match command:
+            case commands.OpenBot():
+                self._spawn(self._bot.run())
+            case commands.AcceptCall():
+                self.leg.accept()
+                log.info("call.accepted")
+            case commands.SendToBot(activity):
+                self._bot.send(activity)
+            case commands.SendToVoiceSide(activity):
+                self.leg.send(stamped(activity))
+            case commands.Play():
+                self._voice.play(command, self.leg)
+            case commands.StopPlayback():
+                self._voice.stop()
+            case commands.Listen(on):
+                if self._ear is not None:
+                    self._ear.listen(on=on)
+            case commands.TransferCall():
+                self._transfer(command)
+            case commands.HangUp(reason_code=reason_code, reason=reason):
+                self.leg.hang_up(reason_code=reason_code, reason=reason)
+            case commands.RecordLine():
+                self._reporter.line(command, self._engine.turns)
+            case commands.ShowInterim():
+                self._reporter.interim(command)
+            case commands.ShowState():
+                self._reporter.state(command)
+            case commands.ReportFault(service=service, fault=fault, detail=detail):
+                log.warning("service.failed", service=service, fault=fault, detail=detail)
+            case commands.Finish():
+                self._end(command)
+            case _:
+                assert_never(command)
+
+    def _transfer(self, command: commands.TransferCall) -> None:
+        arguments = dict(command.activity.activity_params or {})
+        arguments["transferTarget"] = command.target
+        if command.reason:
+            arguments["handoverReason"] = command.reason
+        self.leg.send(stamped(event("transfer", activity_params=arguments)))
+
+    def _end(self, finish: commands.Finish) -> None:
+        self._finish = finish
+        dropped = self._ear.dropped if self._ear is not None else 0
+        self._reporter.closed(finish, frames_in=self.frames_in, frames_dropped=dropped)
+        log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
+        if self._grace is not None:
+            self._grace.cancel()
+        self.leg.close()
+        self._over.set()
+
+    def _abort(self) -> None:
+        """Our own error: end the call without the engine, which may be what broke."""
+        if self._over.is_set():
+            return
+        self._voice.stop()
+        self.leg.hang_up(reason_code="error", reason="internal error")
+        self._end(
+            commands.Finish(
+                at=self._loop.time(),
+                ended_by="gateway",
+                reason_code="internal",
+                reason="An error inside the gateway ended the call",
+                turns=self._engine.turns,
+            )
+        )

@@ -1,0 +1,154 @@
+"""One call's line to its recogniser: voice activity, recognition, and what they report."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Literal, Protocol
+
+from bots.core.audio import AudioFormat
+from bots.core.errors import Fault, ServiceError
+from bots.core.params.sections.speech import Speech
+from bots.core.ports import (
+    EndpointedSpeech,
+    Hypothesis,
+    Recognition,
+    RecognitionRequest,
+    SpeechToText,
+    Transcript,
+    VoiceActivity,
+)
+from calls.core.events import CallerSaid, Event, ServiceFailed, VoiceStarted, VoiceStopped
+from calls.media.gate import Gate
+
+OPEN_TIMEOUT_S = 10.0
+CLOSE_TIMEOUT_S = 2.0
+EARLY_AUDIO_MS = 1000
+"""Audio kept while the recogniser is being opened; the oldest goes first."""
+
+
+class Shown(Protocol):
+    """The part of a voice leg that is told what is heard."""
+
+    def show_speech(self, *, text: str, final: bool, confidence: float | None) -> None:
+        """Recognised text."""
+        ...
+
+    def show_voice(self, *, speaking: bool) -> None:
+        """The caller began or stopped to speak."""
+        ...
+
+
+class Ear:
+    """`run` is its task; `push` and `listen` may be called at any time and return at once."""
+
+    def __init__(
+        self,
+        *,
+        stt: SpeechToText,
+        vad: VoiceActivity,
+        settings: Speech,
+        phrases: tuple[str, ...],
+        source: AudioFormat,
+        shown: Callable[[], Shown],
+        report: Callable[[Event], None],
+    ) -> None:
+        self._stt = stt
+        self._vad = vad
+        self._settings = settings
+        self._phrases = phrases
+        self._source = source
+        self._shown = shown
+        self._report = report
+        self._listening = False
+        self._gate: Gate | None = None
+        self._early: deque[bytes] = deque()
+        self._early_bytes = 0
+        self.dropped = 0
+        """Pieces of caller audio given up because the recogniser was not open in time."""
+
+    def listen(self, *, on: bool) -> None:
+        """Open or shut the gate."""
+        self._listening = on
+        if self._gate is not None:
+            self._gate.switch(on=on)
+
+    def push(self, audio: bytes) -> None:
+        """Caller audio in the source format, any length."""
+        if self._gate is None:
+            self._keep(audio)
+            return
+        for change in self._gate.push(audio):
+            self._voice(change)
+
+    async def run(self) -> None:
+        """Open the recogniser and report what it hears until it fails, or cancellation."""
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT_S):
+                recognition = await self._stt.open(self._request())
+        except (ServiceError, TimeoutError) as error:
+            self._failed(error)
+            return
+        try:
+            self._open_gate(recognition)
+            async for event in recognition.events():
+                self._heard(event)
+        except ServiceError as error:
+            self._failed(error)
+        finally:
+            self._gate = None
+            async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                await recognition.close()
+
+    def _request(self) -> RecognitionRequest:
+        rates_hz = self._stt.capabilities.rates_hz
+        rate_hz = self._source.rate_hz if self._source.rate_hz in rates_hz else max(rates_hz)
+        return RecognitionRequest(
+            language=self._settings.stt_language or self._settings.language,
+            rate_hz=rate_hz,
+            phrases=(*self._phrases, *self._settings.stt_context_phrases),
+        )
+
+    def _open_gate(self, recognition: Recognition) -> None:
+        rate_hz = self._request().rate_hz
+        self._gate = Gate(
+            source=self._source,
+            rate_hz=rate_hz,
+            detector=self._vad.detector(
+                rate_hz=rate_hz,
+                voice_ms=self._settings.speech_voice_ms,
+                silence_ms=self._settings.speech_silence_ms,
+            ),
+            recognition=recognition,
+            endpointing=self._stt.capabilities.endpointing,
+        )
+        self._gate.switch(on=self._listening)
+        while self._early:
+            self.push(self._early.popleft())
+
+    def _keep(self, audio: bytes) -> None:
+        self._early.append(audio)
+        self._early_bytes += len(audio)
+        while self._early_bytes > self._source.bytes_for_ms(EARLY_AUDIO_MS):
+            self._early_bytes -= len(self._early.popleft())
+            self.dropped += 1
+
+    def _voice(self, change: Literal["started", "stopped"]) -> None:
+        self._shown().show_voice(speaking=change == "started")
+        self._report(VoiceStarted() if change == "started" else VoiceStopped())
+
+    def _heard(self, event: Hypothesis | Transcript | EndpointedSpeech) -> None:
+        match event:
+            case Hypothesis(text):
+                self._shown().show_speech(text=text, final=False, confidence=None)
+                self._report(CallerSaid(text=text, final=False))
+            case Transcript(text, confidence):
+                if text:
+                    self._shown().show_speech(text=text, final=True, confidence=confidence)
+                self._report(CallerSaid(text=text, final=True, confidence=confidence))
+            case EndpointedSpeech(speaking):
+                self._report(VoiceStarted() if speaking else VoiceStopped())
+
+    def _failed(self, error: ServiceError | TimeoutError) -> None:
+        if isinstance(error, TimeoutError):
+            error = ServiceError("stt", Fault.TIMEOUT, "it could not be opened in time")
+        self._report(ServiceFailed(service="stt", fault=error.fault, detail=error.detail))

@@ -1,0 +1,184 @@
+"""The session host: all calls of one process, from admission to drain."""
+
+import asyncio
+import os
+import socket
+import uuid
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.db import DatabaseError
+
+from bots.selectors import CallConfiguration
+from calls.core.events import EndRequested
+from calls.core.ports import CallStart, VoiceLeg
+from calls.database import db
+from calls.live import LiveFeed
+from calls.records import RecordWriter
+from calls.services import LEASE_SECONDS, renew_lease
+from calls.session.call import CallSession
+from calls.session.plugins import PluginShelf
+from calls.session.reporter import Reporter
+
+END_TIMEOUT_S = 8.0
+"""How long calls that a drain ends may take for it; more than a hang-up's confirmation takes."""
+RECORDS_TIMEOUT_S = 20.0
+
+log = structlog.get_logger(__name__)
+
+
+class NoCapacity(Exception):
+    """The process takes no more calls; ``args[0]`` says why in words for the voice side."""
+
+
+class SessionHost:
+    """Owns the calls of this process, keyed by bot and the voice side's conversation id."""
+
+    def __init__(self) -> None:
+        self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        self.draining = False
+        self._records = RecordWriter()
+        self._live = LiveFeed()
+        self._shelf = PluginShelf()
+        self._calls: dict[tuple[str, str], CallSession] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started = False
+
+    @property
+    def calls(self) -> int:
+        """How many calls are going on."""
+        return len(self._calls)
+
+    async def start(self) -> None:
+        """Take the lease and start the writer and the live feed; before the first call."""
+        if self._started:
+            return
+        self._started = True
+        await self._renew_lease()
+        self._records.start()
+        self._spawn(self._live.run(), "live feed")
+        self._spawn(self._keep_lease(), "lease")
+
+    def admit(self) -> None:
+        """Whether one more call is taken.
+
+        Raises:
+            NoCapacity: not now.
+        """
+        if self.draining:
+            raise NoCapacity("the gateway is shutting down")
+        if self.calls >= settings.MAX_CALLS:
+            raise NoCapacity("the gateway has no capacity for another call")
+
+    def open(
+        self, configuration: CallConfiguration, leg: VoiceLeg, start: CallStart
+    ) -> CallSession:
+        """Begin a call; its events go to the session that is returned.
+
+        Raises:
+            NoCapacity: see `admit`; also when the conversation id is in use.
+            LookupError: the bot's configuration names a plug-in that is not installed.
+        """
+        self.admit()
+        key = (configuration.bot, start.conversation_id)
+        if key in self._calls:
+            raise NoCapacity("a conversation with this id is going on")
+        plugins = self._shelf.of(configuration)
+        call_id = uuid.uuid4()
+        loop = asyncio.get_running_loop()
+        reporter = Reporter(self._records, self._live, call_id=call_id, started=loop.time())
+        session = CallSession(
+            call_id=call_id,
+            configuration=configuration,
+            plugins=plugins,
+            leg=leg,
+            start=start,
+            reporter=reporter,
+        )
+        reporter.opened(
+            start,
+            mode="voice" if leg.capabilities.audio else "text",
+            owner=self.owner,
+            bot_id=configuration.bot_id,
+            bot=configuration.bot,
+            revision=configuration.revision,
+        )
+        self._calls[key] = session
+        self._spawn(self._carry(key, session, configuration.revision), f"call {call_id}")
+        return session
+
+    def find(self, bot: str, conversation_id: str) -> CallSession | None:
+        """The live call of ``bot`` with that conversation id."""
+        return self._calls.get((bot, conversation_id))
+
+    async def drain(self, deadline_s: float) -> None:
+        """Refuse new calls, let the live ones end for ``deadline_s``, end the rest, flush."""
+        self.draining = True
+        log.info("host.draining", calls=self.calls)
+        await self._until_idle(deadline_s)
+        for session in list(self._calls.values()):
+            session.take(
+                EndRequested(by="gateway", reason_code="shutdown", reason="The gateway shuts down")
+            )
+        await self._until_idle(END_TIMEOUT_S)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._records.stop, RECORDS_TIMEOUT_S)
+
+    async def _until_idle(self, seconds: float) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        calls = [task for task in self._tasks if task.get_name().startswith("call ")]
+        while calls and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(calls, timeout=left)
+            calls = [task for task in calls if not task.done()]
+
+    async def _carry(self, key: tuple[str, str], session: CallSession, revision: int) -> None:
+        with structlog.contextvars.bound_contextvars(
+            call=str(session.call_id), bot=key[0], config_revision=revision
+        ):
+            log.info("call.started", channel=session.start.channel)
+            try:
+                await session.run()
+            finally:
+                del self._calls[key]
+
+    def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        # NB A task group would end every call with the first that fails; here each stands alone.
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("host.task_failed", task=task.get_name(), exc_info=error)
+
+    async def _keep_lease(self) -> None:
+        while True:
+            await asyncio.sleep(LEASE_SECONDS / 4)
+            await self._renew_lease()
+
+    async def _renew_lease(self) -> None:
+        try:
+            async with asyncio.timeout(LEASE_SECONDS / 4):
+                await db(
+                    renew_lease, self.owner, socket.gethostname(), os.getpid(), datetime.now(UTC)
+                )
+        except (DatabaseError, TimeoutError) as error:
+            log.warning("lease.not_renewed", error=type(error).__name__)
+
+
+_host: SessionHost | None = None
+
+
+def session_host() -> SessionHost:
+    """The host of this process."""
+    global _host
+    if _host is None:
+        _host = SessionHost()
+    return _host

@@ -1,0 +1,145 @@
+"""What people see of one call: the CDR, the transcript and the live page."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from calls.core import commands
+from calls.core.ports import CallStart
+from calls.live import LiveFeed, LiveLine
+from calls.records import CallClosed, CallDescribed, CallOpened, LineHeard, RecordWriter
+
+MAX_ADDRESS_CHARS = 200
+MAX_REASON_CHARS = 500
+
+
+def clean(text: str, limit: int) -> str:
+    """``text`` as every database takes it: no NUL, at most ``limit`` characters."""
+    return text.replace("\x00", "")[:limit]
+
+
+class Reporter:
+    """Numbers the lines of one call and hands every fact to the record writer and the live feed.
+
+    ``started`` is the call's start on the engine's clock, in seconds.
+    """
+
+    def __init__(
+        self, records: RecordWriter, live: LiveFeed, *, call_id: UUID, started: float
+    ) -> None:
+        self._records = records
+        self._live = live
+        self._call_id = call_id
+        self._started = started
+        self._started_at = datetime.now(UTC)
+        self._last_seq = 0
+
+    def opened(
+        self,
+        start: CallStart,
+        *,
+        mode: str,
+        owner: str,
+        bot_id: int,
+        bot: str,
+        revision: int,
+    ) -> None:
+        """The call began."""
+        caller = clean(start.caller, MAX_ADDRESS_CHARS)
+        callee = clean(start.callee, MAX_ADDRESS_CHARS)
+        self._records.put(
+            CallOpened(
+                call_id=self._call_id,
+                conversation_id=clean(start.conversation_id, MAX_ADDRESS_CHARS),
+                channel=start.channel,
+                mode=mode,
+                direction=start.direction,
+                is_test=start.is_test,
+                bot_id=bot_id,
+                bot_name=bot,
+                bot_revision=revision,
+                caller=caller,
+                callee=callee,
+                owner=owner,
+                started_at=self._started_at,
+            )
+        )
+        self._changed(
+            bot=bot,
+            caller=caller,
+            callee=callee,
+            state="connecting",
+            started_at=self._started_at.isoformat(),
+            channel=start.channel,
+            mode=mode,
+            is_test=start.is_test,
+            turns=0,
+        )
+
+    def described(self, *, caller: str, callee: str) -> None:
+        """The voice side told who calls whom."""
+        caller = clean(caller, MAX_ADDRESS_CHARS)
+        callee = clean(callee, MAX_ADDRESS_CHARS)
+        self._records.put(CallDescribed(call_id=self._call_id, caller=caller, callee=callee))
+        self._changed(caller=caller, callee=callee)
+
+    def line(self, line: commands.RecordLine, turns: int) -> None:
+        """A final line of the transcript."""
+        self._last_seq += 1
+        offset_ms = max(0, round((line.at - self._started) * 1000))
+        text, full_text = line.text.replace("\x00", ""), line.full_text.replace("\x00", "")
+        self._records.put(
+            LineHeard(
+                call_id=self._call_id,
+                seq=self._last_seq,
+                offset_ms=offset_ms,
+                side=line.side,
+                kind=line.kind,
+                text=text,
+                full_text=full_text,
+                confidence=line.confidence,
+                delay_ms=line.delay_ms,
+            )
+        )
+        shown = LiveLine(
+            seq=self._last_seq,
+            offset_ms=offset_ms,
+            side=line.side,
+            kind=line.kind,
+            text=text,
+            full_text=full_text,
+            confidence=line.confidence,
+            delay_ms=line.delay_ms,
+        )
+        self._live.line(str(self._call_id), shown)
+        self._changed(last_line=text, turns=turns)
+
+    def interim(self, shown: commands.ShowInterim) -> None:
+        """Text in progress, for the live page only."""
+        self._live.interim(str(self._call_id), shown.side, shown.text)
+
+    def state(self, shown: commands.ShowState) -> None:
+        """What the conversation is doing."""
+        self._changed(state=shown.state)
+
+    def closed(self, finish: commands.Finish, *, frames_in: int, frames_dropped: int) -> None:
+        """The call ended; ``frames`` are pieces of caller audio."""
+        reason = clean(finish.reason, MAX_REASON_CHARS)
+        self._records.put(
+            CallClosed(
+                call_id=self._call_id,
+                # NB Not the wall clock, which may have been set back during the call.
+                ended_at=self._started_at + timedelta(seconds=max(0.0, finish.at - self._started)),
+                ended_by=finish.ended_by,
+                reason_code=clean(finish.reason_code, 40),
+                reason=reason,
+                turns=finish.turns,
+                frames_in=frames_in,
+                frames_dropped=frames_dropped,
+                bot_result=finish.bot_result,
+            )
+        )
+        self._live.call_gone(str(self._call_id), reason)
+
+    def _changed(self, **fields: Any) -> None:
+        self._live.call_changed(str(self._call_id), **fields)
