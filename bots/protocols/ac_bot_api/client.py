@@ -297,7 +297,7 @@ def _speech_event(
             return events.SpeechCommitted(participant)
         case messages.SpeechHypothesis():
             return events.SpeechHypothesis(_best_alternative(message)[0])
-        case messages.SpeechRecognition():
+        case _:
             return events.SpeechRecognition(*_best_alternative(message))
 
 

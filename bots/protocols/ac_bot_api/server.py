@@ -96,7 +96,7 @@ class StreamServer:
             case messages.SessionResume():
                 self._request(message)
                 return [events.ResumeRequested(self.conversation_id)]
-            case messages.SessionEnd():
+            case _:
                 return self._end(message)
 
     def _user_audio(self, message: messages.UserStreamChunk) -> list[events.ServerEvent]:
