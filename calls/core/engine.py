@@ -175,13 +175,14 @@ class Conversation:
             described = vocabulary.describe(activity)
             self._out.note(now, f"The bot sent {described}; it was ignored")
             return
-        self._bot_answered()
+        if purpose.answers:
+            self._bot_answered()
         if purpose is Purpose.MESSAGE:
             self._queue.add(Prompt(activity.text or "", activity))
-        elif purpose is Purpose.ACTION:
-            self._queue.add(Action(activity))
-        else:
+        elif purpose is Purpose.ABORT_PROMPTS:
             self._speaker.silence()
+        else:
+            self._queue.add(Action(activity))
 
     def _bot_left(self, _event: events.BotLeft, now: float) -> None:
         if self.phase is Phase.TALKING:
@@ -424,7 +425,7 @@ class Conversation:
     def _settle(self, now: float) -> None:
         """After every event: start what is due and make gate, timer and display agree."""
         self._pump(now)
-        if self.phase is Phase.ENDED:
+        if self.phase in (Phase.NEW, Phase.ENDED):
             return
         talking = self.phase is Phase.TALKING
         playing = self._queue.playing

@@ -9,7 +9,7 @@ from calls.core.commands import EndedBy
 BOT_LEFT = activities.event("hangup", activity_params={"hangupReason": "The bot left"})
 """What a bot that closes its side without a word is taken to have said."""
 
-_ACTIONS = frozenset({"hangup", "transfer", "handover", "config"})
+_LEAVING = frozenset({"hangup", "transfer", "handover"})
 _HANGUP_ARGUMENTS = frozenset({"hangupReason", "hangupSipHeaders"})
 _ENDED_BY: dict[str, EndedBy] = {
     "client-disconnected": "caller",
@@ -22,21 +22,29 @@ class Purpose(Enum):
     """What an activity of the bot wants."""
 
     MESSAGE = auto()
-    ACTION = auto()
-    """Done when the prompts queued before it have been played."""
+    LEAVING = auto()
+    """A hang-up or a transfer; done when the prompts queued before it have been played."""
+    CONFIG = auto()
+    """Settings; in force when the prompts queued before them have been played."""
     ABORT_PROMPTS = auto()
     UNKNOWN = auto()
+
+    @property
+    def answers(self) -> bool:
+        """Whether the bot has answered the caller with it."""
+        return self in (Purpose.MESSAGE, Purpose.LEAVING)
+
+
+_OTHER_EVENTS = {"config": Purpose.CONFIG, "abortprompts": Purpose.ABORT_PROMPTS}
 
 
 def purpose(activity: Activity) -> Purpose:
     """What the bot wants with ``activity``."""
     if activity.kind == "message":
         return Purpose.MESSAGE
-    if activity.event in _ACTIONS:
-        return Purpose.ACTION
-    if activity.event == "abortprompts":
-        return Purpose.ABORT_PROMPTS
-    return Purpose.UNKNOWN
+    if activity.event in _LEAVING:
+        return Purpose.LEAVING
+    return _OTHER_EVENTS.get(activity.event, Purpose.UNKNOWN)
 
 
 def describe(activity: Activity) -> str:
