@@ -9,7 +9,6 @@ import threading
 from collections.abc import Awaitable, Callable
 
 import structlog
-from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -17,6 +16,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from redis import asyncio as aioredis
 from redis.exceptions import RedisError
+
+from calls.database import db
 
 log = structlog.get_logger(__name__)
 
@@ -69,7 +70,7 @@ def _query_database() -> None:
 
 
 async def _database() -> None:
-    await sync_to_async(_query_database)()
+    await db(_query_database)
 
 
 async def _events() -> None:

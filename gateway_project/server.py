@@ -35,11 +35,19 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
 
     ``on_start`` is awaited on the event loop before the port is opened; ``on_drain`` after it was
     closed and before sockets are. WebSockets may stay open for any length of time: a peer that
-    answers no ping for 20 s is dropped, nothing else limits them.
+    answers no ping for 20 s is dropped, nothing else limits them. With ``proxy_headers`` the peer's
+    address and scheme are those that the reverse proxy reports.
     """
 
     def __init__(
-        self, application: Any, *, host: str, port: int, on_start: Hook, on_drain: Hook
+        self,
+        application: Any,
+        *,
+        host: str,
+        port: int,
+        on_start: Hook,
+        on_drain: Hook,
+        proxy_headers: bool = False,
     ) -> None:
         super().__init__(
             application,
@@ -57,6 +65,8 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
             application_close_timeout=10,
             verbosity=1,  # any other value makes Twisted take over standard output
             server_name="",
+            proxy_forwarded_address_header="X-Forwarded-For" if proxy_headers else None,
+            proxy_forwarded_proto_header="X-Forwarded-Proto" if proxy_headers else None,
         )
         self.on_start = on_start
         self.on_drain = on_drain

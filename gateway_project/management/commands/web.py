@@ -1,0 +1,52 @@
+"""``manage.py web``: the process that serves the console, the API and the voice sockets."""
+
+import sys
+from typing import Any
+
+import structlog
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = "Serve console, API and voice sockets; `gateway` starts this for you."
+    requires_system_checks: list[str] = []
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # NB First: it installs the reactor, which other imports would otherwise choose.
+        from gateway_project.server import GatewayServer  # isort: skip
+        from gateway_project.asgi import application
+
+        server = GatewayServer(
+            application,
+            host=settings.ENVIRONMENT.host,
+            port=settings.ENVIRONMENT.port,
+            proxy_headers=settings.ENVIRONMENT.proxy_headers,
+            on_start=start,
+            on_drain=drain,
+        )
+        sys.exit(server.serve())
+
+
+async def start() -> None:
+    """Before the port opens: the session host, and the calls an earlier process left behind."""
+    from calls.database import db
+    from calls.services import close_lost_calls
+    from calls.session.host import session_host
+
+    await session_host().start()
+    closed = await db(close_lost_calls, timezone.now())
+    if closed:
+        log.warning("calls.lost", calls=closed)
+
+
+async def drain() -> None:
+    """After the port closed: not ready any more, live calls come to their end."""
+    from calls.session.host import session_host
+    from gateway_project import health
+
+    health.draining.set()
+    await session_host().drain(settings.DRAIN_SECONDS)

@@ -1,0 +1,176 @@
+"""The supervisor with real child processes: restart, giving up, order of stopping, no orphans."""
+
+import asyncio
+import json
+import os
+import select
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway_project.supervisor import Program, Supervisor, ending
+
+pytestmark = pytest.mark.wire
+
+PROBE = Path(__file__).with_name("supervisor_probe.py")
+
+STAYS = """
+import os, signal, sys
+def leave(*_):
+    print(f"{sys.argv[1]} stopped", flush=True)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, leave)
+print(f"{sys.argv[1]} {os.getpid()}", flush=True)
+while True:
+    signal.pause()
+"""
+IGNORES_SIGTERM = """
+import os, signal, sys
+asked = 0
+def count(*_):
+    global asked
+    asked += 1
+    print(f"{sys.argv[1]} asked {asked}", flush=True)
+    if asked > 1 and sys.argv[1] == "patient":
+        sys.exit(0)
+signal.signal(signal.SIGTERM, count)
+print(f"{sys.argv[1]} {os.getpid()}", flush=True)
+while True:
+    signal.pause()
+"""
+DIES = "import sys; print('started', flush=True); sys.exit(3)"
+
+
+def program(name: str, code: str, **options: Any) -> dict[str, Any]:
+    command = [sys.executable, "-c", code, name]
+    return {"name": name, "command": command, "stop_seconds": 20, **options}
+
+
+class Running:
+    """A supervisor process; what its children print arrives here."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def line(self) -> str:
+        assert self.process.stdout is not None
+        async with asyncio.timeout(20):
+            return (await self.process.stdout.readline()).decode().strip()
+
+
+@asynccontextmanager
+async def supervising(*programs: dict[str, Any]) -> AsyncIterator[Running]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(PROBE),
+        json.dumps(programs),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
+    )
+    try:
+        yield Running(process)
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+async def children_of(running: Running, *names: str) -> dict[str, int]:
+    """The process ids the children print, skipping the supervisor's own lines."""
+    found: dict[str, int] = {}
+    while set(found) != set(names):
+        first, _, second = (await running.line()).partition(" ")
+        if first in names:
+            found[first] = int(second)
+    return found
+
+
+def gone(descriptor: int) -> bool:
+    """Whether the process behind a pidfd ends within ten seconds."""
+    return bool(select.select([descriptor], [], [], 10)[0])
+
+
+async def test_a_child_that_is_killed_is_started_again() -> None:
+    async with supervising(program("web", STAYS)) as running:
+        first = (await children_of(running, "web"))["web"]
+        os.kill(first, signal.SIGKILL)
+        lines = [await running.line(), await running.line()]
+        assert "child.died" in lines[0]
+        assert "SIGKILL" in lines[0]
+        second = (await children_of(running, "web"))["web"]
+        assert second != first
+
+
+async def test_a_child_that_dies_at_once_again_and_again_ends_the_supervisor() -> None:
+    dies = program("web", DIES, first_pause_seconds=0.01)
+    async with supervising(program("valkey", STAYS, foundation=True), dies) as running:
+        output, _ = await running.process.communicate()
+    text = output.decode()
+    assert running.process.returncode == 1
+    assert text.count("started\n") == 5
+    assert "The process 'web' keeps ending (exit code 3)." in text
+    assert "valkey stopped" in text
+
+
+async def test_sigterm_stops_every_child_and_foundations_last() -> None:
+    async with supervising(
+        program("valkey", STAYS, foundation=True), program("web", STAYS), program("beat", STAYS)
+    ) as running:
+        await children_of(running, "valkey", "web", "beat")
+        running.process.send_signal(signal.SIGTERM)
+        output, _ = await running.process.communicate()
+    stopped = [line for line in output.decode().splitlines() if line.endswith(" stopped")]
+    assert running.process.returncode == 0
+    assert len(stopped) == 3
+    assert stopped[-1] == "valkey stopped"
+
+
+async def test_a_child_that_does_not_stop_is_killed() -> None:
+    stubborn = program("web", IGNORES_SIGTERM, stop_seconds=0.2)
+    async with supervising(stubborn) as running:
+        child = os.pidfd_open((await children_of(running, "web"))["web"])
+        running.process.send_signal(signal.SIGINT)
+        output, _ = await running.process.communicate()
+        assert "child.killed" in output.decode()
+        assert running.process.returncode == 0
+        assert gone(child)
+        os.close(child)
+
+
+async def test_a_second_request_to_stop_reaches_a_child_that_drains() -> None:
+    async with supervising(program("patient", IGNORES_SIGTERM)) as running:
+        await children_of(running, "patient")
+        running.process.send_signal(signal.SIGTERM)
+        while await running.line() != "patient asked 1":
+            pass
+        running.process.send_signal(signal.SIGTERM)
+        output, _ = await running.process.communicate()
+    assert "patient asked 2" in output.decode()
+    assert running.process.returncode == 0
+
+
+async def test_no_child_outlives_a_killed_supervisor() -> None:
+    async with supervising(program("web", STAYS), program("beat", IGNORES_SIGTERM)) as running:
+        pids = await children_of(running, "web", "beat")
+        descriptors = [os.pidfd_open(pid) for pid in pids.values()]
+        running.process.kill()
+        assert await running.process.wait() == -signal.SIGKILL
+        assert all(gone(descriptor) for descriptor in descriptors)
+        for descriptor in descriptors:
+            os.close(descriptor)
+
+
+def test_endings_are_told_in_words() -> None:
+    assert ending(3) == "exit code 3"
+    assert ending(-9) == "signal SIGKILL"
+
+
+def test_programs_start_only_while_the_supervisor_runs() -> None:
+    with pytest.raises(RuntimeError):
+        Supervisor({}).start(Program(name="web", command=["true"], stop_seconds=1))
