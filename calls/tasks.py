@@ -10,7 +10,7 @@ from calls import services
 log = structlog.get_logger(__name__)
 
 
-@shared_task(name="calls.tasks.close_lost_calls")
+@shared_task(name="calls.tasks.close_lost_calls")  # type: ignore[untyped-decorator]  # no types
 def close_lost_calls() -> None:
     """End the calls whose process died."""
     closed = services.close_lost_calls(timezone.now())
@@ -18,7 +18,7 @@ def close_lost_calls() -> None:
         log.warning("calls.lost", calls=closed)
 
 
-@shared_task(name="calls.tasks.clear_expired_tokens")
+@shared_task(name="calls.tasks.clear_expired_tokens")  # type: ignore[untyped-decorator]  # no types
 def clear_expired_tokens() -> None:
     """Delete access tokens that have expired; they would only accumulate."""
     clear_expired()

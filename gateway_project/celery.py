@@ -27,6 +27,6 @@ app.conf.beat_schedule = {
 app.autodiscover_tasks()
 
 
-@signals.setup_logging.connect
+@signals.setup_logging.connect  # type: ignore[untyped-decorator]  # the package ships no types
 def _keep_our_logging(**_: Any) -> None:
     """Django has set up the logs; Celery configures its own only while nobody listens here."""

@@ -14,6 +14,8 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from gateway_project.logging import Style
+
 ROLES = ("web", "worker", "beat")
 """The processes that ``manage.py gateway`` can start."""
 
@@ -86,8 +88,8 @@ def _url(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         try:
             parts = urlsplit(text)
-            complete = parts.scheme in schemes and (parts.netloc or parts.path)
-            complete = complete and parts.port != 0
+            complete = parts.scheme in schemes and bool(parts.netloc or parts.path)
+            complete = complete and parts.port != 0  # NB reading the port checks it
         except ValueError:
             complete = False
         if text and not complete:
@@ -212,7 +214,7 @@ class Environment:
         _whole(0, 86_400),
         "How long live calls may go on after a request to stop.",
     )
-    log_format: str = _field(
+    log_format: Style = _field(
         "LOG_FORMAT",
         "console",
         _one_of("console", "json"),

@@ -3,6 +3,7 @@
 import base64
 import os
 import secrets
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,13 +18,13 @@ def private_directory(path: Path) -> Path:
     """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path):
+            pass
     except OSError as error:
         raise ImproperlyConfigured(
             f"VAR_DIR must be a directory that can be made and written to, not '{path}' "
             f"({error.strerror})."
         ) from None
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ImproperlyConfigured(f"VAR_DIR must be writable, but '{path}' is not.")
     return path
 
 

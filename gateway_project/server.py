@@ -79,7 +79,8 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         """Run until a signal ends it; return the exit code."""
         loop: asyncio.AbstractEventLoop = daphne.server.twisted_loop
         asyncio.set_event_loop(loop)
-        globalLogPublisher.addObserver(STDLibLogObserver("twisted"))
+        observer: Any = STDLibLogObserver("twisted")  # its interface is not known to the checker
+        globalLogPublisher.addObserver(observer)
         loop.run_until_complete(_awaited(self.on_start))
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)

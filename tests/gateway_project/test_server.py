@@ -113,6 +113,7 @@ async def test_text_bytes_and_empty_messages_pass_unchanged(server: Server) -> N
 
 async def test_compression_is_not_negotiated(server: Server) -> None:
     async with connect(server.url("echo"), compression="deflate") as client:
+        assert client.response is not None
         assert "sec-websocket-extensions" not in client.response.headers
 
 
@@ -133,6 +134,7 @@ async def test_a_message_above_the_limit_is_answered_with_1009(server: Server, f
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4401])
 async def test_any_close_code_reaches_the_peer(server: Server, code: int) -> None:
     async with connect(server.url("close")) as client:
+        assert client.response is not None
         assert client.response.headers["x-probe"] == "yes"
         await client.send(str(code))
         with pytest.raises(ConnectionClosed) as closed:

@@ -1,0 +1,103 @@
+"""Leases of processes, and the calls that lost theirs."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.utils import timezone
+from oauth2_provider.models import get_access_token_model
+
+from bots.models import ApiClient
+from calls import tasks
+from calls.models import Call, ProcessLease
+from calls.services import LEASE_SECONDS, LOST_REASON, close_lost_calls, renew_lease
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+
+NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+DEAD = NOW - timedelta(seconds=LEASE_SECONDS + 1)
+
+
+def active_call(owner: str, started_at: datetime = NOW - timedelta(minutes=5)) -> Call:
+    return Call.objects.create(
+        conversation_id="c",
+        channel="audiocodes",
+        mode="voice",
+        bot_name="demo",
+        bot_revision=1,
+        owner=owner,
+        started_at=started_at,
+    )
+
+
+def test_a_lease_is_renewed_in_place() -> None:
+    renew_lease("one", "host", 1, DEAD)
+    renew_lease("one", "host", 1, NOW)
+    lease = ProcessLease.objects.get()
+    assert (lease.owner, lease.host, lease.pid, lease.renewed_at) == ("one", "host", 1, NOW)
+
+
+@pytest.mark.parametrize("lease", ["missing", "expired"])
+def test_a_call_whose_process_is_gone_is_ended(lease: str) -> None:
+    if lease == "expired":
+        renew_lease("one", "host", 1, DEAD)
+    call = active_call("one")
+    assert close_lost_calls(NOW) == 1
+    call.refresh_from_db()
+    assert (call.state, call.ended_by, call.reason_code) == ("ended", "gateway", "error")
+    assert (call.reason, call.ended_at) == (LOST_REASON, NOW)
+    assert not ProcessLease.objects.exists()
+
+
+def test_a_lease_that_is_just_old_enough_to_count_keeps_its_calls() -> None:
+    renew_lease("one", "host", 1, NOW - timedelta(seconds=LEASE_SECONDS))
+    active_call("one")
+    assert close_lost_calls(NOW) == 0
+    assert ProcessLease.objects.filter(owner="one").exists()
+
+
+def test_only_the_calls_of_the_lost_process_are_ended() -> None:
+    renew_lease("alive", "host", 1, NOW)
+    alive, lost = active_call("alive"), active_call("dead")
+    assert close_lost_calls(NOW) == 1
+    alive.refresh_from_db()
+    lost.refresh_from_db()
+    assert (alive.state, lost.state) == ("active", "ended")
+
+
+def test_a_call_that_has_ended_keeps_its_own_reason() -> None:
+    call = active_call("dead")
+    Call.objects.filter(pk=call.pk).update(
+        state="ended", ended_at=NOW, ended_by="caller", reason_code="client-disconnected"
+    )
+    assert close_lost_calls(NOW + timedelta(minutes=1)) == 0
+    call.refresh_from_db()
+    assert (call.ended_by, call.ended_at) == ("caller", NOW)
+
+
+def test_a_call_that_starts_after_the_clock_was_read_is_left_for_the_next_run() -> None:
+    active_call("dead", started_at=NOW + timedelta(seconds=1))
+    assert close_lost_calls(NOW) == 0
+    assert close_lost_calls(NOW + timedelta(seconds=15)) == 1
+
+
+def test_the_task_ends_lost_calls_by_the_wall_clock() -> None:
+    now = timezone.now()
+    call = active_call("dead", started_at=now)
+    renew_lease("alive", "host", 1, now)
+    kept = active_call("alive", started_at=now)
+    tasks.close_lost_calls()
+    call.refresh_from_db()
+    kept.refresh_from_db()
+    assert (call.state, kept.state) == ("ended", "active")
+
+
+def test_the_task_deletes_only_access_tokens_that_have_expired() -> None:
+    client = ApiClient.objects.create(name="dialer")
+    tokens = get_access_token_model().objects
+    for number, age in enumerate((timedelta(days=-1), timedelta(days=1))):
+        tokens.create(
+            application=client, token=f"token-{number}", expires=timezone.now() + age, scope=""
+        )
+    tasks.clear_expired_tokens()
+    assert tokens.count() == 1
+    assert tokens.get().expires > timezone.now()

@@ -1,0 +1,150 @@
+"""The environment variables: defaults, values, files for secrets, and what is refused."""
+
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from gateway_project import environment
+from gateway_project.environment import ROLES, read
+
+pytestmark = pytest.mark.pure
+
+
+def test_an_empty_environment_gives_the_embedded_defaults() -> None:
+    values = read({})
+    assert (values.host, values.port) == ("127.0.0.1", 8000)
+    assert values.var_dir == Path.cwd() / "var"
+    assert (values.database_url, values.redis_url) == ("", "")
+    assert values.role == frozenset(ROLES)
+    assert not values.demo
+    assert not values.debug
+    assert not values.log_pii
+
+
+def test_every_value_is_read() -> None:
+    values = read(
+        {
+            "HOST": "0.0.0.0",
+            "PORT": "9000",
+            "PUBLIC_URL": "https://gateway.example.com/",
+            "ALLOWED_HOSTS": "a.example.com, b.example.com",
+            "ROLE": "web, beat",
+            "VAR_DIR": "/data",
+            "DATABASE_URL": "postgres://u:p@db/gateway",
+            "REDIS_URL": "rediss://cache:6380/2",
+            "FIELD_KEYS": "new,old",
+            "DEMO": "Yes",
+            "MAX_CALLS": "200",
+            "LOG_FORMAT": "JSON",
+        }
+    )
+    assert (values.host, values.port) == ("0.0.0.0", 9000)
+    assert values.public_url == "https://gateway.example.com"
+    assert values.allowed_hosts == ("a.example.com", "b.example.com")
+    assert values.role == {"web", "beat"}
+    assert values.var_dir == Path("/data")
+    assert values.database_url == "postgres://u:p@db/gateway"
+    assert values.redis_url == "rediss://cache:6380/2"
+    assert values.field_keys == ("new", "old")
+    assert values.demo
+    assert values.max_calls == 200
+    assert values.log_format == "json"
+
+
+def test_an_empty_value_counts_as_not_set() -> None:
+    assert read({"PORT": "", "DATABASE_URL": " "}) == read({})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("PORT", "http", "PORT must be a whole number from 1 to 65535, not 'http'."),
+        ("PORT", "0", "PORT must be a whole number from 1 to 65535, not '0'."),
+        ("PORT", "٣", "PORT must be a whole number from 1 to 65535, not '٣'."),
+        ("MAX_CALLS", "-1", "MAX_CALLS must be a whole number from 1 to 100000, not '-1'."),
+        ("DEMO", "maybe", "DEMO must be 1 or 0 (also true/false, yes/no, on/off), not 'maybe'."),
+        ("LOG_FORMAT", "xml", "LOG_FORMAT must be one of console, json, not 'xml'."),
+        (
+            "ROLE",
+            "all,web",
+            "ROLE must be all, or a comma-separated list of web, worker, beat, not 'all,web'.",
+        ),
+        ("ROLE", ",", "ROLE must be all, or a comma-separated list of web, worker, beat, not ','."),
+        (
+            "PUBLIC_URL",
+            "gateway.example.com",
+            "PUBLIC_URL must be a URL that starts with http:// or https://, not "
+            "'gateway.example.com'.",
+        ),
+        (
+            "PUBLIC_URL",
+            "https://example.com/gateway",
+            "PUBLIC_URL must be a URL without a path, such as https://gateway.example.com, not "
+            "'https://example.com/gateway'.",
+        ),
+        (
+            "REDIS_URL",
+            "localhost:6379",
+            "REDIS_URL must be a URL that starts with redis:// or rediss:// or unix://.",
+        ),
+        (
+            "REDIS_URL",
+            "redis://host:port/0",
+            "REDIS_URL must be a URL that starts with redis:// or rediss:// or unix://.",
+        ),
+    ],
+)
+def test_a_malformed_value_is_refused_with_a_sentence(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({name: value})
+    assert str(refused.value) == sentence
+
+
+def test_all_malformed_values_are_named_at_once() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({"PORT": "x", "DEMO": "x"})
+    assert [line.split()[0] for line in str(refused.value).splitlines()] == ["PORT", "DEMO"]
+
+
+def test_the_value_of_a_malformed_secret_is_not_repeated() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({"DATABASE_URL": "mysql://user:canary@host/name"})
+    assert "canary" not in str(refused.value)
+
+
+def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("s3cret\n", encoding="utf-8")
+    assert read({"GATEWAY_ADMIN_PASSWORD_FILE": str(file)}).admin_password == "s3cret"
+
+
+def test_an_empty_file_counts_as_not_set(tmp_path: Path) -> None:
+    file = tmp_path / "empty"
+    file.touch()
+    assert read({"SECRET_KEY_FILE": str(file)}).secret_key == ""
+
+
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({"SECRET_KEY_FILE": missing})
+    assert str(refused.value) == (
+        f"SECRET_KEY_FILE must be the path of a readable text file, not '{missing}'."
+    )
+
+
+def test_a_secret_given_twice_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({"SECRET_KEY": "a", "SECRET_KEY_FILE": str(tmp_path)})
+    assert str(refused.value) == "Set either SECRET_KEY or SECRET_KEY_FILE, not both."
+
+
+def test_only_secrets_are_read_from_files(tmp_path: Path) -> None:
+    assert read({"PORT_FILE": str(tmp_path / "missing")}).port == 8000
+
+
+def test_every_variable_has_a_default_that_it_accepts_and_a_help_text() -> None:
+    for variable in environment.variables():
+        variable.parse(variable.default)
+        assert variable.help.endswith(".")
