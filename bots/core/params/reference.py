@@ -26,6 +26,9 @@ who may set a parameter: the *administrator* in the configuration, the *bot* als
 `manage.py bot show NAME` prints the effective value of every parameter and where it comes from.
 """
 
+_LONGEST = 60
+"""Characters of a default; a longer one would break the table."""
+
 
 def render(sections: Iterable[tuple[str, type[ParamSet]]]) -> str:
     """The page in Markdown; each section with a note on whose it is, empty if every bot has it."""
@@ -47,6 +50,8 @@ def _row(parameter: Declared, schema: Mapping[str, Any]) -> str:
     if param.needs:
         meaning += f" Needs {param.needs}."
     default = json.dumps(shape.get("default"), ensure_ascii=False)
+    if len(default) > _LONGEST:
+        default = "{…}" if default.startswith("{") else f"{default[:_LONGEST]}…"
     cells = (
         f"`{parameter.wire_name}`",
         f"{_type(shape)} {param.unit}".strip(),

@@ -12,8 +12,7 @@ from bots.core.params.declare import ParamSet
 from bots.core.params.reference import render
 from bots.core.params.sections import COMMON
 
-_ROOT = Path(__file__).parents[3]
-PAGE = _ROOT / "docs" / "reference" / "parameters.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "parameters.md"
 _KINDS = {
     "bot": "bot framework",
     "stt": "speech-to-text plug-in",
@@ -48,14 +47,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--check", action="store_true", help="Write nothing; fail if outdated.")
+        parser.add_argument("--output", type=Path, default=PAGE, help="Where the page is.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        path: Path = options["output"]
         page = parameters_page()
-        current = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-        if page == current:
+        if path.exists() and path.read_text(encoding="utf-8") == page:
             return
         if options["check"]:
-            raise CommandError(f"{PAGE.relative_to(_ROOT)} is outdated: run manage.py docs")
-        PAGE.parent.mkdir(parents=True, exist_ok=True)
-        PAGE.write_text(page, encoding="utf-8")
-        self.stdout.write(f"wrote {PAGE.relative_to(_ROOT)}")
+            raise CommandError(f"{path.name} is outdated: run manage.py docs")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(page, encoding="utf-8")
+        self.stdout.write(f"wrote {path}")

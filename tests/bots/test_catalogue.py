@@ -1,0 +1,40 @@
+"""Which parameters exist with which plug-ins."""
+
+from typing import Annotated, ClassVar
+
+import pytest
+from pydantic import Field
+
+from bots.core import catalogue, registry
+from bots.core.params.declare import Param, ParamSet
+
+pytestmark = [pytest.mark.pure, pytest.mark.usefixtures("plugins")]
+
+
+def test_a_bot_has_the_common_parameters_and_those_of_its_plugins() -> None:
+    found = catalogue.of([registry.plugin("bot", "echo"), registry.plugin("tts", "mouth")])
+    assert "language" in found
+    assert "echoGreeting" in found
+    assert "otherMood" not in found
+    assert "earModel" not in found
+
+
+def test_everything_has_the_parameters_of_all_plugins_but_no_credentials() -> None:
+    found = catalogue.everything()
+    assert {"language", "echoGreeting", "otherMood", "earModel"} <= {p.wire_name for p in found}
+    assert "earKey" not in found
+
+
+def test_a_catalogue_is_made_once_for_the_same_plugins() -> None:
+    chosen = [registry.plugin("bot", "echo")]
+    assert catalogue.of(chosen) is catalogue.of(chosen)
+
+
+def test_two_plugins_with_one_parameter_name_stop_start_up() -> None:
+    class Rival(ParamSet):
+        SECTION: ClassVar[str] = "Rival"
+        greeting: Annotated[str, Param(help="x")] = Field("", alias="echoGreeting")
+
+    registry.register("bot", "rival", "Rival", params=Rival)(Rival)
+    with pytest.raises(TypeError, match="echoGreeting is declared twice"):
+        catalogue.everything()
