@@ -1,0 +1,91 @@
+"""The built-in script bot: a dialogue in the configuration, no service behind it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, ClassVar
+
+import structlog
+from pydantic import Field
+
+from bots.core import registry
+from bots.core.activities import Activity
+from bots.core.params.declare import Param, ParamSet
+from bots.core.ports import BotConversation
+from bots.core.registry import NoParams
+from bots.protocols.dialogue import Dialogue, DialogueRun
+
+QUEUED_ACTIVITIES = 64
+"""What a session holds for a slow reader; a full queue makes `ScriptSession.send` wait."""
+
+NOTHING_SET_UP = Dialogue.parse(
+    {
+        "states": {
+            "start": {
+                "say": "Hello. Nothing has been set up for this number yet. Goodbye.",
+                "hangup": "The script bot has no dialogue",
+            }
+        }
+    }
+)
+
+log = structlog.get_logger(__name__)
+
+
+class ScriptParams(ParamSet):
+    """What a script bot says and understands."""
+
+    SECTION: ClassVar[str] = "Script bot"
+
+    dialogue: Annotated[
+        Dialogue,
+        Param(help="States with what the bot says, the answers it understands and what follows."),
+    ] = Field(NOTHING_SET_UP, alias="scriptDialogue")
+
+
+@registry.register("bot", "script", "Script", params=ScriptParams)
+class ScriptConnector:
+    """A `BotConnector` that talks along the dialogue in its parameters."""
+
+    def __init__(self, params: ScriptParams, _credentials: NoParams) -> None:
+        self._dialogue = params.dialogue
+
+    async def open(self, conversation: BotConversation) -> "ScriptSession":
+        """Join ``conversation``; the greeting follows the ``start`` activity."""
+        unreachable = self._dialogue.unreachable()
+        if unreachable:
+            log.warning("script.unreachable_states", states=unreachable)
+        return ScriptSession(DialogueRun(self._dialogue, conversation))
+
+    def phrases(self) -> tuple[str, ...]:
+        """What callers may say in any state."""
+        return self._dialogue.phrases()
+
+
+class ScriptSession:
+    """A `BotSession`; it stays open after a hang-up or a transfer until it is closed."""
+
+    def __init__(self, run: DialogueRun) -> None:
+        self._run = run
+        self._closed = False
+        self._queue: asyncio.Queue[Activity | None] = asyncio.Queue(QUEUED_ACTIVITIES)
+
+    async def send(self, activity: Activity) -> None:
+        """Take one step in the dialogue; waits while `activities` is not read."""
+        for answer in self._run.receive(activity):
+            if self._closed:
+                return
+            await self._queue.put(answer)
+
+    async def activities(self) -> AsyncIterator[Activity]:
+        """What the bot says and does, until `close`."""
+        while (activity := await self._queue.get()) is not None:
+            yield activity
+
+    async def close(self, reason_code: str, reason: str) -> None:
+        """End the conversation; what was not read yet is dropped. Safe to call twice."""
+        if self._closed:
+            return
+        self._closed = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        self._queue.put_nowait(None)

@@ -1,0 +1,156 @@
+"""What only a whole dialogue can tell: where names lead, which answers cannot be told apart."""
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Self
+
+from pydantic import ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from bots.core.errors import ParameterError
+from bots.core.phrases import words
+from bots.protocols.dialogue.form import Answer, DialogueForm, Params, Path, State, Step
+
+Mistakes = Iterator[tuple[Path, str]]
+
+
+class Dialogue(DialogueForm):
+    """A dialogue without mistakes."""
+
+    @classmethod
+    def parse(cls, obj: object) -> Self:
+        """Read a dialogue from JSON data.
+
+        Raises:
+            ParameterError: the problems by path, such as ``states.menu.answers.0.goto``; mistakes
+                of form first, and the others when there are none of those.
+        """
+        try:
+            return cls.model_validate(obj)
+        except ValidationError as error:
+            raise ParameterError(
+                {
+                    ".".join(map(str, problem["loc"])) or "dialogue": problem["msg"]
+                    for problem in error.errors(include_url=False, include_context=False)
+                }
+            ) from None
+
+    @model_validator(mode="after")
+    def _has_no_mistakes(self) -> Self:
+        found = [
+            InitErrorDetails(
+                type=PydanticCustomError("dialogue", "{problem}", {"problem": problem}),
+                loc=path,
+                input=None,
+            )
+            for path, problem in _mistakes(self)
+        ]
+        if found:
+            raise ValidationError.from_exception_data(type(self).__name__, found)
+        return self
+
+    def phrases(self) -> tuple[str, ...]:
+        """Everything callers are expected to say, each once."""
+        answers = (step for _, step in self.steps() if isinstance(step, Answer))
+        return tuple(dict.fromkeys(phrase for answer in answers for phrase in answer.phrases))
+
+    def settings(self) -> Params:
+        """Session parameters: what the dialogue needs to work, under what its author set.
+
+        Keys only come when they are sent to the bot, and silence only when it is reported.
+        """
+        needed: Params = {}
+        if any(isinstance(step, Answer) and step.digits for _, step in self.steps()):
+            needed["sendDTMF"] = True
+        parts: list[DialogueForm | State] = [self, *self.states.values()]
+        if any("no_input" in part.model_fields_set for part in parts):
+            needed["userNoInputSendEvent"] = True
+        return needed | (self.session_params or {})
+
+    def unreachable(self) -> tuple[str, ...]:
+        """States that no caller can come to; not wrong, but surely not meant."""
+        leads: dict[str, set[str]] = {name: set() for name in self.states}
+        everywhere: set[str] = set()
+        for path, step in self.steps():
+            if step.goto is not None:
+                (leads[str(path[1])] if path[0] == "states" else everywhere).add(step.goto)
+        reached: set[str] = set()
+        ahead = [self.start]
+        while ahead:
+            name = ahead.pop()
+            if name not in reached:
+                reached.add(name)
+                ahead += leads[name] | (everywhere if self.states[name].waits else set())
+        return tuple(name for name in self.states if name not in reached)
+
+
+def _mistakes(dialogue: DialogueForm) -> Mistakes:
+    if dialogue.start not in dialogue.states:
+        yield ("start",), _no_state(dialogue.start, dialogue)
+    yield from _confusable((), dialogue.answers)
+    for path, step in dialogue.steps():
+        yield from _step_mistakes(path, step, dialogue)
+    for name, state in dialogue.states.items():
+        yield from _state_mistakes(("states", name), state, dialogue)
+
+
+def _step_mistakes(path: Path, step: Step, dialogue: DialogueForm) -> Mistakes:
+    if step.goto is not None and step.goto not in dialogue.states:
+        yield (*path, "goto"), _no_state(step.goto, dialogue)
+    if len(step.actions) > 1:
+        yield path, f"does {' and '.join(step.actions)}; it can do only one of them"
+    if isinstance(step, Answer):
+        if not step.phrases and step.digits is None:
+            yield path, "needs phrases or digits, so that a caller can choose it"
+        if not step.say and not step.actions:
+            yield path, "needs say, goto, transfer, hangup or repeat, so that something follows"
+    elif not isinstance(step, State) and not step.actions:
+        yield path, "needs goto, transfer or hangup, because the caller was asked often enough"
+
+
+def _state_mistakes(path: Path, state: State, dialogue: DialogueForm) -> Mistakes:
+    if not state.waits:
+        idle = state.model_fields_set & {"answers", "no_input", "no_match"}
+        if idle:
+            yield path, f"does {state.actions[0]} at once and never waits for an answer"
+        yield from _circle(path, state, dialogue)
+        return
+    if not state.say:
+        yield (*path, "say"), "is missing: the caller would hear silence"
+    if not state.answers and not dialogue.answers:
+        yield path, "waits for the caller, but there is no answer that leads on"
+    yield from _confusable(path, state.answers)
+
+
+def _circle(path: Path, state: State, dialogue: DialogueForm) -> Mistakes:
+    seen = {path[-1]}
+    name = state.goto
+    while name in dialogue.states and not dialogue.states[name].waits:
+        if name in seen:
+            yield (*path, "goto"), "goes round in a circle without waiting for the caller"
+            return
+        seen.add(name)
+        name = dialogue.states[name].goto
+
+
+def _confusable(path: Path, answers: tuple[Answer, ...]) -> Mistakes:
+    """Phrases and keys that two answers of one list share, and phrases without a word."""
+    taken: dict[tuple[str, ...] | str, int] = {}
+    for index, answer in enumerate(answers):
+        place = (*path, "answers", index)
+        for number, phrase in enumerate(answer.phrases):
+            heard = tuple(words(phrase))
+            if not heard:
+                yield (*place, "phrases", number), "has no word in it"
+            elif taken.setdefault(heard, index) != index:
+                first = taken[heard]
+                yield (*place, "phrases", number), f"{phrase!r} also belongs to answers.{first}"
+        if answer.digits is not None and taken.setdefault(answer.digits, index) != index:
+            first = taken[answer.digits]
+            yield (*place, "digits"), f"key {answer.digits} also belongs to answers.{first}"
+
+
+def _no_state(name: str, dialogue: DialogueForm) -> str:
+    near = get_close_matches(name, dialogue.states, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(dialogue.states)}"
+    return f"no state is called {name!r}; {hint}"

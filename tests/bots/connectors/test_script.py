@@ -1,0 +1,119 @@
+"""The script bot as a call sees it: through the registry and the ports."""
+
+import asyncio
+from typing import Any
+
+from structlog.testing import capture_logs
+
+from bots.connectors.script import QUEUED_ACTIVITIES, ScriptConnector, ScriptParams
+from bots.core import registry
+from bots.core.activities import Activity, event, message
+from bots.core.params.declare import Level
+from bots.core.params.resolve import Catalogue
+from bots.core.ports import BotConnector, BotConversation, BotSession
+from bots.core.registry import NoParams
+
+CALL = BotConversation(conversation_id="c1", bot="echo", language="en-US", caller="+15550123")
+ECHO: dict[str, Any] = {
+    "states": {"start": {"say": "Hello.", "answers": [{"phrases": ["stop"], "hangup": "done"}]}},
+    "noMatch": {"say": "You said {heard}"},
+}
+
+
+def connector(dialogue: dict[str, Any] = ECHO) -> BotConnector:
+    plugin = registry.plugin("bot", "script")
+    params = plugin.params.model_validate({"scriptDialogue": dialogue})
+    found: BotConnector = plugin.factory(params, NoParams())
+    return found
+
+
+async def read(session: BotSession, count: int) -> list[Activity]:
+    stream = session.activities()
+    async with asyncio.timeout(5):
+        return [await anext(stream) for _ in range(count)]
+
+
+async def test_a_conversation_goes_from_greeting_to_hang_up() -> None:
+    session = await connector().open(CALL)
+    await session.send(event("start"))
+    await session.send(message("one two"))
+    await session.send(message("stop"))
+    assert await read(session, 3) == [
+        message("Hello."),
+        message("You said one two"),
+        event("hangup", activity_params={"hangupReason": "done"}),
+    ]
+
+
+async def test_two_calls_of_one_connector_do_not_meet() -> None:
+    bot = connector()
+    first, second = await bot.open(CALL), await bot.open(CALL)
+    await first.send(event("start"))
+    await first.send(message("mine"))
+    await second.send(event("start"))
+    assert [activity.text for activity in await read(first, 2)] == ["Hello.", "You said mine"]
+    assert [activity.text for activity in await read(second, 1)] == ["Hello."]
+
+
+async def test_the_session_stays_open_after_a_hang_up_until_it_is_closed() -> None:
+    session = await connector().open(CALL)
+    stream = session.activities()
+    await session.send(event("start"))
+    await session.send(message("stop"))
+    assert [(await anext(stream)).kind for _ in range(2)] == ["message", "event"]
+    waiting = asyncio.ensure_future(anext(stream, None))
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await session.close("client-disconnected", "")
+    assert await waiting is None
+
+
+async def test_closing_twice_ends_the_stream_once_and_drops_what_was_not_read() -> None:
+    session = await connector().open(CALL)
+    await session.send(event("start"))
+    await session.close("client-disconnected", "")
+    await session.close("client-disconnected", "")
+    await session.send(message("one two"))
+    assert [activity async for activity in session.activities()] == []
+
+
+async def test_a_bot_that_is_not_read_makes_the_sender_wait_and_a_close_frees_it() -> None:
+    session = await connector().open(CALL)
+    await session.send(event("start"))
+    for _ in range(QUEUED_ACTIVITIES - 1):
+        await session.send(message("more"))
+    stuck = asyncio.ensure_future(session.send(message("too much")))
+    await asyncio.sleep(0)
+    assert not stuck.done()
+    await session.close("client-disconnected", "")
+    async with asyncio.timeout(5):
+        await stuck
+    assert [activity async for activity in session.activities()] == []
+
+
+def test_the_expected_phrases_are_those_of_the_dialogue() -> None:
+    assert connector().phrases() == ("stop",)
+
+
+async def test_without_a_dialogue_the_caller_is_told_and_the_call_ends() -> None:
+    session = await ScriptConnector(ScriptParams(), NoParams()).open(CALL)
+    await session.send(event("start"))
+    told, ended = await read(session, 2)
+    assert "Nothing has been set up" in (told.text or "")
+    assert ended.event == "hangup"
+
+
+async def test_states_nobody_can_come_to_are_named_in_the_log() -> None:
+    states = {**ECHO["states"], "attic": {"say": "Hello.", "hangup": True}}
+    with capture_logs() as lines:
+        await connector(ECHO | {"states": states}).open(CALL)
+    assert [(line["event"], line["states"]) for line in lines] == [
+        ("script.unreachable_states", ("attic",))
+    ]
+
+
+def test_a_mistake_in_a_stored_dialogue_is_named_with_its_path() -> None:
+    states = {"start": {"say": "Hello.", "goto": "strat"}}
+    found = Catalogue([ScriptParams]).problems(Level.BOT, {"scriptDialogue": {"states": states}})
+    assert list(found) == ["scriptDialogue"]
+    assert "states.start.goto" in found["scriptDialogue"]
