@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
 from django.db import transaction
-from django.utils import timezone
 
 from bots import access
 from bots.core import catalogue
@@ -81,16 +80,14 @@ def bot_update(
         ParameterError: every problem, by field or wire name.
     """
     stored = locked_bots()
-    before = stored.get(bot.pk)
-    if before is None or before.revision != expected_revision:
-        raise StaleRevision(bot.name, expected_revision, before.revision if before else 0)
+    _claim(bot, expected_revision)
+    before = stored[bot.pk]
     after = copy.copy(before)
     _apply(after, changes)
     if after.access_mode != Bot.Access.TOKEN:
         after.token_digest = ""
     _check(after, stored, changed={field for field in changes if _differs(before, after, field)})
-    _store(after, expected_revision)
-    _record(after, author, message)
+    _store(after, author, message)
     return after
 
 
@@ -142,8 +139,7 @@ def mint_voice_token(bot: Bot, *, author: str = "gateway") -> str:
     token = access.new_token()
     current.access_mode = Bot.Access.TOKEN
     current.token_digest = access.digest(token)
-    _store(current, current.revision)
-    _record(current, author, "Mint a voice token")
+    _store(current, author, "Mint a voice token")
     return token
 
 
@@ -217,16 +213,19 @@ def _usage_problems(bot: Bot, stored: Mapping[int, Bot]) -> dict[str, str]:
     return {}
 
 
-def _store(bot: Bot, expected_revision: int) -> None:
-    """Write every field of ``bot``, if the row is still at ``expected_revision``."""
-    bot.revision = expected_revision + 1
-    bot.updated_at = timezone.now()
-    values = {
-        f.attname: getattr(bot, f.attname) for f in bot._meta.concrete_fields if not f.primary_key
-    }
-    if Bot.objects.filter(pk=bot.pk, revision=expected_revision).update(**values) != 1:
-        current = Bot.objects.filter(pk=bot.pk).values_list("revision", flat=True).first()
+def _claim(bot: Bot, expected_revision: int) -> None:
+    """Take the next revision of ``bot``; of several that try, one succeeds."""
+    rows = Bot.objects.filter(pk=bot.pk)
+    if rows.filter(revision=expected_revision).update(revision=expected_revision + 1) != 1:
+        current = rows.values_list("revision", flat=True).first()
         raise StaleRevision(bot.name, expected_revision, current or 0)
+
+
+def _store(bot: Bot, author: str, message: str) -> None:
+    """Write ``bot``, read before the claim, at the revision that was claimed."""
+    bot.revision += 1
+    bot.save(force_update=True)
+    _record(bot, author, message)
 
 
 def _record(bot: Bot, author: str, message: str) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from django.db import transaction
-from django.utils import timezone
 
 from bots.core import catalogue, registry
 from bots.core.errors import ParameterError
@@ -48,20 +47,16 @@ def provider_update(
             give to a bot that uses it, keyed ``bot.parameter``.
     """
     bots = locked_bots()
-    rows = Provider.objects.filter(pk=provider.pk, revision=expected_revision)
-    after = rows.select_for_update().first()
-    if after is None:
-        current = Provider.objects.filter(pk=provider.pk).values_list("revision", flat=True)
-        raise StaleRevision(provider.name, expected_revision, current.first() or 0)
+    rows = Provider.objects.filter(pk=provider.pk)
+    if rows.filter(revision=expected_revision).update(revision=expected_revision + 1) != 1:
+        current = rows.values_list("revision", flat=True).first()
+        raise StaleRevision(provider.name, expected_revision, current or 0)
+    after = rows.get()
     after.params = dict(params)
     _check(after)
     if problems := new_problems(bots, bots, {key: _using(bot, after) for key, bot in bots.items()}):
         raise ParameterError(problems)
-    after.revision = expected_revision + 1
-    after.updated_at = timezone.now()
-    changes = {name: getattr(after, name) for name in ("params", "revision", "updated_at")}
-    if rows.update(**changes) != 1:
-        raise StaleRevision(provider.name, expected_revision, after.revision)
+    after.save(force_update=True)
     return after
 
 

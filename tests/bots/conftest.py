@@ -1,9 +1,9 @@
 """A registry of plug-ins that exist only in these tests, and a configuration made of them."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 import pytest
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from bots.core import registry
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
@@ -28,6 +28,14 @@ class EarParams(ParamSet):
     model: Annotated[str, Param(help="Model.", levels=BOT_SETTABLE)] = Field(
         "phone", alias="earModel"
     )
+    wait_ms: Annotated[int, Param(help="Wait.", unit="ms")] = Field(0, alias="earWaitMS")
+    limit_ms: Annotated[int, Param(help="Limit.", unit="ms")] = Field(500, alias="earLimitMS")
+
+    @model_validator(mode="after")
+    def _wait_below_limit(self) -> Self:
+        if self.wait_ms > self.limit_ms:
+            raise ValueError("earWaitMS must not exceed earLimitMS")
+        return self
 
 
 class EarCredentials(ParamSet):

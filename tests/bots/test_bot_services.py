@@ -314,6 +314,14 @@ def test_a_provider_is_changed_by_revision_and_reaches_new_calls(bot: Bot, echo:
     ) == ["x"]
 
 
+def test_a_provider_is_not_changed_into_something_that_breaks_a_bot(bot: Bot) -> None:
+    ear = provider_create(name="ear", kind="stt", plugin="ear", params={"earLimitMS": 900})
+    update(bot, stt_provider=ear, params={"earWaitMS": 600})
+    found = problems(lambda: provider_update(provider=ear, expected_revision=1, params={}))
+    assert found == {"demo.Ear": "earWaitMS must not exceed earLimitMS"}
+    provider_update(provider=ear, expected_revision=1, params={"earLimitMS": 700})
+
+
 @pytest.mark.django_db(transaction=True)
 def test_of_two_changes_at_once_exactly_one_wins(bot: Bot) -> None:
     together = threading.Barrier(2, timeout=20)
