@@ -5,7 +5,7 @@ import os
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, quote, urlencode, urlsplit, urlunsplit
 
 import environ
 
@@ -56,13 +56,27 @@ def layer_url(redis_url: str, var_dir: Path) -> str:
     return redis_url or f"unix://{valkey_socket(var_dir)}?db=0"
 
 
+def layer_prefix(layer: str) -> str:
+    """What names the channels of this gateway on the server of ``layer``.
+
+    NB Publish and subscribe of Redis ignore the database number: without the prefix two gateways on
+    one server would hear each other.
+    """
+    return f"gateway-{_database_number(urlsplit(layer))}"
+
+
 def broker_url(layer: str) -> str:
     """The Celery broker on the same server as ``layer``, in the next database number."""
     parts = urlsplit(layer)
     query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+    query.pop("db", None)
+    number = str(_database_number(parts) + 1)
     if parts.scheme == "unix":
-        query["virtual_host"] = str(int(query.pop("db", "0")) + 1)
+        query["virtual_host"] = number
         return f"redis+socket://{parts.netloc}{parts.path}?{urlencode(query)}"
-    number = parts.path.strip("/") or query.pop("db", "0")
-    path = f"/{int(number) + 1}"
-    return urlunsplit((parts.scheme, parts.netloc, path, urlencode(query), ""))
+    return urlunsplit((parts.scheme, parts.netloc, f"/{number}", urlencode(query), ""))
+
+
+def _database_number(parts: SplitResult) -> int:
+    path = "" if parts.scheme == "unix" else parts.path.strip("/")
+    return int(path or parse_qs(parts.query).get("db", ["0"])[-1])

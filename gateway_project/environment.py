@@ -214,7 +214,7 @@ class Environment:
         _whole(0, 86_400),
         "How long live calls may go on after a request to stop.",
     )
-    log_format: Style = _field(
+    log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",
         "console",
         _one_of("console", "json"),

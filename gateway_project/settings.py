@@ -185,7 +185,7 @@ CHANNEL_LAYERS: dict[str, Any] = {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {
             "hosts": [{"address": REDIS_URL, "health_check_interval": 25}],
-            "prefix": "gateway",
+            "prefix": backends.layer_prefix(REDIS_URL),
             # Consumers get these message types when events may have been lost in between.
             "on_disconnect": "layer.disconnected",
             "on_reconnect": "layer.reconnected",

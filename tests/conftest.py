@@ -9,10 +9,10 @@ import ipaddress
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from channels.layers import channel_layers
@@ -20,17 +20,44 @@ from django.db import connections
 from django.test import override_settings
 from hypothesis import settings as hypothesis_settings
 
+from tests import servers
+
 hypothesis_settings.register_profile("gateway", deadline=None, database=None)
 hypothesis_settings.load_profile("gateway")
 
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
 
+if TYPE_CHECKING:
+    from tests.worlds import World
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """Run event loops in debug mode and refuse connections that leave this machine."""
     config.option.asyncio_debug = True
     sys.addaudithook(_stay_on_this_machine)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test marked ``peer("program", ...)`` whose programs are not installed."""
+    for mark in item.iter_markers("peer"):
+        for name in mark.args:
+            try:
+                servers.program(name)
+            except servers.MissingProgram as problem:
+                pytest.skip(str(problem))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With ``GATEWAY_REQUIRE_PEERS=1`` a skipped test is a failed one: nothing may be missing."""
+    report = yield
+    if report.skipped and REQUIRE_PEERS and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, but every part is required: {report.longrepr}"
+    return report
 
 
 def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
@@ -88,6 +115,34 @@ def _own_channel_layer() -> Iterator[None]:
     channel_layers.backends.clear()
     yield
     channel_layers.backends.clear()
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL server of this session's own with an empty database."""
+    try:
+        with servers.postgres() as url:
+            yield url
+    except servers.MissingProgram as problem:
+        pytest.skip(str(problem))
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis server of this session's own."""
+    try:
+        with servers.redis() as url:
+            yield url
+    except servers.MissingProgram as problem:
+        pytest.skip(str(problem))
+
+
+@pytest.fixture
+def world(db: None) -> "World":
+    """The people and machines of `tests.worlds`."""
+    from tests import worlds  # NB needs the loaded applications
+
+    return worlds.build()
 
 
 @pytest.fixture

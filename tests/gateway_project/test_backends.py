@@ -75,3 +75,18 @@ def test_a_path_too_long_for_a_socket_is_replaced_by_a_short_one() -> None:
 def test_the_broker_is_the_next_database_of_the_same_server(layer: str, broker: str) -> None:
     assert backends.layer_url(layer, VAR) == layer
     assert backends.broker_url(layer) == broker
+
+
+@pytest.mark.parametrize(
+    ("layer", "prefix"),
+    [
+        ("redis://host", "gateway-0"),
+        ("redis://host/3", "gateway-3"),
+        ("redis://host?db=4", "gateway-4"),
+        ("unix:///run/v.sock?db=2", "gateway-2"),
+    ],
+)
+def test_gateways_in_different_databases_of_one_server_do_not_hear_each_other(
+    layer: str, prefix: str
+) -> None:
+    assert backends.layer_prefix(layer) == prefix

@@ -1,0 +1,27 @@
+"""One running gateway for all end-to-end tests of a session."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.e2e import installation
+from tests.e2e.installation import Gateway
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Everything in this folder is an end-to-end test; one worker runs them all."""
+    for item in items:
+        if item.path.is_relative_to(__file__.rpartition("/")[0]):
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(scope="session")
+def gateway(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Gateway]:
+    """The running gateway with the demo bot; stopped, and checked to stop cleanly, at the end."""
+    directory = tmp_path_factory.mktemp("gateway")
+    with (
+        installation.own_backends(worker_id) as environ,
+        installation.running(directory, environ) as running,
+    ):
+        yield running

@@ -1,0 +1,206 @@
+"""A real gateway for tests: ``manage.py gateway`` with a directory and database of its own."""
+
+import contextlib
+import http.client
+import os
+import secrets
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+READY_SECONDS = 90.0
+STOP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gateway:
+    """A gateway that runs; ``env`` is the environment it was started with."""
+
+    url: str
+    ws_url: str
+    admin_password: str
+    env: Mapping[str, str]
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def port(self) -> int:
+        """The TCP port of console, API and voice."""
+        return int(self.env["PORT"])
+
+    def manage(self, *args: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """Run ``manage.py`` with ``args`` in the environment of the gateway."""
+        return subprocess.run(
+            [sys.executable, str(ROOT / "manage.py"), *args],
+            env=dict(self.env),
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+
+    def query(self, statement: str, *, timeout: float = 60) -> str:
+        """Run Python statements in the gateway's ``manage.py shell``; what they print."""
+        answer = self.manage("shell", "-v", "0", "-c", statement, timeout=timeout)
+        assert answer.returncode == 0, answer.stderr
+        return answer.stdout.strip()
+
+    def ready(self) -> bool:
+        """Whether ``/readyz`` answers 200."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def wait_until_ready(self) -> None:
+        """Return once `ready`; fail with the log when the process ends or takes too long."""
+        deadline = time.monotonic() + READY_SECONDS
+        while not self.ready():
+            assert self.process.poll() is None, f"the gateway ended: {self.log.read_text()}"
+            assert time.monotonic() < deadline, f"not ready: {self.log.read_text()}"
+            time.sleep(0.1)
+
+    def children(self) -> dict[str, int]:
+        """The process ids of the supervisor's children by name."""
+        found = {}
+        for pid in _children(self.process.pid):
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
+            name = next((w for w in ("web", "worker", "beat") if w in words), "valkey")
+            found[name] = pid
+        return found
+
+
+def _children(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def descendants(pid: int) -> list[int]:
+    """The process ids of all processes below ``pid``."""
+    below = _children(pid)
+    return below + [deeper for child in below for deeper in descendants(child)]
+
+
+def free_port() -> int:
+    """A TCP port that nobody uses at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextlib.contextmanager
+def all_gone(pids: list[int]) -> Iterator[None]:
+    """On leaving, wait until all ``pids`` have ended; fail when one stays."""
+    with contextlib.ExitStack() as stack:
+        descriptors = {}
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                descriptors[pid] = os.pidfd_open(pid)
+                stack.callback(os.close, descriptors[pid])
+        yield
+        for pid, descriptor in descriptors.items():
+            assert select.select([descriptor], [], [], 10)[0], f"process {pid} is still there"
+
+
+@contextlib.contextmanager
+def started(
+    directory: Path, environ: Mapping[str, str] | None = None, *, password: str = "adminadmin"
+) -> Iterator[Gateway]:
+    """A gateway in ``directory``, not yet ready; killed with all its children at the end."""
+    port = free_port()
+    env = {
+        **os.environ,
+        "VAR_DIR": str(directory / "var"),
+        "HOST": "127.0.0.1",
+        "PORT": str(port),
+        "DEMO": "1",
+        "DRAIN_SECONDS": "5",
+        "GATEWAY_ADMIN_PASSWORD": password,
+        **(environ or {}),
+    }
+    env.pop("DJANGO_SETTINGS_MODULE", None)
+    log = directory / "gateway.log"
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, str(ROOT / "manage.py"), "gateway"],
+            env=env,
+            cwd=directory,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield Gateway(
+            url=f"http://127.0.0.1:{port}",
+            ws_url=f"ws://127.0.0.1:{port}",
+            admin_password=password,
+            env=env,
+            log=log,
+            process=process,
+        )
+    finally:
+        process.kill()
+        process.wait()
+
+
+@contextlib.contextmanager
+def running(directory: Path, environ: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+    """A gateway that is ready; stopped by SIGTERM, which must end it and all its children."""
+    with started(directory, environ) as gateway:
+        gateway.wait_until_ready()
+        yield gateway
+        stop(gateway)
+
+
+def stop(gateway: Gateway) -> None:
+    """Stop ``gateway`` as an operator would; exit code 0, and no process stays behind."""
+    with all_gone(descendants(gateway.process.pid)):
+        gateway.process.send_signal(signal.SIGTERM)
+        code = gateway.process.wait(STOP_SECONDS)
+        assert code == 0, f"exit code {code}: {gateway.log.read_text()}"
+
+
+@contextlib.contextmanager
+def own_backends(worker: str) -> Iterator[dict[str, str]]:
+    """Environment for a gateway of its own on the servers this test run uses, if it uses any.
+
+    A fresh PostgreSQL database, and numbers of the Redis server apart from those of other workers.
+    """
+    changes: dict[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        if url := os.environ.get("DATABASE_URL", ""):
+            changes["DATABASE_URL"] = stack.enter_context(fresh_database(url))
+        if url := os.environ.get("REDIS_URL", ""):
+            number = 2 + 2 * int(worker.removeprefix("gw") or 0) if worker != "master" else 2
+            changes["REDIS_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
+        yield changes
+
+
+@contextlib.contextmanager
+def fresh_database(url: str) -> Iterator[str]:
+    """The URL of a new PostgreSQL database on the server of ``url``; dropped at the end."""
+    import psycopg
+    from psycopg import sql
+
+    name = f"gateway_e2e_{secrets.token_hex(6)}"
+    parts = urlsplit(url)
+    server = urlunsplit(parts._replace(path="/postgres"))
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+    try:
+        yield urlunsplit(parts._replace(path=f"/{name}"))
+    finally:
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
