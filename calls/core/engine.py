@@ -150,6 +150,8 @@ class Conversation:
         self.phase = Phase.STARTING
         self._out.emit(commands.AcceptCall())
         if self._arrival.announced:
+            # The bot owes nothing yet: it is the voice side that is waited for.
+            self._timers.stop(Timer.BOT_GIVE_UP)
             self._timers.start(Timer.START, now + START_TIMEOUT_S)
         else:
             self._begin(self._arrival.start, now)
@@ -211,7 +213,7 @@ class Conversation:
 
     def _voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
         if self._floor.caller_speaks:
-            self._speaker.turn_ended_at = now - self._params[Speech].speech_silence_ms / 1000
+            self._floor.voice_ended_at = now - self._params[Speech].speech_silence_ms / 1000
             self._timers.start(Timer.RECOGNITION, now + RECOGNITION_TIMEOUT_S)
 
     def _caller_said(self, event: events.CallerSaid, now: float) -> None:
@@ -222,14 +224,15 @@ class Conversation:
         if not event.final:
             self._out.emit(commands.ShowInterim("caller", event.text))
             return
-        self._floor.caller_speaks = False
+        ended_at = self._floor.utterance_over()
         self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.ShowInterim("caller", ""))
         if event.text:
             self._out.caller(now, "speech", event.text, event.confidence)
             speech = self._params[Speech]
             language = speech.stt_language or speech.language
-            self._turn(vocabulary.caller_message(event.text, event.confidence, language), now)
+            said = vocabulary.caller_message(event.text, event.confidence, language)
+            self._turn(said, now, ended_at=now if ended_at is None else ended_at)
 
     def _digits_pressed(self, event: events.DigitsPressed, now: float) -> None:
         if self.phase is not Phase.TALKING:
@@ -242,14 +245,12 @@ class Conversation:
         self._timers.stop(Timer.USER_INPUT)
         self._out.caller(now, "dtmf", event.digits)
         if self._params[Dtmf].send_dtmf:
-            self._speaker.turn_ended_at = now
-            self._turn(vocabulary.digits(event.digits), now)
+            self._turn(vocabulary.digits(event.digits), now, ended_at=now)
 
-    def _turn(self, activity: Activity, now: float) -> None:
+    def _turn(self, activity: Activity, now: float, *, ended_at: float) -> None:
         """The caller's turn is complete: it goes to the bot, whose answer is awaited."""
         self.turns += 1
-        if self._speaker.turn_ended_at is None:
-            self._speaker.turn_ended_at = now
+        self._speaker.turn_ended_at = ended_at
         self._no_input.heard()
         self._out.emit(commands.SendToBot(activity))
         self._await_bot(now)
@@ -355,9 +356,11 @@ class Conversation:
 
     def _service_failed(self, event: events.ServiceFailed, now: float) -> None:
         if event.utterance is not None:
-            if self._queue.current(event.utterance) is None:
+            cut = events.PlaybackDone(
+                utterance=event.utterance, heard_ms=event.heard_ms, total_ms=0, interrupted=True
+            )
+            if not self._speaker.done(cut, now):
                 return
-            self._queue.done()
         fault, detail = event.fault, event.detail
         self._out.emit(commands.ReportFault(service=event.service, fault=fault, detail=detail))
         if self.phase in _BEFORE_CLOSING:
@@ -399,7 +402,7 @@ class Conversation:
             case Timer.USER_INPUT:
                 self._no_input_expired(now)
             case Timer.RECOGNITION:
-                self._floor.caller_speaks = False
+                self._floor.utterance_over()
                 self._report_timeout("stt", "no result after the caller stopped speaking")
             case Timer.BOT_GIVE_UP:
                 self._report_timeout("bot", "no answer")
@@ -443,7 +446,7 @@ class Conversation:
             return
         self._floor.listening = wanted
         if not wanted:
-            self._floor.caller_speaks = False
+            self._floor.utterance_over()
             self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.Listen(wanted))
 

@@ -111,12 +111,16 @@ class LegLost(msgspec.Struct, frozen=True):
 
 
 class ServiceFailed(msgspec.Struct, frozen=True, kw_only=True):
-    """A service the call depends on failed beyond what its adapter could repair."""
+    """A service the call depends on failed beyond what its adapter could repair.
+
+    ``utterance``: the prompt that failed, of which the caller heard ``heard_ms``.
+    """
 
     service: Literal["bot", "stt", "tts"]
     fault: Fault
     detail: str = ""
     utterance: int | None = None
+    heard_ms: float = 0.0
 
 
 class EndRequested(msgspec.Struct, frozen=True, kw_only=True):

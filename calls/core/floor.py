@@ -12,8 +12,16 @@ class Floor:
         """The gate between the caller and the recogniser is open."""
         self.caller_speaks = False
         """The caller is speaking, or has spoken and the final result is not here yet."""
+        self.voice_ended_at: float | None = None
+        """When the voice of the utterance that is being recognised fell silent."""
         self.bot_owes_answer = False
         """The bot was told something and has not answered."""
+
+    def utterance_over(self) -> float | None:
+        """The caller's utterance is dealt with; answers when its voice ended, if that was heard."""
+        ended_at, self.voice_ended_at = self.voice_ended_at, None
+        self.caller_speaks = False
+        return ended_at
 
     def wants_gate(self, playing: Playing | None, *, barge_in: bool) -> bool:
         """Whether the caller should be listened to.
