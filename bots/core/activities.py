@@ -11,9 +11,7 @@ import msgspec
 Json = dict[str, Any]
 
 
-class Activity(
-    msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True
-):
+class Activity(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
     """A message or an event, in either direction; unknown fields are ignored.
 
     ``type`` and event names are compared through `kind` and `event`, which fold case: bots in the

@@ -49,7 +49,8 @@ def _mulaw_decode_table() -> np.ndarray:
     code = ~np.arange(256, dtype=np.uint8)
     magnitude = ((code.astype(np.int32) & 0x0F) << 3) + 0x84
     magnitude = (magnitude << ((code.astype(np.int32) >> 4) & 0x07)) - 0x84
-    return np.where(code & 0x80, -magnitude, magnitude).astype("<i2")
+    table: np.ndarray = np.where(code & 0x80, -magnitude, magnitude).astype("<i2")
+    return table
 
 
 def _mulaw_encode_table() -> np.ndarray:
@@ -59,7 +60,8 @@ def _mulaw_encode_table() -> np.ndarray:
     magnitude = np.minimum(np.abs(sample >> 2), 8159 - 33) + 33  # 14 bit, biased as in G.711
     exponent = np.clip(np.floor(np.log2(magnitude)).astype(np.int32) - 5, 0, 7)
     mantissa = (magnitude >> (exponent + 1)) & 0x0F
-    return (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    table: np.ndarray = (~(sign | (exponent << 4) | mantissa) & 0xFF).astype(np.uint8)
+    return table
 
 
 _DECODE = _mulaw_decode_table()
@@ -68,12 +70,14 @@ _ENCODE = _mulaw_encode_table()
 
 def mulaw_to_lpcm16(data: bytes) -> bytes:
     """Decode G.711 mu-law to 16-bit samples; twice as many bytes come out."""
-    return _DECODE[np.frombuffer(data, dtype=np.uint8)].tobytes()
+    samples: np.ndarray = _DECODE[np.frombuffer(data, dtype=np.uint8)]
+    return samples.tobytes()
 
 
 def lpcm16_to_mulaw(pcm: bytes) -> bytes:
     """Encode 16-bit samples as G.711 mu-law; an odd last byte is dropped."""
-    return _ENCODE[np.frombuffer(pcm, dtype="<u2", count=len(pcm) // 2)].tobytes()
+    codes: np.ndarray = _ENCODE[np.frombuffer(pcm, dtype="<u2", count=len(pcm) // 2)]
+    return codes.tobytes()
 
 
 def level_dbfs(pcm: bytes) -> float:

@@ -8,14 +8,15 @@ A plug-in is one file in ``bots/connectors``, ``bots/speech`` (or, for voice cha
         def __init__(self, params: AcmeParams, credentials: NoParams) -> None: ...
 
 `discover` imports every module of the given packages and then the entry points of the group
-``voice_ai_gateway.plugins``. A module that fails to import is kept in `broken` with the reason; it does
-not stop the others.
+``voice_ai_gateway.plugins``. A module that fails to import is kept in `broken` with the reason; it
+does not stop the others.
 """
 
 import importlib
 import importlib.metadata
 import pkgutil
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
@@ -26,6 +27,10 @@ Kind = Literal["bot", "stt", "tts", "vad", "channel"]
 ENTRY_POINT_GROUP = "voice_ai_gateway.plugins"
 
 T = TypeVar("T", bound=type)
+
+
+class DuplicatePluginError(ValueError):
+    """Two plug-ins of a kind share a name; a start with the wrong one of them must not happen."""
 
 
 class NoParams(ParamSet):
@@ -61,13 +66,16 @@ def register(
     """Class decorator that makes the class a plug-in.
 
     Raises:
-        ValueError: another class already has this kind and name.
+        DuplicatePluginError: another class already has this kind and name.
     """
 
     def enter(cls: T) -> T:
         known = _plugins.get((kind, name))
-        if known is not None and known.factory.__qualname__ != cls.__qualname__:
-            raise ValueError(f"{kind} plug-in {name!r} is declared twice")
+        if known is not None and (known.factory.__module__, known.factory.__qualname__) != (
+            cls.__module__,
+            cls.__qualname__,
+        ):
+            raise DuplicatePluginError(f"{kind} plug-in {name!r} is declared twice")
         _plugins[kind, name] = Plugin(
             kind=kind, name=name, title=title, factory=cls, params=params, credentials=credentials
         )
@@ -99,20 +107,21 @@ def discover(packages: Iterable[str]) -> None:
     """Import every module of ``packages`` and every entry point; safe to call twice.
 
     Raises:
-        ValueError: two plug-ins share a kind and a name (this stops start-up).
+        DuplicatePluginError: this stops start-up.
     """
     for package in packages:
         parent = importlib.import_module(package)
         for module in pkgutil.iter_modules(parent.__path__):
-            _load(f"{package}.{module.name}", importlib.import_module)
+            name = f"{package}.{module.name}"
+            _load(name, partial(importlib.import_module, name))
     for entry_point in importlib.metadata.entry_points(group=ENTRY_POINT_GROUP):
-        _load(entry_point.value, lambda _name, chosen=entry_point: chosen.load())
+        _load(entry_point.value, entry_point.load)
 
 
-def _load(name: str, importer: Callable[[str], object]) -> None:
+def _load(name: str, load: Callable[[], object]) -> None:
     try:
-        importer(name)
-    except ValueError:
+        load()
+    except DuplicatePluginError:
         raise
     except Exception as error:  # noqa: BLE001 - a broken plug-in must be visible, not fatal
         broken[name] = f"{type(error).__name__}: {error}"

@@ -9,6 +9,7 @@ from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
 
 from bots.core.activities import Activity, event
+from bots.core.registry import Kind
 from bots.models import Bot, Provider
 from bots.protocols.ac_bot_api import (
     ActivitiesReceived,
@@ -39,7 +40,8 @@ class VoiceSide:
             "headers": headers,
             "extensions": {"websocket.http.response": {}},
         }
-        self._socket = ApplicationCommunicator(URLRouter(websocket_urlpatterns), scope)
+        communicator: Any = ApplicationCommunicator  # asgiref's test client is untyped
+        self._socket = communicator(URLRouter(websocket_urlpatterns), scope)
         self.client = StreamClient(conversation_id)
         self._bot = bot
         self.seen: list[ClientEvent] = []
@@ -85,7 +87,7 @@ class VoiceSide:
     async def says(self) -> str:
         """The text of the next message activity."""
         while True:
-            received = await self.until(ActivitiesReceived)
+            received: ActivitiesReceived = await self.until(ActivitiesReceived)
             for activity in received.activities:
                 if activity.kind == "message":
                     return str(activity.text)
@@ -93,7 +95,7 @@ class VoiceSide:
     async def told(self, name: str) -> Activity:
         """The next event activity called ``name``."""
         while True:
-            received = await self.until(ActivitiesReceived)
+            received: ActivitiesReceived = await self.until(ActivitiesReceived)
             for activity in received.activities:
                 if activity.name == name:
                     return activity
@@ -154,16 +156,17 @@ def make_bot(transactional_db: None) -> Callable[..., Awaitable[Bot]]:
     """Creates a table bot that speaks and hears tones; ``answers`` is its table."""
 
     def make(answers: dict[str, list[Any]], name: str = "table", **params: Any) -> Bot:
-        providers: dict[str, Provider] = {}
-        for field, kind, plugin in (
-            ("provider", "bot", "table"),
-            ("stt_provider", "stt", "tones"),
-            ("tts_provider", "tts", "tones"),
-            ("vad_provider", "vad", "tones"),
-        ):
-            providers[field] = provider_create(name=f"{name}-{kind}", kind=kind, plugin=plugin)
+        def provider(kind: Kind, plugin: str) -> Provider:
+            return provider_create(name=f"{name}-{kind}", kind=kind, plugin=plugin)
+
         return bot_create(
-            name=name, author="test", params={"tableAnswers": answers, **params}, **providers
+            name=name,
+            author="test",
+            params={"tableAnswers": answers, **params},
+            provider=provider("bot", "table"),
+            stt_provider=provider("stt", "tones"),
+            tts_provider=provider("tts", "tones"),
+            vad_provider=provider("vad", "tones"),
         )
 
     async def make_in_a_thread(
