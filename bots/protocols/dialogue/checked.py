@@ -4,18 +4,23 @@ from collections.abc import Iterator
 from difflib import get_close_matches
 from typing import Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import PrivateAttr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bots.core.errors import ParameterError
-from bots.core.phrases import words
 from bots.protocols.dialogue.form import Answer, DialogueForm, Params, Path, State, Step
+from bots.protocols.dialogue.matching import Matcher, plain_words
+
+MAX_PHRASES = 2000
+"""Of one dialogue; more would keep the event loop busy for milliseconds a turn."""
 
 Mistakes = Iterator[tuple[Path, str]]
 
 
 class Dialogue(DialogueForm):
-    """A dialogue without mistakes."""
+    """A dialogue without mistakes; shared by the calls that follow it."""
+
+    _matchers: dict[str, Matcher] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def parse(cls, obj: object) -> Self:
@@ -48,6 +53,12 @@ class Dialogue(DialogueForm):
         if found:
             raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
+
+    def matcher(self, state: str) -> Matcher:
+        """Finds answers in ``state``: its own, then those that hold everywhere."""
+        if state not in self._matchers:
+            self._matchers[state] = Matcher((self.states[state].answers, self.answers))
+        return self._matchers[state]
 
     def phrases(self) -> tuple[str, ...]:
         """Everything callers are expected to say, each once."""
@@ -88,6 +99,9 @@ def _mistakes(dialogue: DialogueForm) -> Mistakes:
     if dialogue.start not in dialogue.states:
         yield ("start",), _no_state(dialogue.start, dialogue)
     yield from _confusable((), dialogue.answers)
+    count = sum(len(step.phrases) for _, step in dialogue.steps() if isinstance(step, Answer))
+    if count > MAX_PHRASES:
+        yield ("states",), f"has {count} phrases; {MAX_PHRASES} are the most"
     for path, step in dialogue.steps():
         yield from _step_mistakes(path, step, dialogue)
     for name, state in dialogue.states.items():
@@ -139,7 +153,7 @@ def _confusable(path: Path, answers: tuple[Answer, ...]) -> Mistakes:
     for index, answer in enumerate(answers):
         place = (*path, "answers", index)
         for number, phrase in enumerate(answer.phrases):
-            heard = tuple(words(phrase))
+            heard = plain_words(phrase)
             if not heard:
                 yield (*place, "phrases", number), "has no word in it"
             elif taken.setdefault(heard, index) != index:

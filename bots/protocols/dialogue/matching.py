@@ -10,6 +10,8 @@ A state's own answers come before those that hold everywhere. When two answers f
 neither is taken: asking again is better than guessing.
 """
 
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Literal
@@ -31,10 +33,28 @@ FULL_WEIGHT_LETTERS = 6
 Rank = tuple[Literal[1, 2, 3], float, int]
 
 
+_MARKS = re.compile("[\u0300-\u036f]")
+
+
+def plain_words(text: str) -> tuple[str, ...]:
+    """``text`` as words that can be compared: no case, accents or punctuation, in any script.
+
+    What can be written in plain letters becomes the words that a recogniser is given for it
+    (`bots.core.phrases.words`).
+    """
+    decomposed = unicodedata.normalize("NFKD", text.replace("\u2019", "'"))
+    plain = _MARKS.sub("", decomposed).casefold()
+    if plain.isascii():
+        return words(plain)
+    kept = (c if unicodedata.category(c)[0] in "LMN" or c == "'" else " " for c in plain)
+    return tuple(word for found in "".join(kept).split() if (word := found.strip("'")))
+
+
 class _Candidate(msgspec.Struct, frozen=True):
     answer: Answer
     priority: int
     words: tuple[str, ...]
+    bag: frozenset[str]
 
 
 class Matcher:
@@ -48,8 +68,10 @@ class Matcher:
             for answer in answers:
                 if answer.digits is not None:
                     self._keys.setdefault(answer.digits, answer)
-                phrases = [tuple(words(phrase)) for phrase in answer.phrases]
-                self._candidates += [_Candidate(answer, -priority, phrase) for phrase in phrases]
+                phrases = [plain_words(phrase) for phrase in answer.phrases]
+                self._candidates += [
+                    _Candidate(answer, -priority, phrase, frozenset(phrase)) for phrase in phrases
+                ]
                 answers_with.update({word for phrase in phrases for word in phrase})
         self._answers_with = answers_with
 
@@ -59,7 +81,7 @@ class Matcher:
 
     def spoken(self, text: str) -> Answer | None:
         """The answer that ``text`` means, if there is exactly one."""
-        heard = tuple(words(text))
+        heard = plain_words(text)
         best: Rank | None = None
         chosen: list[Answer] = []
         for candidate, rank in self._ranked(heard):
@@ -72,6 +94,8 @@ class Matcher:
     def _ranked(self, heard: tuple[str, ...]) -> Iterator[tuple[_Candidate, Rank]]:
         for candidate in self._candidates:
             phrase = candidate.words
+            if candidate.bag.isdisjoint(heard):
+                continue
             if phrase == heard:
                 yield candidate, (3, 0.0, candidate.priority)
             elif _stands_in(phrase, heard):

@@ -9,7 +9,6 @@ from bots.core.activities import Activity
 from bots.core.ports import BotConversation
 from bots.protocols.dialogue.checked import Dialogue
 from bots.protocols.dialogue.form import PLACEHOLDERS, Answer, Reprompt, Step
-from bots.protocols.dialogue.matching import Matcher
 
 LONGEST_VALUE = 200
 """Characters of a caller's words that a placeholder repeats."""
@@ -23,7 +22,6 @@ class DialogueRun:
     def __init__(self, dialogue: Dialogue, conversation: BotConversation) -> None:
         self._dialogue = dialogue
         self._place: str | None = None
-        self._matchers: dict[str, Matcher] = {}
         self._said: list[Activity] = []
         self._silences = 0
         self._mismatches = 0
@@ -62,11 +60,11 @@ class DialogueRun:
 
     def _spoken(self, text: str, place: str) -> list[Activity]:
         self._values["heard"] = text
-        return self._answered(self._matcher(place).spoken(text), place)
+        return self._answered(self._dialogue.matcher(place).spoken(text), place)
 
     def _pressed(self, digits: str, place: str) -> list[Activity]:
         self._values["digits"] = _spelled(digits)
-        return self._answered(self._matcher(place).pressed(digits), place)
+        return self._answered(self._dialogue.matcher(place).pressed(digits), place)
 
     def _answered(self, answer: Answer | None, place: str) -> list[Activity]:
         self._silences = 0
@@ -129,12 +127,6 @@ class DialogueRun:
             return escape(text) if markup else re.sub(r"[<>]", "", text)
 
         return _PLACEHOLDER.sub(value, line)
-
-    def _matcher(self, place: str) -> Matcher:
-        if place not in self._matchers:
-            lists = (self._dialogue.states[place].answers, self._dialogue.answers)
-            self._matchers[place] = Matcher(lists)
-        return self._matchers[place]
 
 
 def _settings(session_params: activities.Json | None) -> list[Activity]:

@@ -136,6 +136,16 @@ def test_a_mistake_is_named_with_its_path(
     assert problems(with_change(*path, value=value)) == problem
 
 
+def test_more_phrases_than_can_be_told_apart_quickly_are_refused() -> None:
+    many = [
+        {"phrases": [f"{first} {second}" for second in range(100)], "goto": "end"}
+        for first in range(21)
+    ]
+    assert problems(with_change("answers", value=many)) == {
+        "states": "has 2103 phrases; 2000 are the most"
+    }
+
+
 def test_every_mistake_is_named_at_once() -> None:
     data = with_change("states", "start", "answers", 0, "goto", value="nowhere")
     data["start"] = "nowhere"
@@ -156,7 +166,8 @@ def test_a_chain_that_ends_in_a_circle_is_blamed_on_the_circle_too() -> None:
 
 
 def test_a_state_may_lead_on_to_one_that_waits() -> None:
-    Dialogue.parse(with_change("states", "end", value={"say": "Again.", "goto": "start"}))
+    again = with_change("states", "end", value={"say": "Again.", "goto": "start"})
+    assert Dialogue.parse(again).unreachable() == ()
 
 
 def test_the_same_phrase_twice_in_one_answer_is_no_mistake() -> None:
@@ -193,6 +204,16 @@ def test_answers_that_hold_everywhere_need_a_state_that_waits() -> None:
         "answers": [{"phrases": ["operator"], "goto": "desk"}],
     }
     assert Dialogue.parse(data).unreachable() == ("desk",)
+
+
+def test_a_state_knows_its_own_answers_and_those_that_hold_everywhere() -> None:
+    data = with_change("answers", value=[{"phrases": ["goodbye"], "goto": "end"}])
+    dialogue = Dialogue.parse(data)
+    start = dialogue.matcher("start")
+    assert start.spoken("no") is dialogue.states["start"].answers[1]
+    assert start.spoken("goodbye") is dialogue.answers[0]
+    assert dialogue.matcher("start") is start
+    assert dialogue.matcher("end").spoken("no") is None
 
 
 def test_a_dialogue_asks_for_the_keys_it_knows() -> None:

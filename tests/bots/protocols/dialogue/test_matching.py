@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.protocols.dialogue.form import Answer
-from bots.protocols.dialogue.matching import Matcher
+from bots.protocols.dialogue.matching import Matcher, plain_words
 
 pytestmark = pytest.mark.pure
 
@@ -119,6 +119,23 @@ def test_keys_are_found() -> None:
     assert MENU.pressed("0") is OPERATOR
     assert MENU.pressed("9") is None
     assert MENU.pressed("12") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Pay my BILL, please!", ("pay", "my", "bill", "please")),
+        ("I\u2019d like 2", ("i'd", "like", "two")),
+        ("Caf\u00e9 stra\u00dfe", ("cafe", "strasse")),
+        ("\u0421\u0447\u0451\u0442!", ("\u0441\u0447\u0435\u0442",)),
+        ("'\u05db\u05df' - ' -", ("\u05db\u05df",)),
+        ("...", ()),
+    ],
+)
+def test_text_becomes_words_that_can_be_compared_in_any_script(
+    text: str, found: tuple[str, ...]
+) -> None:
+    assert plain_words(text) == found
 
 
 @given(st.text())
