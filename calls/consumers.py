@@ -20,13 +20,13 @@ from uuid import UUID
 
 import msgspec
 from channels.consumer import AsyncConsumer
-from channels.db import database_sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
 from calls.core.watch import Watch, frame
+from calls.database import db
 from calls.live import GROUP, LAYER_ERRORS, REQUESTS, joined, read_batch
 from calls.models import Call
 from calls.selectors import Sight, ended_among, live_calls, transcript, visible_to
@@ -80,11 +80,6 @@ class _Closed(Exception):
         super().__init__(code)
 
 
-async def _db(function: Callable[..., Any], *arguments: Any) -> Any:
-    # NB The thread-sensitive default would queue every socket of the process on one thread.
-    return await database_sync_to_async(function, thread_sensitive=False)(*arguments)
-
-
 class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no types
     """One browser's live feed.
 
@@ -106,7 +101,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
         # A close code only reaches a browser whose socket was accepted.
         await send({"type": "websocket.accept"})
         code = 4401
-        self._sight, user_id = await _db(_sight_of, self._session_key)
+        self._sight, user_id = await db(_sight_of, self._session_key)
         if self._sight.granted:
             code = await self._serve(user_id)
         if code:
@@ -215,13 +210,13 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
 
     async def _snapshot(self) -> None:
         async with self._order:
-            rows, truncated = await _db(live_calls, self._sight)
+            rows, truncated = await db(live_calls, self._sight)
             self._emit(self._watch.snapshot(rows, time.monotonic(), truncated=truncated))
         await self._ask("")
 
     async def _follow(self, pk: UUID, since: int) -> None:
         call_id = str(pk)
-        call = await _db(_call_state, self._sight, pk)
+        call = await db(_call_state, self._sight, pk)
         if call is None:
             self._emit([frame("refused", id=call_id, code=4404)])
         elif not self._watch.follow(call_id, since):
@@ -234,7 +229,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
                 self._emit(self._watch.gone(call_id, reason, time.monotonic()))
 
     async def _fetch(self, call_id: str, since: int) -> None:
-        lines = await _db(transcript, UUID(call_id), since)
+        lines = await db(transcript, UUID(call_id), since)
         self._emit(self._watch.lines(call_id, lines, time.monotonic()))
         await self._ask(call_id)
 
@@ -261,10 +256,10 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
             await asyncio.sleep(TICK_SECONDS)
 
     async def _recheck(self) -> None:
-        self._sight, _ = await _db(_sight_of, self._session_key)
+        self._sight, _ = await db(_sight_of, self._session_key)
         if not self._sight.granted:
             raise _Closed(4401)
-        ended = await _db(ended_among, self._sight, self._watch.shown())
+        ended = await db(ended_among, self._sight, self._watch.shown())
         for call_id, reason in ended.items():
             self._emit(self._watch.gone(call_id, reason, time.monotonic()))
 

@@ -28,7 +28,6 @@ from redis.exceptions import RedisError
 
 from calls.core.publication import (
     BATCH_CALLS,
-    LAST_LINE_CHARS,
     Batch,
     Fields,
     LiveLine,
@@ -61,7 +60,7 @@ log = structlog.get_logger(__name__)
 
 
 class CallFields(TypedDict, total=False):
-    """What can be said about a live call; ``started_at`` is RFC 3339, ``last_line`` any length."""
+    """What can be said about a live call; ``started_at`` is RFC 3339."""
 
     bot: str
     caller: str
@@ -101,12 +100,14 @@ class LiveFeed:
         return self._publication.dropped_interim
 
     def call_changed(self, call_id: str, **fields: Unpack[CallFields]) -> None:
-        """The call began or changed; only what changed has to be named, ``bot`` at first."""
+        """The call began or changed; only what changed has to be named, ``bot`` at first.
+
+        ``last_line`` follows from `line`, which knows the speaker, and is not taken from here.
+        """
         told: Fields = dict(fields)
+        told.pop("last_line", None)
         if "state" in told:
             told["state_since"] = datetime.now(UTC).isoformat(timespec="milliseconds")
-        if "last_line" in told:
-            told["last_line"] = told["last_line"][:LAST_LINE_CHARS]
         self._publication.change(call_id, told)
         self._news.set()
 

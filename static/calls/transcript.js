@@ -1,0 +1,144 @@
+// Builds and patches the lines of a conversation. What people and bots said is only ever textContent.
+import { offset } from "../console/time.js";
+import { band } from "./chips.js";
+
+// As in calls/templatetags/console.py.
+const BAR_MS = 3_000;
+const BAR_UNITS = 56;
+
+function copyOf(id) {
+  return document.getElementById(id).content.firstElementChild.cloneNode(true);
+}
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}
+
+const part = (entry, name) => entry.querySelector(`[data-f="${name}"]`);
+
+export class Transcript {
+  constructor(list) {
+    this.list = list;
+  }
+
+  get last() {
+    return Math.max(0, ...[...this.list.querySelectorAll("[data-n]")].map((entry) => Number(entry.dataset.n)));
+  }
+
+  get delays() {
+    return [...this.list.querySelectorAll("[data-delay]")].map((entry) => ({
+      n: entry.dataset.n,
+      delay: Number(entry.dataset.delay),
+    }));
+  }
+
+  add(line) {
+    if (document.getElementById(`n${line.n}`)) return;
+    this.interim(line.side, "");
+    const entry = line.kind === "event" ? this.#event(line) : this.#said(line);
+    entry.id = `n${line.n}`;
+    entry.dataset.n = line.n;
+    part(entry, "offset").textContent = offset(line.offset_ms);
+    this.list.insertBefore(entry, this.list.querySelector(".interim"));
+  }
+
+  // Text in progress, replaced in place; never announced to screen readers.
+  interim(side, text) {
+    let entry = this.list.querySelector(`.interim.${CSS.escape(side)}`);
+    if (!text) {
+      entry?.remove();
+      return;
+    }
+    if (!entry) {
+      entry = copyOf("line");
+      entry.classList.add(side, "interim");
+      entry.setAttribute("aria-hidden", "true");
+      part(entry, "offset").textContent = "…";
+      this.list.append(entry);
+    }
+    part(entry, "text").textContent = text;
+  }
+
+  #event(line) {
+    const entry = copyOf("event");
+    part(entry, "text").textContent = line.text;
+    return entry;
+  }
+
+  #said(line) {
+    const entry = copyOf("line");
+    entry.classList.add(line.side);
+    part(entry, "who").textContent = `${line.side}:`;
+    const paragraph = entry.querySelector(".text");
+    if (line.kind === "dtmf") {
+      paragraph.replaceWith(this.#keys(line.text));
+    } else {
+      part(entry, "text").textContent = line.text;
+      if (line.full_text) paragraph.append(...this.#cut(line));
+      if (line.confidence !== null) {
+        const meta = element("span", "meta", `confidence ${Math.round(line.confidence * 100)}%`);
+        entry.querySelector(".said").append(meta);
+      }
+    }
+    if (line.delay_ms !== null) this.#delay(entry, line.delay_ms);
+    return entry;
+  }
+
+  #keys(digits) {
+    const keys = element("span", "keys");
+    keys.append(...[...digits].map((digit) => element("kbd", "", digit)));
+    return keys;
+  }
+
+  #cut(line) {
+    const heard = line.full_text.startsWith(line.text) ? line.text.length : 0;
+    return [element("span", "cut", "cut off"), element("s", "unheard", line.full_text.slice(heard).trim())];
+  }
+
+  #delay(entry, delay) {
+    entry.dataset.delay = delay;
+    const badge = part(entry, "delay");
+    const bar = copyOf("bar");
+    badge.dataset.band = band(delay);
+    badge.title = "From the end of the caller's turn to the first sound of the reply";
+    bar.querySelector(".value").setAttribute("width", Math.max(1, Math.round((BAR_UNITS * Math.min(delay, BAR_MS)) / BAR_MS)));
+    badge.append(`${delay} ms`, bar);
+  }
+}
+
+// The reply delay of every turn as bars on a common scale; each leads to its line.
+export function drawDelays(svg, delays) {
+  const space = "http://www.w3.org/2000/svg";
+  const make = (tag, attributes) => {
+    const made = document.createElementNS(space, tag);
+    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
+    return made;
+  };
+  const [width, height] = [272, 56];
+  const step = Math.min(22, width / delays.length);
+  const scale = Math.max(BAR_MS / 2, ...delays.map(({ delay }) => delay));
+  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.replaceChildren(make("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5 }));
+  delays.forEach(({ n, delay }, index) => {
+    const tall = Math.max(2, Math.round((delay / scale) * (height - 4)));
+    const link = make("a", { href: `#n${n}` });
+    const bar = make("rect", {
+      x: index * step + 1, y: height - tall, width: Math.max(1, step - 4), height: tall, rx: 1.5, class: band(delay),
+    });
+    const name = make("title", {});
+    name.textContent = `${delay} ms`;
+    bar.append(name);
+    link.append(bar);
+    svg.append(link);
+  });
+}
+
+export function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : Math.round((sorted[middle - 1] + sorted[middle]) / 2);
+}

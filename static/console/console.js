@@ -1,0 +1,50 @@
+// What every page of the console does: times, copy buttons, the live feed's state in the rail.
+import { feed } from "./feed.js";
+import { localise } from "./time.js";
+
+localise(document);
+document.addEventListener("htmx:afterSwap", () => localise(document));
+setInterval(() => localise(document, "ago"), 30_000);
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  await copy(document.getElementById(button.dataset.copy));
+  button.classList.add("copied");
+  setTimeout(() => button.classList.remove("copied"), 1_500);
+});
+
+// The clipboard is only there in secure contexts; elsewhere the text is left selected.
+async function copy(source) {
+  if (navigator.clipboard) {
+    await navigator.clipboard.writeText(source.textContent);
+  } else {
+    getSelection().selectAllChildren(source);
+    document.execCommand("copy");
+  }
+}
+
+const words = {
+  live: "Live",
+  waiting: "Reconnecting",
+  stale: "No news from the gateway",
+};
+const linkState = document.getElementById("link-state");
+const count = document.querySelector("[data-live-count]");
+
+feed.addEventListener("link", () => {
+  linkState.dataset.state = feed.link;
+  linkState.title = words[feed.link];
+  linkState.querySelector(".word").textContent = words[feed.link];
+  document.body.classList.toggle("is-stale", feed.link !== "live");
+});
+
+feed.addEventListener("calls", () => {
+  const calls = feed.state.calls.size;
+  count.hidden = false;
+  count.textContent = String(calls);
+  count.title = calls === 1 ? "1 live call" : `${calls} live calls`;
+  count.classList.toggle("some", calls > 0);
+});
+
+feed.start(linkState.dataset.feed);
