@@ -38,7 +38,7 @@ class Scopes:
         session = self._accepted(Level.SESSION, activity.session_params, problems)
         if activity.event == "config" and activity.activity_params:
             session |= self._accepted(Level.SESSION, activity.activity_params, problems)
-            lasting: Json = {}
+            lasting = {name: self._activity[name] for name in self._activity.keys() - session}
         elif activity.event in _OWN_PARAMETERS:
             lasting = self._activity
         else:

@@ -1,9 +1,9 @@
 """Reads conversation transcripts (tests/transcripts/engine/*.txt) and plays them to the engine.
 
-``0.4 > Event(arguments)`` happens at 0.4 s; every ``0.4 < command`` line that follows must come out, in
-this order and no other. ``params name=value ...`` (JSON values) configures the call; ``text session``
-makes the voice side speak and recognise itself. After every event the engine must have a deadline, until
-it has finished; ``deadline 5.4`` demands an exact one.
+``0.4 > Event(arguments)`` happens at 0.4 s; every ``0.4 < command`` line that follows must come
+out, in this order and no other. ``params name=value ...`` (JSON values) configures the call;
+``text session`` makes the voice side speak and recognise itself. After every event the engine must
+have a deadline, until it has finished; ``deadline 5.4`` demands an exact one.
 """
 
 import json
@@ -124,9 +124,14 @@ def play(path: Path) -> list[str]:
             produced = conversation.handle(event, now)
             out += [f"{words[0]} < {written(command)}" for command in produced]
             finished = any(isinstance(command, commands.Finish) for command in produced)
-            assert finished or conversation.deadline is not None or conversation.phase.name in (
-                "NEW",
-                "ENDED",
+            assert (
+                finished
+                or conversation.deadline is not None
+                or conversation.phase.name
+                in (
+                    "NEW",
+                    "ENDED",
+                )
             ), "no wait without a deadline"
             continue
         elif len(words) == 3 and words[1] == "<":
