@@ -280,3 +280,24 @@ def _raw(declared: Variable, environ: Mapping[str, str]) -> str:
         raise _UnreadableFile(
             f"{declared.name}_FILE must be the path of a readable text file, not {file_name!r}."
         ) from None
+
+
+def reference() -> str:
+    """The reference page of the documentation, in Markdown."""
+    lines = [
+        "# Environment variables",
+        "",
+        "The gateway is configured by environment variables only. An empty value counts as not",
+        "set. A malformed one stops the start with a sentence that names the variable.",
+        "",
+        "Variables marked *secret* can also be given as `NAME_FILE`, the path of a file that holds",
+        "the value; their values are never logged.",
+        "",
+        "| Variable | Default | Meaning |",
+        "|---|---|---|",
+    ]
+    for variable in variables():
+        default = f"`{variable.default}`" if variable.default else ""
+        secret = " *Secret.*" if variable.secret else ""
+        lines.append(f"| `{variable.name}` | {default} | {variable.help}{secret} |")
+    return "\n".join([*lines, ""])

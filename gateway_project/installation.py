@@ -79,10 +79,13 @@ def programs(environment: Environment, base_dir: Path) -> list[Program]:
         command = valkey.command(server, environment.var_dir)
         found.append(Program(name="valkey", command=command, stop_seconds=5, foundation=True))
     manage = [sys.executable, str(base_dir / "manage.py")]
-    celery = [sys.executable, "-m", "celery", "--quiet", "-A", "gateway_project"]
+    # In a container the worker is root among nobody else; Celery warns of that at every start.
+    quiet = ["-W", "ignore:You're running the worker with superuser privileges"]
+    celery = [sys.executable, *quiet, "-m", "celery", "--quiet", "-A", "gateway_project"]
     drain = environment.drain_seconds + DRAIN_MARGIN_SECONDS
     # Threads: the tasks wait for the network and the database, and one process is quick to start.
-    worker = ["worker", "--pool", "threads", "--concurrency", "4", "--without-gossip"]
+    worker = ["worker", "--pool", "threads", "--concurrency", "4"]
+    worker += ["--without-gossip", "--without-mingle"]
     commands = {
         "web": Program(name="web", command=[*manage, "web"], stop_seconds=drain),
         "worker": Program(name="worker", command=[*celery, *worker], stop_seconds=30),
@@ -92,7 +95,10 @@ def programs(environment: Environment, base_dir: Path) -> list[Program]:
 
 
 async def start(supervisor: Supervisor, environment: Environment, base_dir: Path) -> None:
-    """Start all programs; return when the gateway is ready, or without web once all run.
+    """Start all programs; return when the gateway is ready and all of them run.
+
+    Each waits for the one before it: side by side they would only delay the moment when calls can
+    be taken.
 
     Raises:
         CannotRun: the embedded server does not answer.
@@ -101,8 +107,8 @@ async def start(supervisor: Supervisor, environment: Environment, base_dir: Path
         supervisor.start(program)
         if program.foundation:
             await _embedded_server_answers(environment)
-    if "web" in environment.role:
-        await _web_is_ready(environment)
+        elif program.name == "web":
+            await _web_is_ready(environment)
 
 
 async def _embedded_server_answers(environment: Environment) -> None:

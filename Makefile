@@ -1,0 +1,52 @@
+# The gateway's own commands. `make run` needs make and Python 3.11; everything else it fetches.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint fmt e2e docs clean
+
+BIN := .venv/bin
+PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+CODE := manage.py gateway_project bots calls alarms tests
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
+
+run: ## Start the gateway with its demo bot (DEMO=0: without)
+	@.ci/bootstrap run
+	@DEMO="$${DEMO:-1}" exec $(BIN)/python manage.py gateway
+
+test: ## Run every test, then once more on PostgreSQL and Redis
+	@.ci/bootstrap dev
+	@.ci/system-packages
+	$(PYTEST)
+	$(BIN)/python -m tests.servers $(PYTEST) -m "not pure"
+
+lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
+	@.ci/bootstrap dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(CODE)
+	$(BIN)/lint-imports
+	$(BIN)/djlint --quiet --check --lint templates
+	$(BIN)/codespell
+	$(BIN)/python manage.py makemigrations --check --dry-run
+	$(BIN)/python manage.py docs --check
+	$(BIN)/python manage.py environment --check
+
+fmt: ## Format code and templates
+	@.ci/bootstrap dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/djlint --quiet --reformat templates
+
+e2e: ## Drive a running gateway with test calls and a browser
+	@.ci/bootstrap dev
+	@.ci/system-packages
+	$(BIN)/pytest -m e2e
+
+docs: ## Write the pages that are generated from the code
+	@.ci/bootstrap dev
+	$(BIN)/python manage.py docs
+	$(BIN)/python manage.py environment
+
+clean: ## Delete the environment and what tools left behind; keeps var/
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
