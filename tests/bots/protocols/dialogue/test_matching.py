@@ -83,6 +83,16 @@ def test_other_words_mean_nothing(text: str) -> None:
     assert MENU.spoken(text) is None
 
 
+def test_words_that_several_answers_share_tell_less() -> None:
+    order, complain = answer("I would like to order pizza"), answer("I would like to complain")
+    assert Matcher([[complain]]).spoken("I would like to eat") is complain
+    assert Matcher([[order, complain]]).spoken("I would like to eat") is None
+
+
+def test_short_words_tell_less() -> None:
+    assert Matcher([[MOVE]]).spoken("I want to go") is None
+
+
 def test_exact_words_count_more_than_a_phrase_within_them() -> None:
     longer = answer("yes I want to pay my bill")
     assert Matcher([[YES, longer]]).spoken("yes I want to pay my bill") is longer
@@ -90,7 +100,8 @@ def test_exact_words_count_more_than_a_phrase_within_them() -> None:
 
 
 def test_the_longest_phrase_within_the_words_decides() -> None:
-    assert Matcher([[NO, answer("there is no hurry")]]).spoken("no there is no hurry") is not NO
+    patient = answer("there is no hurry")
+    assert Matcher([[NO, patient]]).spoken("no there is no hurry") is patient
 
 
 def test_a_phrase_stands_in_the_words_only_in_its_order() -> None:

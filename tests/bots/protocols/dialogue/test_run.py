@@ -200,9 +200,10 @@ def test_without_words_for_silence_the_last_words_are_repeated_for_ever() -> Non
 def test_a_reprompt_that_leads_back_starts_its_count_again() -> None:
     run = one_state(
         answers=[{"phrases": ["yes"], "hangup": True}],
-        noInput={"say": "Hello?", "retries": 0, "then": {"say": "So.", "goto": "start"}},
+        noInput={"say": "Hello?", "retries": 1, "then": {"say": "So.", "goto": "start"}},
     )
     for _ in range(3):
+        assert said(run.receive(event("noUserInput"))) == ["Hello?"]
         assert said(run.receive(event("noUserInput"))) == ["So.", "Yes?"]
 
 
