@@ -113,7 +113,7 @@ async def test_states_nobody_can_come_to_are_named_in_the_log() -> None:
 
 
 def test_a_mistake_in_a_stored_dialogue_is_named_with_its_path() -> None:
-    states = {"start": {"say": "Hello.", "goto": "strat"}}
+    states = {"start": {"say": "Hello.", "goto": "starto"}}
     found = Catalogue([ScriptParams]).problems(Level.BOT, {"scriptDialogue": {"states": states}})
     assert list(found) == ["scriptDialogue"]
     assert "states.start.goto" in found["scriptDialogue"]

@@ -58,17 +58,17 @@ def test_what_is_no_object_is_refused_as_a_whole() -> None:
 @pytest.mark.parametrize(
     ("path", "value", "problem"),
     [
-        (("start",), "strat", {"start": "no state is called 'strat'; did you mean 'start'?"}),
+        (("start",), "starto", {"start": "no state is called 'starto'; did you mean 'start'?"}),
         (("start",), "main", {"start": "no state is called 'main'; there are start, end"}),
         (
             ("states", "start", "answers", 0, "goto"),
-            "ende",
-            {"states.start.answers.0.goto": "no state is called 'ende'; did you mean 'end'?"},
+            "endo",
+            {"states.start.answers.0.goto": "no state is called 'endo'; did you mean 'end'?"},
         ),
         (
             ("states", "start", "noMatch"),
-            {"then": {"goto": "ende"}},
-            {"states.start.noMatch.then.goto": "no state is called 'ende'; did you mean 'end'?"},
+            {"then": {"goto": "endo"}},
+            {"states.start.noMatch.then.goto": "no state is called 'endo'; did you mean 'end'?"},
         ),
         (
             ("states", "end", "goto"),
