@@ -1,0 +1,39 @@
+"""Whether a test call went as the protocol and common sense demand. Pure."""
+
+from calls.testcall.ledger import Ledger
+from calls.testcall.plan import CallPlan
+from calls.testcall.playback import Prompt
+
+AHEAD_LIMIT_MS = 300.0
+"""Most audio ahead of real time: 200 ms of lead, one chunk, and jitter on the way."""
+
+
+def judge_prompt(prompt: Prompt, ledger: Ledger, now: float) -> None:
+    """Look at a play stream when it was stopped."""
+    name = prompt.name
+    ledger.most_ahead_ms = max(ledger.most_ahead_ms, prompt.most_ahead_ms)
+    if not prompt.received_ms and not prompt.purged:
+        ledger.fault(now, f"{name} carried no audio")
+    if prompt.most_ahead_ms > AHEAD_LIMIT_MS:
+        ledger.fault(
+            now,
+            f"{name} was sent {prompt.most_ahead_ms:.0f} ms ahead of real time; "
+            f"{AHEAD_LIMIT_MS:.0f} ms is the most",
+        )
+
+
+def judge_call(plan: CallPlan, ledger: Ledger, now: float, *, cut: bool) -> None:
+    """Look at the whole call when it is over; ``cut``: the planned cut was made."""
+    if not ledger.prompts:
+        ledger.fault(now, "the bot said nothing")
+    for turn in ledger.turns:
+        if turn.spoken and not turn.recognised:
+            ledger.fault(now, f'the caller said "{turn.said}" and nothing was recognised')
+        if turn.over_prompt and turn.barge_in_ms is None:
+            ledger.fault(now, f'the caller said "{turn.said}" over the bot and it did not stop')
+    for unsaid in plan.turns[len(ledger.turns) :]:
+        ledger.fault(now, f'the call ended before the caller\'s turn "{unsaid.label}"')
+    if plan.interrupt and ledger.turns and not any(turn.over_prompt for turn in ledger.turns):
+        ledger.fault(now, "no prompt was long enough and allowed barge-in, nothing to interrupt")
+    if plan.cut_after is not None and not cut:
+        ledger.fault(now, f"the call ended before the cut planned at {plan.cut_after:g} s")
