@@ -1,7 +1,8 @@
 """SSML as bots write it: read defensively, reduced to what a synthesiser understands.
 
-Source: W3C Speech Synthesis Markup Language 1.1. Text comes from bots, so nothing here raises: what is
-no well-formed SSML, is too large, too deep or declares a document type is taken as text without tags.
+Source: W3C Speech Synthesis Markup Language 1.1. Text comes from bots, so nothing here raises: what
+is no well-formed SSML, is too large, too deep or declares a document type is taken as text without
+its tags.
 """
 
 import html
@@ -23,7 +24,7 @@ def is_ssml(text: str) -> bool:
 
 
 def to_text(ssml: str) -> str:
-    """The words of ``ssml`` as they are spoken, in one line; an alias replaces what it stands for."""
+    """The words of ``ssml`` as they are spoken, in one line; an alias replaces its content."""
     root = _parse(ssml)
     if root is None:
         return _flat(html.unescape(_TAG.sub(" ", ssml)))
@@ -61,20 +62,19 @@ def _parse(text: str) -> ET.Element | None:
     """The root element; None for what should not or cannot be read as XML."""
     if len(text) > MAX_CHARS or "<!" in text.replace("<![CDATA[", "") or not is_ssml(text):
         return None
-    parser = ET.XMLPullParser(["start", "end"])
-    depth = 0
-    root: ET.Element | None = None
     try:
-        parser.feed(text.strip())
-        parser.close()
-        for event, element in parser.read_events():
-            root = element if root is None else root
-            depth += 1 if event == "start" else -1
-            if depth > MAX_DEPTH:
-                return None
+        root = ET.fromstring(text.strip())  # noqa: S314 - no document type, and size is bounded
     except (ET.ParseError, ValueError):
         return None
-    return root
+    return root if _depth(root) <= MAX_DEPTH else None
+
+
+def _depth(root: ET.Element) -> int:
+    """How many elements stand inside each other, counted without recursion."""
+    depth, level = 0, [root]
+    while level:
+        depth, level = depth + 1, [child for element in level for child in element]
+    return depth
 
 
 def _name(element: ET.Element) -> str:
