@@ -1,4 +1,4 @@
-"""``manage.py bot``: look at bots and give them voice tokens."""
+"""``manage.py bot``: look at bots, and say how voice gateways prove who they are to them."""
 
 import getpass
 import json
@@ -10,13 +10,13 @@ from django.core.management.base import BaseCommand, CommandError
 from bots.core.errors import ParameterError
 from bots.models import Bot
 from bots.selectors import bot_parameters, with_providers
-from bots.services import mint_voice_token
+from bots.services import StaleRevision, bot_update, mint_voice_token
 
 _LONGEST = 60
 
 
 class Command(BaseCommand):
-    help = "List bots, show a bot's parameters with where each comes from, mint voice tokens."
+    help = "List bots, show a bot's parameters with where each comes from, set who may call it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -28,6 +28,11 @@ class Command(BaseCommand):
             "token", help="Print a new permanent token, once; the one before stops working."
         )
         token.add_argument("name")
+        access = actions.add_parser(
+            "access", help="Ask callers for nothing, or for an OAuth access token."
+        )
+        access.add_argument("name")
+        access.add_argument("mode", choices=[Bot.Access.NONE.value, Bot.Access.OAUTH.value])
 
     def handle(self, *args: Any, **options: Any) -> None:
         match options["action"]:
@@ -35,6 +40,8 @@ class Command(BaseCommand):
                 self._list()
             case "show":
                 self._show(options["name"], as_json=options["json"])
+            case "access":
+                self._access(options["name"], options["mode"])
             case _:
                 self._token(options["name"])
 
@@ -68,14 +75,27 @@ class Command(BaseCommand):
             self.stdout.write(f"{wire:{width}}  {short}  ({resolved.origin(wire).name})")
 
     def _token(self, name: str) -> None:
-        bot = Bot.objects.filter(name=name).first()
-        if bot is None:
-            raise CommandError(f"there is no bot named {name!r}")
         try:
-            token = mint_voice_token(bot, author=_operator())
+            token = mint_voice_token(_bot(name), author=_operator())
         except ParameterError as error:
             raise CommandError(str(error)) from None
         self.stdout.write(token)
+
+    def _access(self, name: str, mode: str) -> None:
+        bot = _bot(name)
+        try:
+            bot_update(
+                bot=bot, expected_revision=bot.revision, author=_operator(), access_mode=mode
+            )
+        except (ParameterError, StaleRevision) as error:
+            raise CommandError(str(error)) from None
+
+
+def _bot(name: str) -> Bot:
+    bot = Bot.objects.filter(name=name).first()
+    if bot is None:
+        raise CommandError(f"there is no bot named {name!r}")
+    return bot
 
 
 def _operator() -> str:
