@@ -111,8 +111,8 @@ def bearer_token(authorization: str | None) -> str | None:
 
 
 def matches(token: str, stored_digest: str) -> bool:
-    """Whether ``stored_digest`` belongs to ``token``; constant time, False without a digest."""
-    return bool(stored_digest) and hmac.compare_digest(digest(token), stored_digest)
+    """Whether ``stored_digest`` belongs to ``token``, in time that does not depend on it."""
+    return hmac.compare_digest(digest(token), stored_digest)
 
 
 def token_grants(token: str, scope: str) -> bool:

@@ -149,6 +149,9 @@ def test_a_preroll_keeps_the_newest_audio_up_to_its_limit() -> None:
         preroll.push(frame)
     assert preroll.drain() == b"".join(frames[3:])
     assert preroll.drain() == b""
+    for frame in frames[:3]:
+        preroll.push(frame)
+    assert preroll.drain() == b"".join(frames[:3])
 
 
 def test_a_preroll_never_holds_less_than_its_limit_when_it_could() -> None:

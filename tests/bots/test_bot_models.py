@@ -48,7 +48,7 @@ def test_a_provider_names_a_known_kind_and_a_plugin(fields: dict[str, Any]) -> N
     "fields",
     [
         {"revision": 0},
-        {"access_mode": "password"},
+        {"access_mode": "basic"},
         {"access_mode": "token"},
         {"access_mode": "token", "token_digest": "short"},
         {"access_mode": "none", "token_digest": DIGEST},

@@ -217,14 +217,12 @@ def test_values_of_a_provider_that_is_not_used_are_kept_without_effect(bot: Bot)
     assert call_configuration(back.name).resolved.values()["echoGreeting"] == "Servus"
 
 
-def test_a_stale_copy_of_a_provider_is_not_what_is_checked(bot: Bot, echo: Provider) -> None:
-    provider_update(provider=echo, expected_revision=1, params={"echoTone": "warm"})
-    update(bot, provider=echo)
-    assert (
-        call_configuration("demo").connector.params
-        == (call_configuration("demo").resolved[type(call_configuration("demo").connector.params)])
-    )
-    assert call_configuration("demo").resolved.values()["echoTone"] == "warm"
+def test_a_stale_copy_of_a_provider_is_not_what_is_checked(bot: Bot) -> None:
+    ear = provider_create(name="ear", kind="stt", plugin="ear", params={"earLimitMS": 900})
+    provider_update(provider=ear, expected_revision=1, params={})
+    assert ear.params == {"earLimitMS": 900}
+    found = problems(lambda: update(bot, stt_provider=ear, params={"earWaitMS": 600}))
+    assert found == {"Ear": "earWaitMS must not exceed earLimitMS"}
 
 
 def test_a_revision_can_be_restored(bot: Bot, base: Bot, echo: Provider) -> None:

@@ -72,8 +72,11 @@ class Catalogue:
     def __init__(self, sections: Iterable[type[ParamSet]]) -> None:
         self.sections: tuple[type[ParamSet], ...] = tuple(dict.fromkeys(sections))
         self._declared: dict[str, Declared] = {}
+        self._names: dict[type[ParamSet], tuple[str, ...]] = {}
         for section in self.sections:
-            for parameter in declared(section):
+            found = tuple(declared(section))
+            self._names[section] = tuple(parameter.wire_name for parameter in found)
+            for parameter in found:
                 self._enter(parameter)
 
     def _enter(self, parameter: Declared) -> None:
@@ -95,6 +98,15 @@ class Catalogue:
 
     def __len__(self) -> int:
         return len(self._declared)
+
+    def names(self, section: type[ParamSet]) -> tuple[str, ...]:
+        """The wire names of ``section``, in declaration order."""
+        return self._names[section]
+
+    def sections_of(self, wire_names: Iterable[str]) -> dict[type[ParamSet], None]:
+        """The sections that declare any of ``wire_names``, once each; unknown names have none."""
+        known = self._declared
+        return dict.fromkeys(known[name].section for name in wire_names if name in known)
 
     def with_sections(self, sections: Iterable[type[ParamSet]]) -> "Catalogue":
         """This catalogue and ``sections``.
@@ -269,21 +281,18 @@ def _resolved(
     for layer in (added,) if added is not None else layers:
         misplaced = catalogue.misplaced(layer.level, layer.values)
         problems |= {name: f"{text} (set by {layer.name})" for name, text in misplaced.items()}
-        touched |= {catalogue[name].section: None for name in layer.values if name in catalogue}
-    effective: dict[type[ParamSet], dict[str, Any]] = {section: {} for section in touched}
-    origins: dict[str, str] = {}
-    for layer in layers:
-        for name, value in layer.values.items():
-            if name in catalogue and (values := effective.get(catalogue[name].section)) is not None:
-                values[name] = value
-                origins[name] = layer.name
+        touched |= catalogue.sections_of(layer.values)
+    stored = [layer.values for layer in layers]
     sections = dict(known)
-    for section, values in effective.items():
+    for section in touched:
+        names = catalogue.names(section)
+        effective = {name: values[name] for values in stored for name in names if name in values}
         try:
-            sections[section] = section.model_validate(values)
+            sections[section] = section.model_validate(effective)
         except ValidationError as error:
             for name, text in _by_wire_name(section, error).items():
-                by = f" (set by {origins[name]})" if name in origins else ""
+                setters = [layer.name for layer in layers if name in layer.values]
+                by = f" (set by {setters[-1]})" if setters else ""
                 problems.setdefault(name, f"{text}{by}")
     if problems:
         raise ParameterError(problems)
