@@ -112,7 +112,11 @@ def test_a_caller_nobody_understands_is_put_through(call: DialogueRun) -> None:
     assert heard(call, "rhubarb")[-1] == TRANSFER
 
 
-def test_a_silent_caller_is_asked_twice_and_then_left_alone(call: DialogueRun) -> None:
+@pytest.mark.parametrize("turns", [[], ["pay my bill"], ["opening hours"]])
+def test_a_silent_caller_is_asked_twice_and_then_left_alone(
+    call: DialogueRun, turns: list[str]
+) -> None:
+    heard(call, *turns)
     for count in (1, 2):
         assert "still there" in spoken(call.receive(event("noUserInput", value=count)))
     assert call.receive(event("noUserInput", value=3))[-1].event == "hangup"
@@ -126,7 +130,8 @@ def test_the_offline_recogniser_knows_every_word_that_is_said_or_expected(demo: 
     dictionary = Path(pocketsphinx.get_model_path("en-us/cmudict-en-us.dict"))
     known = {line.split()[0] for line in dictionary.read_text(encoding="utf-8").splitlines()}
     reprompts = [demo.no_input, demo.no_match]
-    reprompts += [again for state in demo.states.values() if (again := state.no_match)]
+    for state in demo.states.values():
+        reprompts += [again for again in (state.no_input, state.no_match) if again is not None]
     lines = [line for part in reprompts for line in part.say]
     lines += [line for _, step in demo.steps() for line in step.say]
     unknown = {word for line in (*lines, *demo.phrases()) for word in words(line)} - known
