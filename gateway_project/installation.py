@@ -104,7 +104,7 @@ async def start(supervisor: Supervisor, environment: Environment, base_dir: Path
         CannotRun: the embedded server does not answer.
     """
     for program in programs(environment, base_dir):
-        supervisor.start(program)
+        await supervisor.start(program)
         if program.foundation:
             await _embedded_server_answers(environment)
         elif program.name == "web":

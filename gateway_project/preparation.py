@@ -10,7 +10,9 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.db import transaction
 
+from bots.core.errors import ParameterError
 from bots.services import seed_demo
+from gateway_project.supervisor import CannotRun
 
 ADMIN = "admin"
 
@@ -22,12 +24,20 @@ def prepare() -> str | None:
 
     Returns:
         The password of the user `ADMIN` when this run made one up; show it once.
+
+    Raises:
+        CannotRun: the demo needs a plug-in that is not there.
     """
     call_command("migrate", interactive=False, verbosity=0)
     collect_static()
     password = create_admin()
     if settings.DEMO:
-        seed_demo()
+        try:
+            seed_demo()
+        except ParameterError as error:
+            raise CannotRun(
+                f"The demo bot cannot be created ({error}); set DEMO=0 to start without it."
+            ) from None
     return password
 
 

@@ -53,6 +53,7 @@ class Child:
         self._environ = environ
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
+        self.started = asyncio.Event()
 
     async def keep_running(self) -> None:
         """Start the program again whenever it ends, until `stop`.
@@ -110,6 +111,7 @@ class Child:
             start_new_session=True,
             preexec_fn=die_with(os.getpid()),
         )
+        self.started.set()
         log.info("child.started", child=self.program.name, pid=self._process.pid)
         return await self._process.wait()
 
@@ -159,13 +161,14 @@ class Supervisor:
                 child.hurry()
         self._stop.set()
 
-    def start(self, program: Program) -> None:
-        """Keep ``program`` running from now on; only inside `run`."""
+    async def start(self, program: Program) -> None:
+        """Keep ``program`` running from now on; return once it runs. Only inside `run`."""
         if self._tasks is None:
             raise RuntimeError("programs are started while the supervisor runs")
         child = Child(program, self._environ)
         self._children.append(child)
         self._tasks.create_task(child.keep_running())
+        await child.started.wait()
 
     async def run(self, start_all: Callable[[], Awaitable[None]]) -> int:
         """Run ``start_all``, then the programs it started, until a stop is asked for.

@@ -1,15 +1,10 @@
 """The URL table of the gateway."""
 
-from importlib.util import find_spec
-
 from django.urls import URLPattern, URLResolver, include, path
 from oauth2_provider.urls import metadata_urlpatterns
 from oauth2_provider.views import RevokeTokenView, TokenView
 
-try:
-    from calls.channels import routes as voice
-except ImportError:
-    voice = None
+from calls.channels import routes as voice
 from gateway_project import health
 
 # Only what machine clients need: no pages where a signed-in user could register an application.
@@ -23,8 +18,8 @@ _oauth = [
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
-    *(voice.http_urlpatterns if voice else []),
+    *voice.http_urlpatterns,
     path("", include((_oauth, "oauth2_provider"))),
     path("", include("gateway_project.console_urls")),
-    *([path("", include("calls.urls"))] if find_spec("calls.urls") else []),
+    path("", include("calls.urls")),
 ]

@@ -65,9 +65,9 @@ class Gateway:
             connection.close()
 
     def wait_until_ready(self) -> None:
-        """Return once `ready`; fail with the log when the process ends or takes too long."""
+        """Return once `ready` and said so; fail with the log when it ends or takes too long."""
         deadline = time.monotonic() + READY_SECONDS
-        while not self.ready():
+        while not (self.ready() and "The gateway is ready." in self.log.read_text()):
             assert self.process.poll() is None, f"the gateway ended: {self.log.read_text()}"
             assert time.monotonic() < deadline, f"not ready: {self.log.read_text()}"
             time.sleep(0.1)

@@ -13,7 +13,7 @@ async def main() -> int:
 
     async def start_all() -> None:
         for program in json.loads(sys.argv[1]):
-            supervisor.start(Program(**program))
+            await supervisor.start(Program(**program))
 
     return await supervisor.run(start_all)
 

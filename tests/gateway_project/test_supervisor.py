@@ -171,6 +171,6 @@ def test_endings_are_told_in_words() -> None:
     assert ending(-9) == "signal SIGKILL"
 
 
-def test_programs_start_only_while_the_supervisor_runs() -> None:
+async def test_programs_start_only_while_the_supervisor_runs() -> None:
     with pytest.raises(RuntimeError):
-        Supervisor({}).start(Program(name="web", command=["true"], stop_seconds=1))
+        await Supervisor({}).start(Program(name="web", command=["true"], stop_seconds=1))

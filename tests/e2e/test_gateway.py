@@ -1,0 +1,150 @@
+"""The whole gateway as processes: start, stop, restart, a second one beside it, a lost process."""
+
+import json
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+from tests.e2e import installation
+from tests.e2e.installation import ROOT, Gateway
+
+LOST_SECONDS = 60.0
+
+
+def gateway_in(directory: Path, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run ``manage.py gateway`` until it ends by itself."""
+    return subprocess.run(
+        [sys.executable, str(ROOT / "manage.py"), "gateway"],
+        env={**os.environ, "VAR_DIR": str(directory / "var"), **environ},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_a_gateway_that_is_ready_has_all_its_processes_and_no_warning(gateway: Gateway) -> None:
+    with urllib.request.urlopen(f"{gateway.url}/readyz", timeout=10) as response:
+        answer = json.load(response)
+    assert answer["status"] == "ready"
+    assert set(answer["parts"].values()) == {"ok"}
+    embedded = {"valkey"} if not gateway.env.get("REDIS_URL") else set()
+    assert set(gateway.children()) == {"web", "worker", "beat"} | embedded
+    log = gateway.log.read_text()
+    assert f"Console        {gateway.url}/" in log
+    assert f"{gateway.ws_url}/voice/audiocodes/demo" in log
+    assert "testcall demo" in log
+    assert gateway.admin_password not in log
+    assert not re.search(r"warning|error|critical|traceback", log, re.IGNORECASE), log
+
+
+def test_a_second_gateway_on_the_port_says_so_and_touches_nothing(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    second = gateway_in(tmp_path, PORT=str(gateway.port), DATABASE_URL="", REDIS_URL="")
+    assert second.returncode == 1
+    assert f"Port {gateway.port} on 127.0.0.1 is taken" in second.stderr
+    assert "Traceback" not in second.stderr
+    assert not (tmp_path / "var" / "gateway.sqlite3").exists()
+    assert gateway.ready()
+
+
+def test_a_second_gateway_in_the_directory_says_so(gateway: Gateway) -> None:
+    second = gateway.manage("gateway")
+    assert second.returncode == 1
+    assert f"Port {gateway.port} on 127.0.0.1 is taken" in second.stderr
+    assert f"(process {gateway.process.pid})" in second.stderr
+    assert gateway.ready()
+
+
+def test_a_malformed_variable_stops_the_start_with_one_sentence(tmp_path: Path) -> None:
+    refused = gateway_in(tmp_path, PORT="http")
+    assert refused.returncode == 2
+    assert refused.stderr == "PORT must be a whole number from 1 to 65535, not 'http'.\n"
+
+
+def test_a_made_up_password_is_shown_once_and_works(tmp_path: Path, worker_id: str) -> None:
+    only_web = {"ROLE": "web", "GATEWAY_ADMIN_PASSWORD": "", "DEMO": "0"}
+    with installation.own_backends(worker_id) as backends:
+        environ = {**only_web, **backends}
+        with installation.running(tmp_path, environ) as gateway:
+            shown = re.search(r"password (\S+) \(shown only now\)", gateway.log.read_text())
+            assert shown is not None
+            works = gateway.query(
+                "from django.contrib.auth import authenticate; "
+                f"print(authenticate(username='admin', password={shown[1]!r}))"
+            )
+            assert works == "admin"
+        gateway.log.unlink()
+        with installation.running(tmp_path, environ) as again:
+            assert "shown only now" not in again.log.read_text()
+            assert "Sign in as     admin" in again.log.read_text()
+
+
+def test_a_killed_web_process_comes_back_and_leaves_no_call_active(
+    tmp_path: Path, worker_id: str
+) -> None:
+    with (
+        installation.own_backends(worker_id) as backends,
+        installation.running(tmp_path, {**backends, "DEMO": "0"}) as gateway,
+    ):
+        _kill_web_during_a_call(gateway)
+
+
+def _kill_web_during_a_call(gateway: Gateway) -> None:
+    web = gateway.children()["web"]
+    gateway.query(
+        "from django.utils import timezone; from calls.models import *; "
+        f"owner = ProcessLease.objects.get(pid={web}).owner; "
+        "Call.objects.create(conversation_id='lost', channel='audiocodes', mode='voice', "
+        "bot_name='demo', bot_revision=1, owner=owner, started_at=timezone.now())"
+    )
+    with installation.all_gone([web]):
+        os.kill(web, signal.SIGKILL)
+    deadline = time.monotonic() + LOST_SECONDS
+    gateway.wait_until_ready()
+    assert gateway.children()["web"] != web
+    look = (
+        "from calls.models import Call; c = Call.objects.get(conversation_id='lost'); "
+        "print(c.state, c.ended_by, c.reason_code)"
+    )
+    while (state := gateway.query(look)) == "active":
+        assert time.monotonic() < deadline, gateway.log.read_text()
+    assert state == "ended gateway error"
+
+
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, worker_id: str) -> None:
+    with (
+        installation.own_backends(worker_id) as backends,
+        installation.started(tmp_path, backends) as gateway,
+    ):
+        gateway.wait_until_ready()
+        below = installation.descendants(gateway.process.pid)
+        assert len(below) >= 3
+        with installation.all_gone(below):
+            gateway.process.kill()
+        gateway.process.wait()
+
+
+def test_an_interrupt_from_the_terminal_stops_the_gateway_in_order(
+    tmp_path: Path, worker_id: str
+) -> None:
+    with (
+        installation.own_backends(worker_id) as backends,
+        installation.started(tmp_path, backends) as gateway,
+    ):
+        gateway.wait_until_ready()
+        supervisor = os.pidfd_open(gateway.process.pid)
+        with installation.all_gone(installation.descendants(gateway.process.pid)):
+            gateway.process.send_signal(signal.SIGINT)
+            assert select.select([supervisor], [], [], installation.STOP_SECONDS)[0]
+        os.close(supervisor)
+        assert gateway.process.wait() == 0
+        assert "server.drained" in gateway.log.read_text()

@@ -1,0 +1,36 @@
+"""Which WebSocket addresses exist, and who is let in."""
+
+import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+
+from tests.e2e.installation import Gateway
+
+
+def refusal(url: str, *, origin: str | None = None) -> int:
+    """The HTTP status with which the upgrade is refused."""
+    with pytest.raises(InvalidStatus) as refused, connect(url, origin=origin):
+        pass
+    return refused.value.response.status_code
+
+
+@pytest.mark.parametrize("path", ["/voice/", "/voice/nowhere", "/voice/audiocodes/", "/ws/none"])
+def test_an_address_nobody_serves_is_http_404(gateway: Gateway, path: str) -> None:
+    assert refusal(gateway.ws_url + path, origin=gateway.url) == 404
+
+
+def test_a_bot_that_does_not_exist_is_http_404(gateway: Gateway) -> None:
+    assert refusal(f"{gateway.ws_url}/voice/audiocodes/nobody") == 404
+
+
+@pytest.mark.parametrize("origin", [None, "http://evil.example.com"])
+def test_a_page_of_another_site_cannot_open_the_live_feed(
+    gateway: Gateway, origin: str | None
+) -> None:
+    assert refusal(f"{gateway.ws_url}/ws/live", origin=origin) == 403
+
+
+def test_a_voice_server_needs_no_origin(gateway: Gateway) -> None:
+    with connect(f"{gateway.ws_url}/voice/audiocodes/demo") as call:
+        assert call.response is not None
+        assert call.response.status_code == 101
