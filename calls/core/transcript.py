@@ -1,5 +1,7 @@
 """The transcript as heard: how much of a prompt reached the caller."""
 
+import re
+
 from bots.core.ssml import to_text
 
 ASSUMED_CHARS_PER_SECOND = 14.0
@@ -24,11 +26,5 @@ def heard_text(text: str, *, heard_ms: float, total_ms: float) -> str:
         letters = heard_ms / 1000 * ASSUMED_CHARS_PER_SECOND
     if letters >= len(spoken):
         return spoken
-    heard: list[str] = []
-    end = 0
-    for word in spoken.split():
-        end = spoken.index(word, end) + len(word)
-        if end > letters:
-            break
-        heard.append(word)
-    return " ".join(heard)
+    words = re.finditer(r"\S+", spoken)
+    return " ".join(word.group() for word in words if word.end() <= letters)

@@ -129,7 +129,7 @@ class ConversationRules(RuleBasedStateMachine):
 
     @rule(text=st.sampled_from(["", "yes please"]), final=st.booleans())
     def the_caller_says_something(self, text: str, final: bool) -> None:
-        heard = self.driver.gate
+        heard = self.driver.gate and self.driver.finish is None
         produced = self.driver.feed(events.CallerSaid(text=text, final=final))
         to_the_bot = any(isinstance(command, commands.SendToBot) for command in produced)
         assert to_the_bot == (heard and final and text != "")
