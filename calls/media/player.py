@@ -73,6 +73,11 @@ class Player:
         self._closed = False
         self._over = False
 
+    @property
+    def heard_ms(self) -> float:
+        """How much of the prompt the caller has heard by now."""
+        return self._pacer.heard_ms(self._clock())
+
     async def run(self, tts: TextToSpeech, request: SynthesisRequest) -> None:
         """Synthesise and play to the end.
 
@@ -163,7 +168,7 @@ class Player:
         if interrupted:
             self._interrupt_stream()
         self._on_done(
-            heard_ms=self._pacer.heard_ms(self._clock()),
+            heard_ms=self.heard_ms,
             total_ms=self._pacer.total_ms,
             interrupted=interrupted,
         )

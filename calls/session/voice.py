@@ -107,5 +107,6 @@ class Voice:
                     fault=error.fault,
                     detail=error.detail,
                     utterance=command.utterance,
+                    heard_ms=player.heard_ms,
                 )
             )
