@@ -21,7 +21,7 @@ class BotsConfig(AppConfig):
         """Find the plug-ins and register the checks.
 
         Raises:
-            ValueError: two plug-ins share a kind and a name.
+            DuplicatePluginError: two plug-ins share a kind and a name.
             TypeError: two plug-ins declare the same parameter.
         """
         registry.discover(PLUGIN_PACKAGES)

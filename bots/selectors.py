@@ -179,7 +179,9 @@ def bot_parameters(bot_name: str) -> Resolved:
 
 def _stored_lineage(bot_name: str) -> tuple[Bot, ...]:
     """The lineage of a stored bot by one query: base bots are few, so all of them are fetched."""
-    found = list(with_providers().filter(Q(name=bot_name) | Q(is_base=True)))
+    found = []
+    if re.match(SLUG, bot_name):
+        found = list(with_providers().filter(Q(name=bot_name) | Q(is_base=True)))
     bot = next((bot for bot in found if bot.name == bot_name), None)
     if bot is None:
         raise LookupError(f"there is no bot named {bot_name!r}")

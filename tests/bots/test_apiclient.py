@@ -35,8 +35,8 @@ def test_a_created_client_is_printed_once_with_its_secret() -> None:
 
 
 def test_a_scope_that_does_not_exist_is_answered_by_those_that_do() -> None:
-    with pytest.raises(CommandError, match=r"there is no scope voice:conect; choose from .*voice:"):
-        run("apiclient", "create", "--name", "sbc", "--scope", "voice:conect")
+    with pytest.raises(CommandError, match=r"there is no scope voice:call; choose from .*voice:"):
+        run("apiclient", "create", "--name", "sbc", "--scope", "voice:call")
     assert not ApiClient.objects.exists()
 
 

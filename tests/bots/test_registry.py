@@ -11,7 +11,7 @@ from pydantic import Field
 
 from bots.core import registry
 from bots.core.params.declare import Param, ParamSet
-from bots.core.registry import NoParams
+from bots.core.registry import DuplicatePluginError, NoParams
 
 pytestmark = pytest.mark.pure
 
@@ -80,7 +80,7 @@ def test_a_name_may_be_registered_once_for_each_kind() -> None:
     registry.register("stt", "acme", "Acme")(AcmeStt)
     registry.register("stt", "acme", "Acme again, the same class")(AcmeStt)
     registry.register("tts", "acme", "Acme voices")(AcmeParams)
-    with pytest.raises(ValueError, match="stt plug-in 'acme' is declared twice"):
+    with pytest.raises(DuplicatePluginError, match="stt plug-in 'acme' is declared twice"):
         registry.register("stt", "acme", "Another")(AcmeParams)
 
 
@@ -117,6 +117,14 @@ def test_a_broken_module_is_kept_with_its_reason_and_stops_nobody(
     assert reason.startswith("ModuleNotFoundError: No module named 'a_vendor_package")
 
 
+def test_a_module_that_fails_with_a_value_error_is_broken_and_not_fatal(
+    package: Callable[..., str],
+) -> None:
+    name = package("plugins_under_test_f", wrong="int('one')")
+    registry.discover([name])
+    assert registry.broken[f"{name}.wrong"].startswith("ValueError: invalid literal")
+
+
 def test_a_module_that_loads_at_last_is_no_longer_broken(
     package: Callable[..., str], tmp_path: Path
 ) -> None:
@@ -131,7 +139,7 @@ def test_a_module_that_loads_at_last_is_no_longer_broken(
 def test_two_files_that_claim_one_name_stop_start_up(package: Callable[..., str]) -> None:
     twice = _plugin_source("same")
     name = package("plugins_under_test_d", one=twice, two=twice)
-    with pytest.raises(ValueError, match="tts plug-in 'same' is declared twice"):
+    with pytest.raises(DuplicatePluginError, match="tts plug-in 'same' is declared twice"):
         registry.discover([name])
 
 

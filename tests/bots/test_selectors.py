@@ -127,7 +127,7 @@ def test_a_row_of_the_same_number_from_a_backup_is_told_apart(bot: Bot) -> None:
 def test_a_bot_that_takes_no_calls_has_no_configuration(base: Bot, bot: Bot) -> None:
     call_configuration("demo")
     change(bot, enabled=False)
-    for name in ("demo", "base", "nobody", ""):
+    for name in ("demo", "base", "nobody", "", "demo\x00"):
         with pytest.raises(LookupError):
             call_configuration(name)
 
