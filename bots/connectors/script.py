@@ -48,12 +48,12 @@ class ScriptConnector:
 
     def __init__(self, params: ScriptParams, _credentials: NoParams) -> None:
         self._dialogue = params.dialogue
-
-    async def open(self, conversation: BotConversation) -> "ScriptSession":
-        """Join ``conversation``; the greeting follows the ``start`` activity."""
         unreachable = self._dialogue.unreachable()
         if unreachable:
             log.warning("script.unreachable_states", states=unreachable)
+
+    async def open(self, conversation: BotConversation) -> "ScriptSession":
+        """Join ``conversation``; the greeting follows the ``start`` activity."""
         return ScriptSession(DialogueRun(self._dialogue, conversation))
 
     def phrases(self) -> tuple[str, ...]:

@@ -30,8 +30,10 @@ SURPLUS = 0.1
 FULL_WEIGHT_LETTERS = 6
 """Words this long weigh 1, shorter ones less: *to* says less than *opening*."""
 
-Rank = tuple[Literal[1, 2, 3], float, int]
+LONGEST_TEXT = 1000
+"""Characters of an utterance that are looked at; text sessions can bring far more."""
 
+Rank = tuple[Literal[1, 2, 3], float, int]
 
 _MARKS = re.compile("[\u0300-\u036f]")
 
@@ -81,7 +83,7 @@ class Matcher:
 
     def spoken(self, text: str) -> Answer | None:
         """The answer that ``text`` means, if there is exactly one."""
-        heard = plain_words(text)
+        heard = plain_words(text[:LONGEST_TEXT])
         best: Rank | None = None
         chosen: list[Answer] = []
         for candidate, rank in self._ranked(heard):

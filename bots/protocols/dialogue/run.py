@@ -11,7 +11,7 @@ from bots.protocols.dialogue.checked import Dialogue
 from bots.protocols.dialogue.form import PLACEHOLDERS, Answer, Reprompt, Step
 
 LONGEST_VALUE = 200
-"""Characters of a caller's words that a placeholder repeats."""
+"""Characters of a caller's words, number or keys that a placeholder repeats."""
 
 _PLACEHOLDER = re.compile(r"\{(" + "|".join(PLACEHOLDERS) + r")\}")
 
@@ -42,7 +42,7 @@ class DialogueRun:
             self.over = True
             return []
         if self._place is None:
-            return self._begin() if kind in ("start", "message") else []
+            return self._begin(activity) if kind in ("start", "message") else []
         match kind:
             case "message":
                 return self._spoken(activity.text or "", self._place)
@@ -53,13 +53,15 @@ class DialogueRun:
             case _:
                 return []
 
-    def _begin(self) -> list[Activity]:
+    def _begin(self, start: Activity) -> list[Activity]:
+        if caller := start.parameter("caller"):
+            self._values["caller"] = _spelled(str(caller))
         self._place = self._dialogue.start
         first = self._dialogue.states[self._place]
         return [*_settings(self._dialogue.settings()), *self._do(first)]
 
     def _spoken(self, text: str, place: str) -> list[Activity]:
-        self._values["heard"] = text
+        self._values["heard"] = " ".join(text[:LONGEST_VALUE].split())
         return self._answered(self._dialogue.matcher(place).spoken(text), place)
 
     def _pressed(self, digits: str, place: str) -> list[Activity]:
@@ -123,7 +125,7 @@ class DialogueRun:
         markup = line.startswith("<")
 
         def value(found: re.Match[str]) -> str:
-            text = " ".join(self._values[found[1]].split())[:LONGEST_VALUE]
+            text = self._values[found[1]]
             return escape(text) if markup else re.sub(r"[<>]", "", text)
 
         return _PLACEHOLDER.sub(value, line)
@@ -137,5 +139,5 @@ def _settings(session_params: activities.Json | None) -> list[Activity]:
 
 def _spelled(number: str) -> str:
     """A number as it is read out, digit by digit; anything else as it is."""
-    digits = number.removeprefix("+")
-    return " ".join(digits) if re.fullmatch(r"[0-9*#]+", digits) else number
+    digits = number[:LONGEST_VALUE].removeprefix("+")
+    return " ".join(digits) if re.fullmatch(r"[0-9*#]+", digits) else number[:LONGEST_VALUE]

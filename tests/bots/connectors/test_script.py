@@ -103,10 +103,12 @@ async def test_without_a_dialogue_the_caller_is_told_and_the_call_ends() -> None
     assert ended.event == "hangup"
 
 
-async def test_states_nobody_can_come_to_are_named_in_the_log() -> None:
+async def test_states_nobody_can_come_to_are_named_once_in_the_log() -> None:
     states = {**ECHO["states"], "attic": {"say": "Hello.", "hangup": True}}
     with capture_logs() as lines:
-        await connector(ECHO | {"states": states}).open(CALL)
+        bot = connector(ECHO | {"states": states})
+        await bot.open(CALL)
+        await bot.open(CALL)
     assert [(line["event"], line["states"]) for line in lines] == [
         ("script.unreachable_states", ("attic",))
     ]

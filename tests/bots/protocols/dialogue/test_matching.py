@@ -149,6 +149,11 @@ def test_text_becomes_words_that_can_be_compared_in_any_script(
     assert plain_words(text) == found
 
 
+def test_only_the_beginning_of_an_endless_text_is_looked_at() -> None:
+    assert MENU.spoken("so " * 300 + "operator") is OPERATOR
+    assert MENU.spoken("so " * 3000 + "operator") is None
+
+
 @given(st.text())
 def test_any_text_is_taken_and_the_answer_does_not_change(text: str) -> None:
     assert MENU.spoken(text) is MENU.spoken(text)

@@ -13,6 +13,7 @@ from bots.protocols.dialogue import Dialogue, DialogueRun
 pytestmark = pytest.mark.pure
 
 START = event("start", parameters={"caller": "+15550123"})
+ANONYMOUS = event("start")
 
 PIZZERIA: dict[str, Any] = {
     "states": {
@@ -74,14 +75,16 @@ def one_state(**state: Any) -> DialogueRun:
     return run
 
 
-def reply(say: str, heard: Activity, caller: str = "") -> list[str | None]:
+def reply(
+    say: str, heard: Activity, caller: str = "", start: Activity = ANONYMOUS
+) -> list[str | None]:
     """What a bot that answers everything with ``say`` says to ``heard``."""
     data = {
         "states": {"start": {"say": "Yes?", "answers": [{"phrases": ["x"], "hangup": True}]}},
         "noMatch": {"say": say},
     }
     run = run_of(data, caller)
-    run.receive(START)
+    run.receive(start)
     return said(run.receive(heard))
 
 
@@ -246,6 +249,11 @@ def test_digits_and_numbers_are_read_out_one_by_one() -> None:
     assert reply("You pressed {digits}.", event("DTMF", value="42#")) == ["You pressed 4 2 #."]
     assert reply("You are {caller}.", message("?"), "+1555") == ["You are 1 5 5 5."]
     assert reply("You are {caller}.", message("?"), "sip:a@b") == ["You are sip:a@b."]
+
+
+def test_the_start_activity_knows_the_caller_best() -> None:
+    known = event("start", parameters={"caller": "+42"})
+    assert reply("You are {caller}.", message("?"), "+1555", known) == ["You are 4 2."]
 
 
 def test_what_is_not_known_yet_is_left_out() -> None:
