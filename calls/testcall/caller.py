@@ -164,11 +164,9 @@ class Caller:
                 self.ledger.fault(at, f'the gateway {asked} the call: "{reason}"')
                 self._over(at)
             case wire.UserStreamOpen():
-                if self._phase is Phase.OPENING:
-                    self._enter(Phase.TALKING, at)
+                self._enter(Phase.TALKING, at)
             case wire.UserStreamClosed():
-                if self._phase is Phase.STOPPING:
-                    self._end_session(at)
+                self._end_session(at)
             case wire.Rejected(problem, unknown_type):
                 if unknown_type:
                     self.ledger.note(f"an unknown message was ignored: {problem}")
@@ -256,8 +254,6 @@ class Caller:
 
     def _finish(self, end: End, at: float) -> None:
         """End the call in order; the caller closes its stream first, a bot's wish is at once."""
-        if self._end is not None:
-            return
         self._record_end(end, at)
         if end.by == "caller" and self._phase is Phase.TALKING and not self._plan.text_session:
             self._out.append(self._client.user_stream_stop())
@@ -267,12 +263,13 @@ class Caller:
 
     def _give_up(self, at: float, sentence: str) -> None:
         """Something is wrong: say so, and end what can be ended."""
+        if self._phase in (Phase.CLOSING, Phase.DONE):
+            return
         self.ledger.fault(at, sentence)
         if self._end is None:
             self._end = CALLER_DONE
             self.ledger.ended_by = "test"
-        if self._phase is not Phase.CLOSING:
-            self._end_session(at)
+        self._end_session(at)
 
     def _record_end(self, end: End, at: float) -> None:
         self._end = end

@@ -166,7 +166,8 @@ class Conversation:
             return
         detail = f"after {cut.heard_ms / 1000:.1f} s of the prompt"
         turn = self._ledger.turns[-1] if self._ledger.turns else None
-        if turn is not None and turn.spoken and turn.barge_in_ms is None and turn.over_prompt:
+        over = turn is not None and turn.over_prompt and self._voice_began >= turn.began_at
+        if turn is not None and over and turn.barge_in_ms is None:
             turn.barge_in_ms = (at - self._voice_began) * 1000
             detail = f"{turn.barge_in_ms:.0f} ms after the caller's first sound, {detail}"
         elif at - self._voice_heard > FALSE_ALARM_SECONDS:
@@ -246,10 +247,10 @@ class Conversation:
         self._flow.caller_done(at)
 
     def _answered(self, arrived_at: float, at: float) -> None:
-        if self._flow.bot_spoke(arrived_at, at) and self._ledger.turns:
-            turn = self._ledger.turns[-1]
-            if turn.ended_at is not None:
-                turn.answer_delay_ms = (at - turn.ended_at) * 1000
+        turn = self._ledger.turns[-1] if self._ledger.turns else None
+        waited_for = self._flow.bot_spoke(arrived_at, at)
+        if waited_for and turn is not None and turn.ended_at is not None:
+            turn.answer_delay_ms = (at - turn.ended_at) * 1000
 
     def _bot_kept_silent(self, at: float) -> None:
         if self._ledger.turns:

@@ -316,6 +316,23 @@ def test_a_gateway_that_never_takes_the_upgrade_is_given_up() -> None:
     assert caller.ledger.faults == ["the gateway did not answer within 10 s"]
 
 
+def test_answers_to_what_was_not_asked_change_nothing() -> None:
+    caller = Caller(plan(turns=()), 0.0)
+    caller.connected(0.0)
+    caller.received('{"type":"session.accepted","mediaFormat":"raw/lpcm16"}', 0.0)
+    caller.received('{"type":"userStream.started"}', 0.0)
+    caller.received('{"type":"userStream.started"}', 0.0)
+    assert caller.ledger.faults == [
+        "the gateway broke the protocol: userStream.started without userStream.start"
+    ]
+
+
+def test_breaking_off_what_is_over_is_no_fault() -> None:
+    caller, _ = simulate(plan(turns=()), Script())
+    assert caller.hang_up(500.0) == []
+    assert caller.ledger.faults == []
+
+
 def test_settings_of_the_session_apply_to_prompts_without_their_own() -> None:
     caller = Caller(plan(), 0.0)
     caller.connected(0.0)
