@@ -21,6 +21,9 @@ QUICK_DEATH_SECONDS = 10.0
 QUICK_DEATHS_ALLOWED = 5
 LONGEST_PAUSE_SECONDS = 30.0
 
+SAME_REQUEST_SECONDS = 1.0
+"""Signals this close together are one request: make, shells and containers signal whole groups."""
+
 _PR_SET_PDEATHSIG = 1
 
 log = structlog.get_logger(__name__)
@@ -98,8 +101,10 @@ class Child:
             await process.wait()
 
     def hurry(self) -> None:
-        """Ask once more: a program that drains gives up waiting."""
-        if self._process is not None and self._process.returncode is None:
+        """Ask once more, after `stop`: a program that drains gives up waiting."""
+        if not self._stopping.is_set() or self._process is None:
+            return
+        if self._process.returncode is None:
             self._process.terminate()
 
     async def _run_once(self) -> int:
@@ -148,18 +153,25 @@ def die_with(parent: int) -> Callable[[], None]:
 class Supervisor:
     """Runs programs side by side until one of them is hopeless or a stop is asked for."""
 
-    def __init__(self, environ: Mapping[str, str]) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], *, same_request_seconds: float = SAME_REQUEST_SECONDS
+    ) -> None:
         self._environ = environ
+        self._same_request_seconds = same_request_seconds
+        self._asked_at = 0.0
         self._children: list[Child] = []
         self._tasks: asyncio.TaskGroup | None = None
         self._stop = asyncio.Event()
 
     def request_stop(self) -> None:
-        """Stop everything; called again, programs that drain are told to hurry."""
-        if self._stop.is_set():
+        """Stop everything; called again later, programs that drain are told to hurry."""
+        now = time.monotonic()
+        if not self._stop.is_set():
+            self._asked_at = now
+            self._stop.set()
+        elif now - self._asked_at >= self._same_request_seconds:
             for child in self._children:
                 child.hurry()
-        self._stop.set()
 
     async def start(self, program: Program) -> None:
         """Keep ``program`` running from now on; return once it runs. Only inside `run`."""

@@ -9,7 +9,7 @@ from gateway_project.supervisor import Program, Supervisor
 
 
 async def main() -> int:
-    supervisor = Supervisor(os.environ)
+    supervisor = Supervisor(os.environ, same_request_seconds=float(sys.argv[2]))
 
     async def start_all() -> None:
         for program in json.loads(sys.argv[1]):

@@ -43,7 +43,7 @@ print(f"{sys.argv[1]} {os.getpid()}", flush=True)
 while True:
     signal.pause()
 """
-DIES = "import sys; print('started', flush=True); sys.exit(3)"
+DIES = "import sys; print('born', flush=True); sys.exit(3)"
 
 
 def program(name: str, code: str, **options: Any) -> dict[str, Any]:
@@ -64,11 +64,14 @@ class Running:
 
 
 @asynccontextmanager
-async def supervising(*programs: dict[str, Any]) -> AsyncIterator[Running]:
+async def supervising(
+    *programs: dict[str, Any], same_request_seconds: float = 0
+) -> AsyncIterator[Running]:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(PROBE),
         json.dumps(programs),
+        str(same_request_seconds),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
@@ -113,7 +116,7 @@ async def test_a_child_that_dies_at_once_again_and_again_ends_the_supervisor() -
         output, _ = await running.process.communicate()
     text = output.decode()
     assert running.process.returncode == 1
-    assert text.count("started\n") == 5
+    assert text.count("born") == 5
     assert "The process 'web' keeps ending (exit code 3)." in text
     assert "valkey stopped" in text
 
@@ -153,6 +156,23 @@ async def test_a_second_request_to_stop_reaches_a_child_that_drains() -> None:
         output, _ = await running.process.communicate()
     assert "patient asked 2" in output.decode()
     assert running.process.returncode == 0
+
+
+async def test_a_signal_that_arrives_twice_at_once_is_one_request() -> None:
+    programs = [program("valkey", STAYS, foundation=True), program("patient", IGNORES_SIGTERM)]
+    async with supervising(*programs, same_request_seconds=60) as running:
+        pids = await children_of(running, "valkey", "patient")
+        running.process.send_signal(signal.SIGTERM)
+        while await running.line() != "patient asked 1":
+            pass
+        running.process.send_signal(signal.SIGTERM)
+        os.kill(pids["patient"], signal.SIGTERM)
+        output, _ = await running.process.communicate()
+    text = output.decode()
+    assert running.process.returncode == 0
+    assert "patient asked 2" in text
+    assert "patient asked 3" not in text
+    assert "child.died" not in text
 
 
 async def test_no_child_outlives_a_killed_supervisor() -> None:
