@@ -1,9 +1,9 @@
 """Every pure file is covered, lines and branches, by its own test file.
 
 Run after the tests: ``pytest --cov --cov-context=test`` and then ``python tests/own_coverage.py``.
-It reads the coverage data (``.coverage``, or the file given as argument), counts for each pure file
-only what its own tests and the bare import executed, and exits with code 1 and a list when
-something is missing.
+It reads the coverage data (of the file given as argument, else where coverage keeps it), counts for
+each pure file only what its own tests and the bare import executed, and exits with code 1 and a
+list when something is missing.
 
 A pure file's own tests are found by name, anywhere in its room's folder of tests:
 
@@ -63,13 +63,13 @@ def missing(coverage: Coverage, pure: Path) -> list[str]:
     return found
 
 
-def main(data_file: str) -> int:
+def main(data_file: str | None) -> int:
     """Print what is missing; 0 when nothing is, 1 when something is, 2 without usable data."""
-    coverage = Coverage(data_file=data_file)
+    coverage = Coverage(data_file=data_file) if data_file else Coverage()
     coverage.load()
     contexts = coverage.get_data().measured_contexts()
     if not any("::" in context for context in contexts):
-        print(f"{data_file} says nothing of tests; run pytest --cov --cov-context=test")
+        print("the coverage data says nothing of tests; run pytest --cov --cov-context=test")
         return 2
     failed = False
     for pure in pure_files():
@@ -86,4 +86,4 @@ def main(data_file: str) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ".coverage"))
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else None))

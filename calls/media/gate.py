@@ -1,5 +1,6 @@
 """The caller's audio on its way to the recogniser: conversion, voice activity, the gate."""
 
+from collections.abc import Callable
 from typing import Literal
 
 from bots.core.audio import FRAME_MS, AudioFormat, Converter, PreRoll
@@ -12,7 +13,7 @@ PRE_ROLL_MS = 300
 class Gate:
     """Feeds one recogniser from one caller; every method returns at once.
 
-    Shut: the last 300 ms are kept. Open: voice activity detection runs on every 20 ms frame. A
+    Shut: the last 300 ms are kept. Open: a fresh ``detector`` runs on every 20 ms frame. A
     recogniser that finds utterances itself gets everything; one that does not gets each utterance,
     bracketed, with 300 ms from before it was noticed.
     """
@@ -22,7 +23,7 @@ class Gate:
         *,
         source: AudioFormat,
         rate_hz: int,
-        detector: VoiceActivityDetector,
+        detector: Callable[[], VoiceActivityDetector],
         recognition: Recognition,
         endpointing: bool,
     ) -> None:
@@ -31,7 +32,8 @@ class Gate:
         self._frame_bytes = heard.bytes_for_ms(FRAME_MS)
         self._rest = bytearray()
         self._pre_roll = PreRoll(heard, PRE_ROLL_MS)
-        self._detector = detector
+        self._new_detector = detector
+        self._detector = detector()
         self._recognition = recognition
         self._endpointing = endpointing
         self._open = False
@@ -39,8 +41,11 @@ class Gate:
 
     def switch(self, *, on: bool) -> None:
         """Open or shut the gate; an utterance that is cut by shutting it is completed."""
-        if on and not self._open and self._endpointing:
-            self._recognition.push(self._pre_roll.drain())
+        if on and not self._open:
+            # It heard nothing while the gate was shut; what it still believes would hide speech.
+            self._detector = self._new_detector()
+            if self._endpointing:
+                self._recognition.push(self._pre_roll.drain())
         if not on:
             self._end_utterance()
         self._open = on

@@ -16,7 +16,9 @@ class Pacer:
 
     def __init__(self, audio: AudioFormat, *, lead_ms: int = LEAD_MS) -> None:
         self._audio = audio
-        self._lead_s = lead_ms / 1000
+        self._room_s = (lead_ms - CHUNK_MS) / 1000
+        """How far ahead of the ear the audio may be for one more chunk to fit."""
+        self._in_flight_bytes = audio.bytes_for_ms(lead_ms + CHUNK_MS)
         self._chunk_bytes = audio.bytes_for_ms(CHUNK_MS)
         self._waiting = bytearray()
         self._complete = False
@@ -49,21 +51,21 @@ class Pacer:
     def take(self, now: float) -> bytes:
         """The audio that is due at ``now``, in whole chunks but for the end; may be empty."""
         out = bytearray()
-        while self._ready() and max(now, self._ends_at) - now < self._lead_s:
+        while self._ready() and self._ends_at - self._room_s <= now:
             chunk = self._waiting[: self._chunk_bytes]
             del self._waiting[: self._chunk_bytes]
             out += chunk
             self._ends_at = max(now, self._ends_at) + self._audio.ms_for_bytes(len(chunk)) / 1000
         self._sent_bytes += len(out)
         self._in_flight += out
-        del self._in_flight[: -self._audio.bytes_for_ms(self._lead_s * 1000 + CHUNK_MS)]
+        del self._in_flight[: -self._in_flight_bytes]
         return bytes(out)
 
     def next_due(self, now: float) -> float | None:
         """When `take` is worth calling again; None: only after the next `push` or `complete`."""
         if self.sent_all:
             return self._ends_at
-        return max(now, self._ends_at - self._lead_s) if self._ready() else None
+        return max(now, self._ends_at - self._room_s) if self._ready() else None
 
     def heard_ms(self, now: float) -> float:
         """How much of the prompt the caller has heard by ``now``."""

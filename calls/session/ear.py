@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Literal, Protocol
 
 from bots.core.audio import AudioFormat
@@ -113,7 +114,8 @@ class Ear:
         self._gate = Gate(
             source=self._source,
             rate_hz=rate_hz,
-            detector=self._vad.detector(
+            detector=partial(
+                self._vad.detector,
                 rate_hz=rate_hz,
                 voice_ms=self._settings.speech_voice_ms,
                 silence_ms=self._settings.speech_silence_ms,
