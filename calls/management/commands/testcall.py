@@ -74,7 +74,10 @@ class Command(BaseCommand):
             help="bearer token (default: environment variable TESTCALL_TOKEN)",
         )
         line.add_argument(
-            "--format", choices=[f.value for f in MediaFormat], help="offer this format only"
+            "--format",
+            choices=[media_format.value for media_format in MediaFormat],
+            metavar="FORMAT",
+            help="offer this format only, such as raw/mulaw or raw/lpcm16_8",
         )
         line.add_argument(
             "--cut",
