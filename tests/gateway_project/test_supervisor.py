@@ -22,10 +22,10 @@ PROBE = Path(__file__).with_name("supervisor_probe.py")
 STAYS = """
 import os, signal, sys
 def leave(*_):
-    print(f"{sys.argv[1]} stopped", flush=True)
+    os.write(1, f"{sys.argv[1]} stopped\\n".encode())
     sys.exit(0)
 signal.signal(signal.SIGTERM, leave)
-print(f"{sys.argv[1]} {os.getpid()}", flush=True)
+os.write(1, f"{sys.argv[1]} {os.getpid()}\\n".encode())
 while True:
     signal.pause()
 """
@@ -35,11 +35,11 @@ asked = 0
 def count(*_):
     global asked
     asked += 1
-    print(f"{sys.argv[1]} asked {asked}", flush=True)
+    os.write(1, f"{sys.argv[1]} asked {asked}\\n".encode())
     if asked > 1 and sys.argv[1] == "patient":
         sys.exit(0)
 signal.signal(signal.SIGTERM, count)
-print(f"{sys.argv[1]} {os.getpid()}", flush=True)
+os.write(1, f"{sys.argv[1]} {os.getpid()}\\n".encode())
 while True:
     signal.pause()
 """
