@@ -1,127 +1,220 @@
-"""SSML as bots write it: read defensively, reduced to what a synthesiser understands.
+"""Speech Synthesis Markup Language (W3C SSML 1.1): read it safely, cut it down, compare it.
 
-Source: W3C Speech Synthesis Markup Language 1.1. Text comes from bots, so nothing here raises: what
-is no well-formed SSML, is too large, too deep or declares a document type is taken as text without
-its tags.
+Bots write SSML, so nothing here trusts it: no document type, no entities but the five of XML,
+bounded size and depth. Markup that cannot be read is treated as text with its tags removed; no
+function of this module raises.
 """
 
-import html
 import re
+from collections.abc import Collection, Iterator
+from typing import Final
 from xml.etree import ElementTree as ET
+from xml.parsers import expat
+from xml.sax.saxutils import escape, quoteattr
 
-MAX_CHARS = 100_000
-MAX_DEPTH = 50
+import msgspec
 
-_TAG = re.compile(r"<[^<>]*>?")
-_SPACE = re.compile(r"\s+")
-_BREAKS = frozenset({"p", "s", "break", "audio", "desc", "voice", "par", "seq", "media"})
-"""Elements that part words even where no space is written."""
+MAX_CHARACTERS: Final = 100_000
+"""Longer markup is cut here and treated as text."""
+MAX_DEPTH: Final = 40
+"""Elements nested deeper make the markup unreadable."""
+MAX_PAUSE_MS: Final = 10_000
+"""The longest pause a ``break`` may ask for."""
+
+_BREAK_MS: Final = {
+    "none": 0, "x-weak": 100, "weak": 200, "medium": 400, "strong": 700, "x-strong": 1000,
+}  # fmt: skip
+_SPELLED: Final = frozenset({"characters", "digits", "spell-out", "telephone", "verbatim"})
+_BLOCKS: Final = {"p": 400, "s": 200, "paragraph": 400, "sentence": 200}
+_UNSPOKEN: Final = frozenset({"metadata", "meta", "lexicon", "desc"})
+_TAG: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[|\]\]>|<[^<>]*>?", re.DOTALL)
+_ENTITIES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
+_SPACES: Final = re.compile(r"\s+")
+_SENTENCE: Final = re.compile(r"(?<=[.!?;:])[\"')\]]*\s+")
+_CLAUSE: Final = re.compile(r"(?<=,)\s+")
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Silence of ``ms`` milliseconds."""
+
+    ms: int
+
+
+class _Refused(Exception):
+    """The markup cannot be read."""
 
 
 def is_ssml(text: str) -> bool:
-    """Whether ``text`` means to be SSML."""
-    return text.lstrip().startswith("<speak")
+    """Whether ``text`` is meant as SSML: it begins with a ``speak`` element."""
+    return re.match(r"\s*(<\?xml[^>]*>\s*)?<speak\b", text) is not None
 
 
-def to_text(ssml: str) -> str:
-    """The words of ``ssml`` as they are spoken, in one line; an alias replaces its content."""
-    root = _parse(ssml)
-    if root is None:
-        return _flat(html.unescape(_TAG.sub(" ", ssml)))
-    return _flat(_spoken(root))
+def to_text(text: str) -> str:
+    """What is spoken, as plain text on one line; plain text comes back with its spaces folded."""
+    return _folded(" ".join(part for part in segments(text) if isinstance(part, str)))
 
 
-def reduce(text: str, elements: frozenset[str]) -> str:
-    """``text`` with only the SSML ``elements`` that a synthesiser understands.
+def segments(text: str) -> tuple[str | Pause, ...]:
+    """Plain text and the pauses between, in order; for engines that know no SSML.
 
-    Plain text stays as it is. With no elements, or for what is no SSML, the result is plain text;
-    otherwise a ``<speak>`` document in which every other element is replaced by its content.
+    ``sub`` is replaced by its alias, spelled ``say-as`` by its characters, ``p`` and ``s`` are
+    followed by a pause.
+    """
+    root = _parsed(text)
+    raw: list[str | Pause] = [_stripped(text)] if root is None else list(_spoken(root))
+    found: list[str | Pause] = []
+    for part in raw:
+        if isinstance(part, str) and found and isinstance(found[-1], str):
+            found[-1] += part
+        elif isinstance(part, Pause) and found and isinstance(found[-1], Pause):
+            found[-1] = Pause(max(found[-1].ms, part.ms))
+        else:
+            found.append(part)
+    folded = (_folded(part) if isinstance(part, str) else part for part in found)
+    return tuple(part for part in folded if part)
+
+
+def reduce(text: str, elements: Collection[str]) -> str:
+    """SSML with only ``elements`` left (the text of others stays); plain text with no elements.
+
+    Text that is no SSML comes back as it is. The ``speak`` around the whole always stays.
     """
     if not is_ssml(text):
-        return to_text(text) if text.lstrip().startswith("<") else text
-    root = _parse(text)
+        return text
+    root = _parsed(text)
     if root is None or not elements:
         return to_text(text)
-    reduced = ET.Element("speak", _plain_attributes(root))
-    _keep(root, reduced, elements)
-    return ET.tostring(reduced, encoding="unicode")
+    return _written(root, frozenset({"speak", *elements}), folded=False)
 
 
 def canonical(text: str) -> str:
-    """One spelling for texts that sound the same, for cache keys: spaces and attribute order."""
-    root = _parse(text) if is_ssml(text) else None
-    if root is None:
-        return _flat(text)
-    for element in root.iter():
-        element.text = _SPACE.sub(" ", element.text or "")
-        element.tail = _SPACE.sub(" ", element.tail or "")
-    return ET.canonicalize(ET.tostring(root, encoding="unicode"), strip_text=True)
+    """The same string for SSML that means the same: spaces folded, attributes sorted, no comments.
+
+    For cache keys.
+    """
+    root = _parsed(text) if is_ssml(text) else None
+    return to_text(text) if root is None else _written(root, None, folded=True)
 
 
-def _parse(text: str) -> ET.Element | None:
-    """The root element; None for what should not or cannot be read as XML."""
-    if len(text) > MAX_CHARS or "<!" in text.replace("<![CDATA[", "") or not is_ssml(text):
+def sentences(text: str, *, longest: int = 200) -> tuple[str, ...]:
+    """Plain text cut where a speaker would breathe, in pieces of about ``longest`` characters."""
+    found: list[str] = []
+    for sentence in _SENTENCE.split(_folded(text)):
+        if len(sentence) <= longest:
+            found.append(sentence)
+            continue
+        piece = ""
+        for part in _CLAUSE.split(sentence):
+            for word in part.split():
+                if len(piece) + len(word) >= longest:
+                    found.append(piece)
+                    piece = ""
+                piece = f"{piece} {word}".strip()
+            if len(piece) > longest // 2:
+                found.append(piece)
+                piece = ""
+        found.append(piece)
+    return tuple(piece for piece in found if piece)
+
+
+# --- reading ------------------------------------------------------------------------------------
+
+
+def _parsed(text: str) -> ET.Element | None:
+    """The ``speak`` element, names without namespace; None if ``text`` is no readable SSML."""
+    if not is_ssml(text) or len(text) > MAX_CHARACTERS:
         return None
+    builder = ET.TreeBuilder()
+    parser = expat.ParserCreate()
+    depth = 0
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        nonlocal depth
+        depth += 1
+        if depth > MAX_DEPTH:
+            raise _Refused
+        builder.start(_local(name), {_local(k): v for k, v in attributes.items()})
+
+    def end(name: str) -> None:
+        nonlocal depth
+        depth -= 1
+        builder.end(_local(name))
+
+    def doctype(*_: object) -> None:
+        raise _Refused
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = builder.data
+    parser.StartDoctypeDeclHandler = doctype
     try:
-        root = ET.fromstring(text.strip())  # noqa: S314 - no document type, and size is bounded
-    except (ET.ParseError, ValueError):
+        parser.Parse(text.strip(), True)  # noqa: FBT003 - it is the last piece; no keyword
+    except (expat.ExpatError, _Refused, ValueError):  # ValueError: lone surrogates
         return None
-    return root if _depth(root) <= MAX_DEPTH else None
+    return builder.close()
 
 
-def _depth(root: ET.Element) -> int:
-    """How many elements stand inside each other, counted without recursion."""
-    depth, level = 0, [root]
-    while level:
-        depth, level = depth + 1, [child for element in level for child in element]
-    return depth
+def _local(name: str) -> str:
+    """``mstts:silence`` -> ``silence``; ``xml:lang`` keeps its prefix, which is part of SSML."""
+    return name if name.startswith("xml:") else name.rpartition(":")[2]
 
 
-def _name(element: ET.Element) -> str:
-    """The element's name without its namespace, in lower case."""
-    return element.tag.rpartition("}")[2].lower()
+def _stripped(text: str) -> str:
+    """``text`` without anything that looks like a tag; only SSML has tags."""
+    if not is_ssml(text):
+        return text
+    plain = _TAG.sub(" ", text[:MAX_CHARACTERS])
+    for entity, character in _ENTITIES.items():
+        plain = plain.replace(entity, character)
+    return plain
 
 
-def _plain_attributes(element: ET.Element) -> dict[str, str]:
-    return {name: value for name, value in element.attrib.items() if "}" not in name}
+def _spoken(element: ET.Element) -> Iterator[str | Pause]:
+    name = element.tag
+    if name == "break":
+        yield Pause(_pause_ms(element))
+    elif name == "sub" and element.get("alias"):
+        yield f" {element.get('alias')} "
+    elif name == "say-as" and element.get("interpret-as") in _SPELLED:
+        yield f" {' '.join(''.join(''.join(element.itertext()).split()))} "
+    elif name not in _UNSPOKEN:
+        yield element.text or ""
+        for child in element:
+            yield from _spoken(child)
+            yield child.tail or ""
+        if name in _BLOCKS:
+            yield Pause(_BLOCKS[name])
 
 
-def _spoken(element: ET.Element) -> str:
-    name = _name(element)
-    if name == "sub" and "alias" in element.attrib:
-        inside = element.attrib["alias"]
-    elif name in ("metadata", "meta"):
-        inside = ""
-    else:
-        children = ("".join((_spoken(child), child.tail or "")) for child in element)
-        inside = (element.text or "") + "".join(children)
-    return f" {inside} " if name in _BREAKS else inside
+def _pause_ms(element: ET.Element) -> int:
+    time = re.fullmatch(r"\s*\+?(\d{0,6}(?:\.\d{1,3})?)(ms|s)\s*", element.get("time", ""))
+    if time is not None and time[1]:
+        return min(MAX_PAUSE_MS, round(float(time[1]) * (1000 if time[2] == "s" else 1)))
+    return _BREAK_MS.get(element.get("strength", "medium"), _BREAK_MS["medium"])
 
 
-def _keep(source: ET.Element, target: ET.Element, elements: frozenset[str]) -> None:
-    """Copy the content of ``source`` into ``target``, unwrapping what is not understood."""
-    _append(target, source.text or "")
-    for child in source:
-        name = _name(child)
-        if name in elements:
-            copy = ET.SubElement(target, name, _plain_attributes(child))
-            _keep(child, copy, elements)
-        elif name in ("sub", "metadata", "meta"):
-            _append(target, _spoken(child))
-        else:
-            space = " " if name in _BREAKS else ""
-            _append(target, space)
-            _keep(child, target, elements)
-            _append(target, space)
-        _append(target, child.tail or "")
+# --- writing ------------------------------------------------------------------------------------
 
 
-def _append(target: ET.Element, text: str) -> None:
-    if len(target):
-        target[-1].tail = (target[-1].tail or "") + text
-    else:
-        target.text = (target.text or "") + text
+def _written(element: ET.Element, allowed: frozenset[str] | None, *, folded: bool) -> str:
+    """``element`` as XML, only the ``allowed`` elements as such."""
+    inner = _content(element.text, folded=folded)
+    for child in element:
+        inner += _written(child, allowed, folded=folded) + _content(child.tail, folded=folded)
+    if allowed is not None and element.tag not in allowed:
+        if element.tag in _UNSPOKEN:
+            return ""
+        spoken = tuple(part for part in _spoken(element) if isinstance(part, str))
+        return escape("".join(spoken)) if element.tag in ("sub", "say-as") else inner
+    attributes = "".join(f" {k}={quoteattr(v)}" for k, v in sorted(element.attrib.items()))
+    if not inner:
+        return f"<{element.tag}{attributes}/>"
+    return f"<{element.tag}{attributes}>{inner}</{element.tag}>"
 
 
-def _flat(text: str) -> str:
-    return _SPACE.sub(" ", text).strip()
+def _content(text: str | None, *, folded: bool) -> str:
+    return escape(_SPACES.sub(" ", text or "") if folded else text or "")
+
+
+def _folded(text: str) -> str:
+    return _SPACES.sub(" ", text).strip()

@@ -1,0 +1,381 @@
+"""A pool of speech worker processes for one engine, driven by one event loop.
+
+Workers are started when they are needed, each as ``python -m bots.workers.<engine>``, and fed over
+pipes (see `bots.workers.frames`). A `Job` is one utterance to recognise or one text to speak. It
+goes to the worker with the fewest jobs; when that worker dies, its jobs fail with a retryable
+`ServiceError` and the next job starts a new worker.
+
+Nothing here blocks the event loop: a job's frames wait in its own outbox and one task per worker
+writes them. Audio in an outbox is limited; the oldest is dropped and counted. Control frames are
+never dropped.
+"""
+
+import asyncio
+import os
+import sys
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+from weakref import WeakKeyDictionary
+
+import msgspec
+import structlog
+
+from bots.core.errors import Fault, ServiceError
+from bots.workers.frames import (
+    LENGTH_BYTES,
+    Audio,
+    Cancel,
+    ForgetModel,
+    FromWorker,
+    Model,
+    ModelReady,
+    Refused,
+    ToWorker,
+    body_length,
+    decode_from_worker,
+    encode,
+)
+
+log = structlog.get_logger(__name__)
+
+MAX_WORKERS = 4
+"""The pool's size when none is configured is the number of usable processors, at most this."""
+OUTBOX_AUDIO_BYTES = 2_000_000
+"""Audio one job may have waiting (62 s at 16 kHz) before the oldest is dropped."""
+MODELS_PER_WORKER = 32
+"""Phrase models a worker keeps; the least recently used is forgotten."""
+STOP_SECONDS = 2.0
+"""How long a worker may take to leave before it is killed."""
+
+
+def _python_path() -> str:
+    """Where the worker finds this very package, whatever directory the gateway was started in."""
+    root = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+
+
+def default_size() -> int:
+    """Workers for this machine: one per processor that we may use, at most `MAX_WORKERS`."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return min(MAX_WORKERS, usable or 1)
+
+
+Answer = FromWorker | ServiceError
+"""What a job hears: answers of its worker, and at most one error, after which nothing comes."""
+
+
+class Job:
+    """One piece of work in a worker; made by `WorkerPool.start`, ended by `close`.
+
+    Every answer is handed to ``sink``, which must neither wait nor raise. `Refused`, the loss of
+    the worker and a missed deadline arrive there as `ServiceError`.
+    """
+
+    def __init__(
+        self, pool: "WorkerPool", number: int, sink: Callable[[Answer], None], timeout: float
+    ) -> None:
+        self.number = number
+        self.dropped_bytes = 0
+        self.outbox: deque[ToWorker] = deque()
+        self.worker: _Worker | None = None
+        self._pool = pool
+        self._sink = sink
+        self._timeout = timeout
+        self._deadline: asyncio.TimerHandle | None = None
+        self._outbox_audio_bytes = 0
+        self._closed = False
+
+    def send(self, frame: ToWorker) -> None:
+        """Queue ``frame`` for the worker; never waits."""
+        if self._closed:
+            return
+        self.outbox.append(frame)
+        if isinstance(frame, Audio):
+            self._outbox_audio_bytes += len(frame.pcm)
+            if self._outbox_audio_bytes > OUTBOX_AUDIO_BYTES:
+                self._drop_oldest_audio()
+        if self.worker is not None:
+            self.worker.has_mail(self)
+
+    def expect_answer(self) -> None:
+        """From now on the worker must answer within the timeout, and again after each answer.
+
+        A worker that has told nobody anything for as long hangs, and is killed.
+        """
+        if not self._closed:
+            self._stop_clock()
+            loop = asyncio.get_running_loop()
+            self._deadline = loop.call_later(self._timeout, self._overdue)
+
+    def take(self) -> ToWorker | None:
+        """The next frame to write, for the worker's writer."""
+        if not self.outbox:
+            return None
+        frame = self.outbox.popleft()
+        if isinstance(frame, Audio):
+            self._outbox_audio_bytes -= len(frame.pcm)
+        return frame
+
+    def deliver(self, answer: Answer) -> None:
+        """Take an answer from the worker's reader."""
+        if self._closed:
+            return
+        if isinstance(answer, Refused):
+            answer = ServiceError(self._pool.service, Fault(answer.fault), answer.detail)
+        if isinstance(answer, ServiceError):
+            self.close()
+        elif self._deadline is not None:
+            self.expect_answer()
+        self._sink(answer)
+
+    def close(self) -> None:
+        """Forget the job; work that is still under way in the worker is cancelled. Idempotent."""
+        if self._closed:
+            return
+        self._stop_clock()
+        self.outbox.clear()
+        if self.worker is not None:
+            self.send(Cancel(self.number))
+            self.worker.jobs.pop(self.number, None)
+        self._closed = True
+
+    def _overdue(self) -> None:
+        worker = self.worker
+        if worker is not None and worker.silent_seconds() >= self._timeout:
+            worker.kill("no answer in time")
+        self.deliver(ServiceError(self._pool.service, Fault.TIMEOUT, "no answer in time"))
+
+    def _stop_clock(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _drop_oldest_audio(self) -> None:
+        for index, frame in enumerate(self.outbox):
+            if isinstance(frame, Audio):
+                del self.outbox[index]
+                self._outbox_audio_bytes -= len(frame.pcm)
+                self.dropped_bytes += len(frame.pcm)
+                return
+
+
+class _Worker:
+    """One process and the task that starts it, feeds it, reads it and sees it off."""
+
+    def __init__(self, pool: "WorkerPool") -> None:
+        self.jobs: dict[int, Job] = {}
+        self._pool = pool
+        self._models: OrderedDict[str, None] = OrderedDict()
+        self._mail: OrderedDict[Job, None] = OrderedDict()
+        self._letters: deque[ToWorker] = deque()
+        self._wake = asyncio.Event()
+        self._process: asyncio.subprocess.Process | None = None
+        self._why_killed = ""
+        self._last_answer = asyncio.get_running_loop().time()
+        self.task = asyncio.create_task(self._run(), name=f"worker {pool.engine}")
+
+    @property
+    def process_id(self) -> int | None:
+        """The process while it lives."""
+        process = self._process
+        return process.pid if process is not None and process.returncode is None else None
+
+    def take_on(self, job: Job, model: Model | None) -> None:
+        """Give ``job`` to this worker, which must know ``model`` first."""
+        job.worker = self
+        self.jobs[job.number] = job
+        self.know(model)
+        self.has_mail(job)
+
+    def know(self, model: Model | None) -> None:
+        """Make sure the worker has ``model``; forget the one used longest ago if it has many."""
+        if model is None:
+            return
+        if model.key not in self._models:
+            self._letters.append(model)
+            if len(self._models) >= MODELS_PER_WORKER:
+                self._letters.append(ForgetModel(self._models.popitem(last=False)[0]))
+        self._models[model.key] = None
+        self._models.move_to_end(model.key)
+        self._wake.set()
+
+    def silent_seconds(self) -> float:
+        """How long the worker has not answered anybody."""
+        return asyncio.get_running_loop().time() - self._last_answer
+
+    def has_mail(self, job: Job) -> None:
+        """``job`` has frames to write."""
+        if job.outbox:
+            self._mail[job] = None
+            self._wake.set()
+
+    def kill(self, why: str) -> None:
+        """End the process now; its jobs fail."""
+        self._why_killed = why
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.kill()
+
+    async def _run(self) -> None:
+        try:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", f"bots.workers.{self._pool.engine}",
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+                env={**os.environ, "PYTHONPATH": _python_path()},
+            )  # fmt: skip
+            async with asyncio.TaskGroup() as tasks:
+                writing = tasks.create_task(self._write(self._process))
+                await self._read(self._process)
+                writing.cancel()
+        except* (OSError, ValueError, msgspec.DecodeError) as broken:
+            self._why_killed = self._why_killed or f"broken pipe: {broken.exceptions[0]}"
+        finally:
+            self._pool.lost(self)
+            await self._see_off()
+
+    async def _read(self, process: asyncio.subprocess.Process) -> None:
+        stream = process.stdout
+        assert stream is not None  # noqa: S101 - it is a pipe; tells the type checker
+        with suppress(asyncio.IncompleteReadError):
+            while True:
+                length = body_length(await stream.readexactly(LENGTH_BYTES))
+                self._deliver(decode_from_worker(await stream.readexactly(length)))
+
+    def _deliver(self, answer: FromWorker) -> None:
+        self._last_answer = asyncio.get_running_loop().time()
+        if isinstance(answer, ModelReady):
+            self._pool.model_ready(answer)
+        elif (job := self.jobs.get(answer.job)) is not None:
+            job.deliver(answer)
+
+    async def _write(self, process: asyncio.subprocess.Process) -> None:
+        stream = process.stdin
+        assert stream is not None  # noqa: S101 - it is a pipe; tells the type checker
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            for frame in self._frames():
+                stream.write(encode(frame))
+                await stream.drain()
+
+    def _frames(self) -> Iterable[ToWorker]:
+        """What is to be written, one frame of each job in turn so that none waits for another."""
+        while self._letters or self._mail:
+            if self._letters:
+                yield self._letters.popleft()
+                continue
+            job, _ = self._mail.popitem(last=False)
+            frame = job.take()
+            if frame is None:
+                continue
+            self.has_mail(job)
+            yield frame
+
+    async def _see_off(self) -> None:
+        """Close the pipe, wait for the process to leave, kill it if it does not; fail its jobs."""
+        process = self._process
+        code: int | None = None
+        if process is not None:
+            if process.stdin is not None:
+                process.stdin.close()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    code = await process.wait()
+            except TimeoutError:
+                self.kill("the worker did not leave")
+                code = await process.wait()
+        detail = self._why_killed or f"the worker process ended (code {code})"
+        for job in list(self.jobs.values()):
+            job.worker = None
+            job.deliver(ServiceError(self._pool.service, Fault.SERVER, detail))
+        if self.jobs or self._why_killed:
+            log.warning("worker.lost", engine=self._pool.engine, detail=detail, jobs=len(self.jobs))
+        self.jobs.clear()
+
+
+class WorkerPool:
+    """The workers of one engine; get it from `pool_for`, never share it between event loops.
+
+    ``service`` names the plug-in in errors (``stt:pocketsphinx``).
+    """
+
+    def __init__(self, engine: str, service: str, size: int) -> None:
+        self.engine = engine
+        self.service = service
+        self.size = size
+        self.missing_words: dict[str, tuple[str, ...]] = {}
+        self._numbers = count(1)
+        self._workers: list[_Worker] = []
+        self._leaving: set[_Worker] = set()
+
+    @property
+    def processes(self) -> tuple[int, ...]:
+        """Process ids of the live workers."""
+        return tuple(pid for worker in self._workers if (pid := worker.process_id) is not None)
+
+    def start(
+        self, sink: Callable[[Answer], None], *, timeout: float, model: Model | None = None
+    ) -> Job:
+        """A new job on the least busy worker; one is started if all are busy.
+
+        ``timeout`` is in seconds (see `Job.expect_answer`).
+        """
+        job = Job(self, next(self._numbers), sink, timeout)
+        self._least_busy().take_on(job, model)
+        return job
+
+    def warm(self, model: Model | None = None) -> None:
+        """Have a worker start, and learn ``model``, before the first job needs it."""
+        self._least_busy().know(model)
+
+    def model_ready(self, answer: ModelReady) -> None:
+        """Name the words a model does without, once per model."""
+        if answer.missing and self.missing_words.get(answer.key) != answer.missing:
+            log.warning("stt.words_missing", model=answer.key, words=list(answer.missing))
+        self.missing_words[answer.key] = answer.missing
+
+    def lost(self, worker: _Worker) -> None:
+        """``worker`` takes no more jobs; it is remembered until it has left."""
+        if worker in self._workers:
+            self._workers.remove(worker)
+        self._leaving.add(worker)
+        worker.task.add_done_callback(lambda _: self._leaving.discard(worker))
+
+    async def close(self) -> None:
+        """End every worker and fail what they had in hand; idempotent, and the pool may go on."""
+        tasks = [worker.task for worker in (*self._workers, *self._leaving)]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _least_busy(self) -> _Worker:
+        free = min(self._workers, key=lambda worker: len(worker.jobs), default=None)
+        if free is None or (free.jobs and len(self._workers) < self.size):
+            free = _Worker(self)
+            self._workers.append(free)
+        return free
+
+
+_pools: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[str, int], WorkerPool]]
+_pools = WeakKeyDictionary()
+
+
+def pool_for(engine: str, service: str, size: int = 0) -> WorkerPool:
+    """The running loop's pool of ``engine``; ``size`` 0 means `default_size`."""
+    pools = _pools.setdefault(asyncio.get_running_loop(), {})
+    chosen = size or default_size()
+    if (engine, chosen) not in pools:
+        pools[engine, chosen] = WorkerPool(engine, service, chosen)
+    return pools[engine, chosen]
+
+
+async def close_pools() -> None:
+    """End every worker that the running loop has started; safe to call twice."""
+    for pool in list(_pools.get(asyncio.get_running_loop(), {}).values()):
+        await pool.close()
+
+
+__all__ = ["Answer", "Job", "WorkerPool", "close_pools", "default_size", "pool_for"]
