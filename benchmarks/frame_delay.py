@@ -1,6 +1,6 @@
 """How long a caller's frame waits in the gateway beside a slow query in the same process.
 
-See benchmarks/README.md. Four rows: the gateway's voice consumer and a stock Channels consumer, each
+See benchmarks/README.md. Four rows: our voice consumer and a stock Channels consumer, each
 quiet and beside a 500 ms query twice a second.
 """
 

@@ -62,8 +62,7 @@ class Call(models.Model):
             models.CheckConstraint(
                 name="call_ended_is_complete",
                 condition=Q(state="active", ended_at=None, ended_by="", reason_code="")
-                | Q(state="ended", ended_at__isnull=False)
-                & ~Q(ended_by="") & ~Q(reason_code=""),
+                | Q(state="ended", ended_at__isnull=False) & ~Q(ended_by="") & ~Q(reason_code=""),
             ),
             models.CheckConstraint(
                 name="call_ends_after_start",

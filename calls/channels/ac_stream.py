@@ -1,7 +1,7 @@
 """Voice channel: AudioCodes Bot API in streaming mode, where VoiceAI Connect or Live Hub calls us.
 
-`AcStream` is one WebSocket: frames in by `receive`, frames out by the ``send`` it was given. It does
-no I/O and holds no task, so any carrier can bring it frames. It is also the call's voice leg.
+`AcStream` is one WebSocket: frames in by `receive`, frames out by the ``send`` it was given. It
+does no I/O and holds no task, so any carrier can bring it frames. It is also the call's voice leg.
 """
 
 import itertools

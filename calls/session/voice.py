@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-from bots.core.ssml import reduce
-
 from bots.core.activities import message
 from bots.core.errors import ServiceError
 from bots.core.ports import SynthesisRequest, TextToSpeech
+from bots.core.ssml import reduce
 from calls.core.commands import Play
 from calls.core.events import Event, PlaybackDone, PlaybackStarted, ServiceFailed
 from calls.core.ports import VoiceLeg
