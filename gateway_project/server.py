@@ -211,6 +211,6 @@ def log_access(protocol: Any, action: str, details: dict[str, Any]) -> None:
         case "websocket", "connected":
             line.info("websocket.opened")
         case "websocket", "disconnected":
-            line.info("websocket.closed")
-        case "websocket", "rejected":
-            line.info("websocket.refused")
+            line.info("websocket.closed", code=details["code"], seconds=details["seconds"])
+        case "websocket", "refused":
+            line.info("websocket.refused", status=details["status"])

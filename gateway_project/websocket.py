@@ -22,6 +22,8 @@ INBOUND_MESSAGES = 256
 """Reading from the peer pauses while more than this waits for the application."""
 
 _CLOSE_REASON_BYTES = 123
+_NO_CODE = 1005
+"""RFC 6455, 7.4.1: the peer closed without a code."""
 
 
 class Inbound(asyncio.Queue[dict[str, Any]]):
@@ -87,7 +89,7 @@ class GatewaySocket(WebSocketProtocol):  # type: ignore[misc]  # the package shi
         self.reading = True
         self.refusal: dict[str, Any] | None = None
         self.refusal_body = b""
-        self.close_code: int | None = None
+        self.refused = False
         return super().onConnect(request)
 
     def onOpen(self) -> None:
@@ -101,8 +103,12 @@ class GatewaySocket(WebSocketProtocol):  # type: ignore[misc]  # the package shi
         """The connection is gone, or its request for an upgrade was malformed."""
         if not hasattr(self, "server"):
             return
-        self.close_code = code or 1005
-        super().onClose(wasClean, self.close_code, reason)
+        self.server.protocol_disconnected(self)
+        code = code or _NO_CODE
+        if hasattr(self, "application_queue"):
+            self.application_queue.put_nowait({"type": "websocket.disconnect", "code": code})
+        if not self.refused:
+            self._log("disconnected", code=code, seconds=round(self.duration(), 1))
 
     def pause_reading(self) -> None:
         """Let the peer's data wait in the kernel."""
@@ -123,7 +129,9 @@ class GatewaySocket(WebSocketProtocol):  # type: ignore[misc]  # the package shi
                 self._accept_with_headers(message)
             case "websocket.send" if self.state == self.STATE_OPEN:
                 self._send(message)
-            case "websocket.close" if self.state != self.STATE_CONNECTING:
+            case "websocket.close" if self.state == self.STATE_CONNECTING:
+                self.serverReject()
+            case "websocket.close":
                 self.close(message.get("code") or 1000, message.get("reason") or "")
             case "websocket.http.response.start":
                 self.refusal = message
@@ -133,6 +141,11 @@ class GatewaySocket(WebSocketProtocol):  # type: ignore[misc]  # the package shi
                     self._refuse()
             case _:
                 super().handle_reply(message)
+
+    def serverReject(self) -> None:
+        """Refuse the upgrade with 403: the application closed or did not answer in time."""
+        self.refusal = {"status": 403}
+        self._refuse()
 
     def close(self, code: int, reason: str = "") -> None:
         """Send a close frame with any code the protocol knows; ``reason`` is cut to fit."""
@@ -175,11 +188,16 @@ class GatewaySocket(WebSocketProtocol):  # type: ignore[misc]  # the package shi
             head.append(name + b": " + value)
         self.sendData(b"\r\n".join([*head, b"", b""]) + self.refusal_body)
         del self.handshake_deferred
-        self.wasNotCleanReason = f"the application refused the upgrade with {status.value}"
-        # NB Counts as a clean end for the log: refusing is what the application wanted.
-        self.wasClean = True
+        self.refused = True
+        self.wasClean = True  # refusing is what the application wanted
         self.dropConnection(abort=False)
         self.server.protocol_disconnected(self)
+        self._log("refused", status=status.value)
+
+    def _log(self, action: str, **details: Any) -> None:
+        client = ":".join(map(str, self.client_addr)) if self.client_addr else None
+        details |= {"path": self.request.path, "client": client}
+        self.server.log_action("websocket", action, details)
 
 
 _OUR_HEADERS = (b"content-length", b"connection", b"transfer-encoding")

@@ -95,6 +95,13 @@ async def test_a_close_before_acceptance_is_http_403(server: Server) -> None:
         async with connect(server.url("rejected")):
             pass
     assert refused.value.response.status_code == 403
+    server.process.send_signal(signal.SIGTERM)
+    await server.told("exit")
+    log = server.log.read_text()
+    assert "websocket.refused" in log
+    assert "status=403" in log
+    assert "websocket.closed" not in log
+    assert "warning" not in log
 
 
 async def test_an_application_that_breaks_before_acceptance_is_http_500(server: Server) -> None:

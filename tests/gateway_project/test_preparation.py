@@ -1,0 +1,64 @@
+"""What is prepared before the processes start, and that doing it again changes nothing."""
+
+from pathlib import Path
+
+import pytest
+from django.contrib.auth import get_user_model
+from pytest_django.fixtures import Settings
+
+from gateway_project import environment, preparation
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db]
+
+
+@pytest.fixture
+def installation(settings: Settings, tmp_path: Path) -> Path:
+    """An installation whose static files are one style sheet."""
+    (tmp_path / "source").mkdir()
+    (tmp_path / "source" / "app.css").write_text("a {}")
+    settings.VAR_DIR = tmp_path
+    settings.STATIC_ROOT = tmp_path / "static"
+    settings.STATICFILES_DIRS = [tmp_path / "source"]
+    settings.STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+    return tmp_path
+
+
+def test_static_files_are_collected_only_when_one_has_changed(installation: Path) -> None:
+    assert preparation.collect_static()
+    assert (installation / "static" / "app.css").read_text() == "a {}"
+    assert not preparation.collect_static()
+    (installation / "source" / "app.css").write_text("a { color: red }")
+    assert preparation.collect_static()
+    assert (installation / "static" / "app.css").read_text() == "a { color: red }"
+
+
+def test_a_file_that_was_removed_is_not_served_any_more(installation: Path) -> None:
+    (installation / "source" / "old.css").touch()
+    preparation.collect_static()
+    (installation / "source" / "old.css").unlink()
+    assert preparation.collect_static()
+    assert not (installation / "static" / "old.css").exists()
+
+
+def test_the_first_user_gets_the_password_of_the_environment(settings: Settings) -> None:
+    settings.ENVIRONMENT = environment.read({"GATEWAY_ADMIN_PASSWORD": "given-password"})
+    assert preparation.create_admin() is None
+    admin = get_user_model().objects.get(username="admin")
+    assert admin.is_superuser
+    assert admin.check_password("given-password")
+
+
+def test_without_one_a_password_is_made_up_and_told_once(settings: Settings) -> None:
+    settings.ENVIRONMENT = environment.read({})
+    password = preparation.create_admin()
+    assert password is not None
+    assert len(password) >= 16
+    assert get_user_model().objects.get().check_password(password)
+    assert preparation.create_admin() is None
+
+
+def test_an_operator_who_renamed_the_first_user_gets_no_second_one(settings: Settings) -> None:
+    settings.ENVIRONMENT = environment.read({})
+    get_user_model().objects.create_superuser("root", password="x")
+    assert preparation.create_admin() is None
+    assert get_user_model().objects.count() == 1
