@@ -21,15 +21,16 @@ from bots.core.registry import NoParams
 _QUIET_DBFS = -52.0
 """Nothing below this is speech: telephone speech lies between -40 and -10."""
 _HIGHEST_FLOOR_DBFS = -30.0
-"""The floor does not follow noise above this, else a loud talker would raise it over himself."""
-_RISE_DB = 0.06
-"""How much the floor rises a frame (3 dB a second) towards what it hears."""
-_FALL = 0.3
-"""Which part of the way the floor falls in one frame to a lower level."""
+"""The floor does not follow noise above this: a loud talker must still stand out of it."""
+_FLOOR_FRAMES = 75
+"""The floor is the quietest of this many frames (1.5 s): speech pauses within that time, noise does
+not."""
 _WINDOW_SLACK = 2
 """Frames without speech that the window of an onset may hold."""
-_TONE_SHARE = 0.85
-"""A frame is a tone when its four strongest spectral lines hold this share of its energy."""
+_TONE_LINES = 8
+_TONE_SHARE = 0.995
+"""A frame is tones when its few strongest spectral lines hold this share of its energy; one in
+twenty frames of speech does too."""
 
 
 class WebRtcVadParams(ParamSet):
@@ -77,7 +78,7 @@ class Detector:
         self._voice_frames = max(1, -(-voice_ms // FRAME_MS))
         self._silence_frames = max(1, -(-silence_ms // FRAME_MS))
         self._window: deque[bool] = deque(maxlen=self._voice_frames + _WINDOW_SLACK)
-        self._floor_dbfs = _QUIET_DBFS
+        self._levels: deque[float] = deque(maxlen=_FLOOR_FRAMES)
         self._silent = 0
         self._speaking = False
 
@@ -100,22 +101,17 @@ class Detector:
 
     def _voiced(self, pcm: bytes) -> bool:
         level = level_dbfs(pcm)
-        loud = level > max(_QUIET_DBFS, self._floor_dbfs + self._margin_db)
-        self._follow(level)
+        floor = min(_HIGHEST_FLOOR_DBFS, *self._levels) if self._levels else _HIGHEST_FLOOR_DBFS
+        self._levels.append(level)
         # NB always asked: the WebRTC detector adapts to every frame it is shown
         speech = bool(self._webrtc.is_speech(pcm, self._rate_hz))
+        loud = level > max(_QUIET_DBFS, floor + self._margin_db)
         return speech and loud and (self._speaking or not _tonal(pcm))
-
-    def _follow(self, level: float) -> None:
-        if level < self._floor_dbfs:
-            self._floor_dbfs += (level - self._floor_dbfs) * _FALL
-        elif not self._speaking:
-            self._floor_dbfs = min(self._floor_dbfs + _RISE_DB, level, _HIGHEST_FLOOR_DBFS)
 
 
 def _tonal(pcm: bytes) -> bool:
     """Whether a frame is one or two steady tones: a pressed key, hum, a line signal."""
     samples = np.frombuffer(pcm, dtype="<i2").astype(np.float32)
     power = np.abs(np.fft.rfft(samples * np.hanning(samples.size))) ** 2
-    peaks = np.sort(power)[-6:].sum()
+    peaks = np.sort(power)[-_TONE_LINES:].sum()
     return bool(peaks > _TONE_SHARE * power.sum())
