@@ -3,11 +3,12 @@
 import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
+from websockets.typing import Origin
 
 from tests.e2e.installation import Gateway
 
 
-def refusal(url: str, *, origin: str | None = None) -> int:
+def refusal(url: str, *, origin: Origin | None = None) -> int:
     """The HTTP status with which the upgrade is refused."""
     with pytest.raises(InvalidStatus) as refused, connect(url, origin=origin):
         pass
@@ -16,16 +17,16 @@ def refusal(url: str, *, origin: str | None = None) -> int:
 
 @pytest.mark.parametrize("path", ["/voice/", "/voice/nowhere", "/voice/audiocodes/", "/ws/none"])
 def test_an_address_nobody_serves_is_http_404(gateway: Gateway, path: str) -> None:
-    assert refusal(gateway.ws_url + path, origin=gateway.url) == 404
+    assert refusal(gateway.ws_url + path, origin=Origin(gateway.url)) == 404
 
 
 def test_a_bot_that_does_not_exist_is_http_404(gateway: Gateway) -> None:
     assert refusal(f"{gateway.ws_url}/voice/audiocodes/nobody") == 404
 
 
-@pytest.mark.parametrize("origin", [None, "http://evil.example.com"])
+@pytest.mark.parametrize("origin", [None, Origin("http://evil.example.com")])
 def test_a_page_of_another_site_cannot_open_the_live_feed(
-    gateway: Gateway, origin: str | None
+    gateway: Gateway, origin: Origin | None
 ) -> None:
     assert refusal(f"{gateway.ws_url}/ws/live", origin=origin) == 403
 

@@ -21,26 +21,27 @@ def environment(tmp_path: Path) -> Environment:
     return read({"VAR_DIR": str(tmp_path), "PORT": str(servers.free_port())})
 
 
+def claim_fails(environment: Environment, problem: str) -> None:
+    with pytest.raises(CannotRun, match=problem), installation.claim(environment):
+        pytest.fail("claimed")
+
+
 def test_an_installation_is_claimed_by_one_process_at_a_time(environment: Environment) -> None:
     with installation.claim(environment):
-        with pytest.raises(CannotRun, match=rf"already runs .* \(process {os.getpid()}\)"):
-            with installation.claim(environment):
-                pytest.fail("claimed twice")
+        claim_fails(environment, rf"already runs .* \(process {os.getpid()}\)")
     with installation.claim(environment):
         pass
 
 
 def test_a_port_that_is_taken_is_named(environment: Environment) -> None:
     with socket.create_server(("127.0.0.1", environment.port)):
-        with pytest.raises(CannotRun, match=f"Port {environment.port} on 127.0.0.1 is taken"):
-            with installation.claim(environment):
-                pytest.fail("claimed")
+        claim_fails(environment, f"Port {environment.port} on 127.0.0.1 is taken")
 
 
 def test_a_process_without_web_needs_no_port(environment: Environment) -> None:
-    with socket.create_server(("127.0.0.1", environment.port)):
-        with installation.claim(replace(environment, role=frozenset({"worker"}))):
-            pass
+    worker = replace(environment, role=frozenset({"worker"}))
+    with socket.create_server(("127.0.0.1", environment.port)), installation.claim(worker):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,7 @@ def test_a_process_without_web_needs_no_port(environment: Environment) -> None:
 def test_an_address_that_is_not_ours_is_named(
     environment: Environment, host: str, problem: str
 ) -> None:
-    with pytest.raises(CannotRun, match=problem):
-        with installation.claim(replace(environment, host=host)):
-            pytest.fail("claimed")
+    claim_fails(replace(environment, host=host), problem)
 
 
 def names(environment: Environment) -> list[str]:
