@@ -22,7 +22,13 @@ class Driver:
     """Feeds one conversation and fails on the first command or state that is wrong."""
 
     def __init__(
-        self, engine: Conversation, *, audio: bool, user_timeout_s: float, give_up_s: float
+        self,
+        engine: Conversation,
+        *,
+        audio: bool,
+        user_timeout_s: float,
+        give_up_s: float,
+        digits_interrupt: bool,
     ) -> None:
         self.engine = engine
         self.now = 0.0
@@ -40,6 +46,7 @@ class Driver:
         self._audio = audio
         self._user_timeout_s = user_timeout_s
         self._give_up_s = give_up_s
+        self._digits_interrupt = digits_interrupt
         self._result_due: float | None = None
         self._reported: commands.Play | None = None
 
@@ -65,10 +72,19 @@ class Driver:
             case events.PlaybackDone() | events.ServiceFailed():
                 if self.playing is not None and event.utterance == self.playing.utterance:
                     self._reported, self.playing, self.stopping = self.playing, None, False
+            case events.DigitsPressed() if self.playing is not None and self._digits_interrupt:
+                self._purge()
             case events.VoiceStopped() if self.shown == "caller speaking":
                 self._result_due = self.now + RECOGNITION_TIMEOUT_S
-            case events.VoiceStarted() | events.CallerSaid(final=True):
-                self._result_due = None
+            case events.VoiceStarted() | events.CallerSaid():
+                self._caller_speaks(event)
+
+    def _caller_speaks(self, event: events.VoiceStarted | events.CallerSaid) -> None:
+        if isinstance(event, events.VoiceStarted) or event.final:
+            self._result_due = None
+        words = isinstance(event, events.VoiceStarted) or event.text
+        if words and self.gate and self.playing is not None and self.playing.interruptible:
+            self._purge()
 
     def done(self, *, heard_ms: float, interrupted: bool) -> None:
         """The player reports the end of the prompt that plays."""

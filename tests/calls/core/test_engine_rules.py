@@ -5,7 +5,7 @@ from typing import Any, Literal
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from bots.core import activities
 from bots.core.activities import Activity
@@ -27,11 +27,13 @@ TEXTS = ["One two three four.", "<speak>Five <break/> six</speak>", "Seven", ""]
 ACTIONS = [
     activities.event("config", session_params={"language": "de-DE"}),
     activities.event("config", activity_params={"nonsense": 1}),
-    activities.event("hangup", activity_params={"hangupReason": HANG_UP}),
     activities.event("transfer"),
-    activities.event("transfer", activity_params={"transferTarget": "tel:+15550100"}),
     activities.event("abortPrompts"),
     activities.event("dance"),
+]
+LEAVING = [
+    activities.event("hangup", activity_params={"hangupReason": HANG_UP}),
+    activities.event("transfer", activity_params={"transferTarget": "tel:+15550100"}),
 ]
 ENDS: list[Event] = [
     events.BotLeft(),
@@ -55,9 +57,11 @@ class ConversationRules(RuleBasedStateMachine):
         user_timeout_s=st.sampled_from([0, 5]),
         retries=st.integers(0, 2),
         asks=st.booleans(),
-        give_up_s=st.sampled_from([0, 7]),
+        give_up_s=st.sampled_from([0, 0, 7]),
         audio=st.sampled_from([True, True, False]),
         announced=st.booleans(),
+        joined=st.sampled_from([True, True, True, True, False]),
+        steps=st.integers(5, 30),
     )
     def a_call_arrives(
         self,
@@ -70,6 +74,8 @@ class ConversationRules(RuleBasedStateMachine):
         give_up_s: int,
         audio: bool,
         announced: bool,
+        joined: bool,
+        steps: int,
     ) -> None:
         parameters = configured(
             bargeIn=barge_in,
@@ -84,14 +90,24 @@ class ConversationRules(RuleBasedStateMachine):
         )
         engine = Conversation(parameters, LegCapabilities(audio=audio))
         self.driver = Driver(
-            engine, audio=audio, user_timeout_s=user_timeout_s, give_up_s=give_up_s
+            engine,
+            audio=audio,
+            user_timeout_s=user_timeout_s,
+            give_up_s=give_up_s,
+            digits_interrupt=digits == "sent and interrupting",
         )
+        self.steps_before_the_end = steps
         self.driver.feed(events.CallArrived(start=START, announced=announced))
+        if joined:
+            self.it_is_joined()
 
     # --- joining ----------------------------------------------------------------------------------
 
     @precondition(lambda self: self.driver.engine.phase in (Phase.JOINING, Phase.STARTING))
     @rule()
+    def joining(self) -> None:
+        self.it_is_joined()
+
     def it_is_joined(self) -> None:
         self.driver.feed(events.BotJoined())
         self.driver.feed(events.CallStarted(START))
@@ -105,13 +121,26 @@ class ConversationRules(RuleBasedStateMachine):
 
     @rule(texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3))
     def the_bot_speaks(self, texts: list[str]) -> None:
+        self.the_bot_says(texts)
+
+    def the_bot_says(self, texts: list[str]) -> None:
         for text in texts:
             if text and self.driver.engine.phase is Phase.TALKING:
                 self.driver.expected.append(text)
             self.driver.feed(events.BotSpoke(activities.message(text)))
 
+    @precondition(lambda self: self.steps_before_the_end < 0)
+    @rule(activity=st.sampled_from(LEAVING), texts=st.lists(st.sampled_from(TEXTS), max_size=2))
+    def the_bot_leaves_after_some_words(self, activity: Activity, texts: list[str]) -> None:
+        self.the_bot_says(texts)
+        self.the_bot_does(activity)
+        self.the_bot_says(texts)
+
     @rule(activity=st.sampled_from(ACTIONS))
     def the_bot_acts(self, activity: Activity) -> None:
+        self.the_bot_does(activity)
+
+    def the_bot_does(self, activity: Activity) -> None:
         if self.driver.engine.phase is Phase.TALKING:
             if purpose(activity) is Purpose.ABORT_PROMPTS:
                 self.driver.expected = type(self.driver.expected)(
@@ -142,6 +171,18 @@ class ConversationRules(RuleBasedStateMachine):
     def the_voice_side_reports_something(self) -> None:
         self.driver.feed(events.VoiceSideReported(activities.event("transferStatus")))
 
+    @rule(texts=st.lists(st.sampled_from(TEXTS), max_size=3), heard=st.booleans())
+    def a_whole_turn(self, texts: list[str], heard: bool) -> None:
+        for event in (
+            events.VoiceStarted(),
+            events.VoiceStopped(),
+            events.CallerSaid(text="yes please", final=True, confidence=0.9),
+        ):
+            self.driver.feed(event)
+        self.the_bot_says(texts)
+        if heard and self.driver.playing is not None:
+            self.driver.feed(events.PlaybackStarted(self.driver.playing.utterance))
+
     # --- the player -------------------------------------------------------------------------------
 
     @precondition(lambda self: self.driver.playing is not None)
@@ -155,7 +196,12 @@ class ConversationRules(RuleBasedStateMachine):
     def the_prompt_ends(self, heard_ms: int) -> None:
         self.driver.done(heard_ms=heard_ms, interrupted=self.driver.stopping)
 
-    @precondition(lambda self: self.driver.playing is not None)
+    @rule()
+    def the_player_has_time(self) -> None:
+        while self.driver.playing is not None:
+            self.driver.done(heard_ms=2000, interrupted=self.driver.stopping)
+
+    @precondition(lambda self: self.driver.playing is not None and self.steps_before_the_end < 0)
     @rule(heard_ms=st.integers(0, 2500))
     def the_prompt_fails(self, heard_ms: int) -> None:
         assert self.driver.playing is not None
@@ -191,6 +237,11 @@ class ConversationRules(RuleBasedStateMachine):
     def the_deadline_comes(self) -> None:
         self.driver.reach_deadline()
 
+    @invariant()
+    def a_step_is_done(self) -> None:
+        self.steps_before_the_end -= 1
+
+    @precondition(lambda self: self.steps_before_the_end < 0)
     @rule(event=st.sampled_from(ENDS))
     def something_ends_the_call(self, event: Event) -> None:
         self.driver.feed(event)

@@ -1,0 +1,374 @@
+"""From a prompt's text to audio at the caller's ear, on a clock that leaps over every wait."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Any
+
+import pytest
+
+from bots.core.audio import LPCM16_8K, MULAW_8K, AudioFormat, lpcm16_to_mulaw
+from bots.core.errors import Fault, ServiceError
+from bots.core.ports import SynthesisRequest, TtsCapabilities
+from calls.media import player as player_module
+from calls.media.pacer import LEAD_MS
+from calls.media.player import FIRST_AUDIO_TIMEOUT_S, Player
+from tests.calls.media.leaping import leap
+
+BYTES_PER_MS = 16
+"""Of `LPCM16_8K`, the format of most of these tests."""
+REQUEST = SynthesisRequest(text="Hello.", language="en-US", rate_hz=8000)
+
+Piece = bytes | float | ServiceError
+"""What a `Synthesiser` does next: give audio, take its time (seconds), fail."""
+
+
+def audio(ms: float, *, start: int = 0) -> bytes:
+    """Samples that differ from their neighbours."""
+    samples = int(ms * BYTES_PER_MS / 2)
+    return b"".join((start + n).to_bytes(2, "little") for n in range(samples))
+
+
+class Synthesiser:
+    """Gives what it was told to give and notes when it is closed."""
+
+    capabilities = TtsCapabilities(rates_hz=(8000,))
+
+    def __init__(self, *pieces: Piece) -> None:
+        self._pieces = pieces
+        self.closed = False
+
+    async def synthesise(self, request: SynthesisRequest) -> AsyncGenerator[bytes, None]:
+        try:
+            for piece in self._pieces:
+                if isinstance(piece, ServiceError):
+                    raise piece
+                if isinstance(piece, float):
+                    await asyncio.sleep(piece)
+                else:
+                    yield piece
+        finally:
+            self.closed = True
+
+
+class Phone:
+    """A voice leg's play streams as the caller's side sees them."""
+
+    def __init__(self, prompt_audio: AudioFormat = LPCM16_8K) -> None:
+        self.prompt_audio = prompt_audio
+        self.log: list[str] = []
+        self.audio = b""
+        self.most_ahead_ms = 0.0
+        self._began: float | None = None
+
+    def play_start(self, utterance: int, *, text: str, interruptible: bool) -> None:
+        self.log.append(f"start {utterance} {text!r} interruptible={interruptible}")
+
+    def play(self, utterance: int, audio: bytes) -> None:
+        if self.log[-1] != f"audio {utterance}":
+            self.log.append(f"audio {utterance}")
+        now = asyncio.get_running_loop().time()
+        self._began = now if self._began is None else self._began
+        self.audio += audio
+        ahead_ms = self.prompt_audio.ms_for_bytes(len(self.audio)) - (now - self._began) * 1000
+        self.most_ahead_ms = max(self.most_ahead_ms, ahead_ms)
+
+    def play_stop(self, utterance: int, *, interrupted: bool) -> None:
+        self.log.append(f"stop {utterance} interrupted={interrupted}")
+
+
+class Prompt:
+    """One player with its synthesiser, its phone and what it reported."""
+
+    def __init__(self, *pieces: Piece, phone: Phone | None = None) -> None:
+        self.phone = phone or Phone()
+        self.synthesiser = Synthesiser(*pieces)
+        self.reports: list[str] = []
+        self.heard_ms = self.total_ms = -1.0
+        self._loop = asyncio.get_running_loop()
+        self.player = Player(
+            self.phone,
+            7,
+            text="Hello.",
+            interruptible=True,
+            clock=self._loop.time,
+            on_started=lambda: self.reports.append("started"),
+            on_done=self._done,
+        )
+        self.task = self._loop.create_task(self.player.run(self.synthesiser, REQUEST))
+
+    def _done(self, *, heard_ms: float, total_ms: float, interrupted: bool) -> None:
+        self.reports.append("interrupted" if interrupted else "done")
+        self.heard_ms, self.total_ms = heard_ms, total_ms
+
+    async def stop(self) -> None:
+        """What the owner of a prompt does to silence it."""
+        self.task.cancel()
+        self.player.stop()
+        await asyncio.wait([self.task])
+
+
+def close_to(ms: float) -> Any:
+    """``ms``, but for the moments that the loop itself takes."""
+    return pytest.approx(ms, abs=0.5)
+
+
+def test_a_prompt_is_opened_sent_in_order_closed_and_reported() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(300), audio(500, start=9000))
+        began = asyncio.get_running_loop().time()
+        await prompt.task
+
+        assert prompt.phone.log == [
+            "start 7 'Hello.' interruptible=True",
+            "audio 7",
+            "stop 7 interrupted=False",
+        ]
+        assert prompt.phone.audio == audio(300) + audio(500, start=9000)
+        assert prompt.reports == ["started", "done"]
+        assert (prompt.heard_ms, prompt.total_ms) == (close_to(800), 800)
+        assert (asyncio.get_running_loop().time() - began) * 1000 == close_to(800)
+        assert prompt.phone.most_ahead_ms <= LEAD_MS
+
+    leap(main())
+
+
+def test_a_slow_synthesiser_makes_gaps_and_no_hurry() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(100), 2.0, audio(1000))
+        began = asyncio.get_running_loop().time()
+        await prompt.task
+
+        assert prompt.phone.audio == audio(100) + audio(1000)
+        assert (asyncio.get_running_loop().time() - began) * 1000 == close_to(3000 + 20)
+        assert prompt.heard_ms == close_to(1100)
+
+    leap(main())
+
+
+@pytest.mark.parametrize("after_ms", [40, 250, 790])
+def test_a_stopped_prompt_tells_what_was_heard_and_is_silent_at_once(after_ms: int) -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(1000))
+        await asyncio.sleep(after_ms / 1000)
+        await prompt.stop()
+        sent = prompt.phone.audio
+        prompt.player.stop()
+        await asyncio.sleep(5)
+
+        assert prompt.phone.log[-2:] == ["audio 7", "stop 7 interrupted=True"]
+        assert prompt.phone.audio == sent
+        assert prompt.reports == ["started", "interrupted"]
+        assert (prompt.heard_ms, prompt.total_ms) == (close_to(after_ms), 1000)
+        assert prompt.synthesiser.closed
+
+    leap(main())
+
+
+def test_what_is_in_flight_of_a_prompt_that_was_sent_whole_is_dropped_by_a_stop() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(300))
+        await asyncio.sleep(0.25)
+        await prompt.stop()
+
+        assert prompt.phone.log[-2:] == ["stop 7 interrupted=False", "stop 7 interrupted=True"]
+        assert prompt.heard_ms == close_to(250)
+
+    leap(main())
+
+
+def test_a_prompt_that_is_stopped_before_its_first_audio_leaves_no_trace() -> None:
+    async def main() -> None:
+        prompt = Prompt(5.0, audio(300))
+        await asyncio.sleep(1)
+        await prompt.stop()
+
+        assert prompt.phone.log == []
+        assert prompt.reports == ["interrupted"]
+        assert (prompt.heard_ms, prompt.total_ms) == (0, 0)
+        assert prompt.synthesiser.closed
+
+    leap(main())
+
+
+def test_stopping_a_prompt_that_was_heard_changes_nothing() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(100))
+        await prompt.task
+        log = list(prompt.phone.log)
+        prompt.player.stop()
+
+        assert prompt.phone.log == log
+        assert prompt.reports == ["started", "done"]
+
+    leap(main())
+
+
+@pytest.mark.parametrize("pieces", [(), (b"",), (0.1, b"", 0.1)])
+def test_a_synthesiser_that_gives_no_audio_has_failed(pieces: Sequence[Piece]) -> None:
+    async def main() -> None:
+        prompt = Prompt(*pieces)
+        with pytest.raises(ServiceError) as failure:
+            await prompt.task
+
+        assert failure.value.fault is Fault.PROTOCOL
+        assert (prompt.phone.log, prompt.reports) == ([], [])
+
+    leap(main())
+
+
+def test_a_failure_before_the_first_audio_is_raised_as_it_is() -> None:
+    async def main() -> None:
+        refused = ServiceError("tts", Fault.AUTHENTICATION, "refused")
+        prompt = Prompt(0.1, refused)
+        with pytest.raises(ServiceError) as failure:
+            await prompt.task
+
+        assert failure.value is refused
+        assert (prompt.phone.log, prompt.reports) == ([], [])
+
+    leap(main())
+
+
+def test_a_failure_in_mid_prompt_silences_it_and_tells_how_much_was_heard() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(500), 0.3, ServiceError("tts", Fault.SERVER))
+        with pytest.raises(ServiceError):
+            await prompt.task
+        prompt.player.stop()
+
+        assert prompt.phone.log[-1] == "stop 7 interrupted=True"
+        assert prompt.phone.log.count("stop 7 interrupted=True") == 1
+        assert prompt.reports == ["started"]
+        assert prompt.player.heard_ms == close_to(300)
+
+    leap(main())
+
+
+@pytest.mark.parametrize("before", [(), (audio(100),)])
+def test_a_synthesiser_that_stalls_has_failed_in_time(before: Sequence[Piece]) -> None:
+    async def main() -> None:
+        prompt = Prompt(*before, FIRST_AUDIO_TIMEOUT_S * 3, audio(100))
+        began = asyncio.get_running_loop().time()
+        with pytest.raises(ServiceError) as failure:
+            await prompt.task
+
+        assert failure.value.fault is Fault.TIMEOUT
+        waited_s = asyncio.get_running_loop().time() - began
+        assert waited_s == pytest.approx(FIRST_AUDIO_TIMEOUT_S, abs=0.01)
+        assert prompt.synthesiser.closed
+
+    leap(main())
+
+
+def test_a_slow_synthesiser_that_keeps_its_deadlines_has_not_failed() -> None:
+    async def main() -> None:
+        pause = FIRST_AUDIO_TIMEOUT_S - 0.1
+        prompt = Prompt(pause, audio(100), pause, audio(100), pause)
+        await prompt.task
+
+        assert prompt.reports == ["started", "done"]
+        assert prompt.heard_ms == close_to(200)
+
+    leap(main())
+
+
+def test_a_prompt_goes_on_at_a_new_connection_where_the_caller_stopped_hearing_it() -> None:
+    async def main() -> None:
+        prompt, second = Prompt(audio(1000)), Phone()
+        await asyncio.sleep(0.4)
+        prompt.player.detach()
+        await asyncio.sleep(30)
+        heard_ms = prompt.player.heard_ms
+        prompt.player.attach(second)
+        await prompt.task
+
+        assert heard_ms == close_to(400)
+        heard_bytes = round(heard_ms * BYTES_PER_MS)
+        assert prompt.phone.audio[:heard_bytes] + second.audio == audio(1000)
+        assert second.log == [
+            "start 7 'Hello.' interruptible=True",
+            "audio 7",
+            "stop 7 interrupted=False",
+        ]
+        assert second.most_ahead_ms <= LEAD_MS
+        assert prompt.heard_ms == close_to(1000)
+
+    leap(main())
+
+
+def test_the_end_of_a_prompt_that_was_in_flight_is_sent_to_the_new_connection() -> None:
+    async def main() -> None:
+        prompt, second = Prompt(audio(300)), Phone()
+        await asyncio.sleep(0.2)
+        prompt.player.detach()
+        prompt.player.attach(second)
+        await prompt.task
+
+        assert len(second.audio) / BYTES_PER_MS == close_to(100)
+        assert prompt.phone.log[-1] == second.log[-1] == "stop 7 interrupted=False"
+
+    leap(main())
+
+
+def test_a_prompt_without_a_connection_waits_and_can_be_stopped() -> None:
+    async def main() -> None:
+        prompt = Prompt(0.1, audio(1000))
+        prompt.player.detach()
+        await asyncio.sleep(30)
+        await prompt.stop()
+
+        assert prompt.phone.log == []
+        assert prompt.reports == ["interrupted"]
+        assert prompt.heard_ms == 0
+
+    leap(main())
+
+
+def test_a_prompt_that_never_ends_is_cut_at_the_longest_length(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(player_module, "MAX_PROMPT_MS", 500)
+
+    async def main() -> None:
+        prompt = Prompt(*[audio(100)] * 1000)
+        await prompt.task
+
+        assert prompt.total_ms == close_to(600)
+        assert prompt.reports == ["started", "done"]
+        assert prompt.synthesiser.closed
+
+    leap(main())
+
+
+def test_the_audio_is_converted_to_the_format_of_the_leg() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(200), phone=Phone(MULAW_8K))
+        await prompt.task
+
+        assert prompt.phone.audio == lpcm16_to_mulaw(audio(200))
+        assert prompt.heard_ms == close_to(200)
+
+    leap(main())
+
+
+def test_a_sample_may_be_split_over_two_pieces() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(200)[:777], audio(200)[777:])
+        await prompt.task
+
+        assert prompt.phone.audio == audio(200)
+
+    leap(main())
+
+
+def test_a_cancelled_prompt_cancels_its_synthesis() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(100), 60.0)
+        await asyncio.sleep(0.01)
+        prompt.task.cancel()
+        await asyncio.wait([prompt.task])
+
+        assert prompt.task.cancelled()
+        assert prompt.synthesiser.closed
+
+    leap(main())
