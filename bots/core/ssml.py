@@ -27,6 +27,7 @@ _BREAK_MS: Final = {
 _SPELLED: Final = frozenset({"characters", "digits", "spell-out", "telephone", "verbatim"})
 _BLOCKS: Final = {"p": 400, "s": 200, "paragraph": 400, "sentence": 200}
 _UNSPOKEN: Final = frozenset({"metadata", "meta", "lexicon", "desc"})
+_BEGINNING: Final = re.compile(r"\s*(<\?xml[^>]*>\s*)?(<!DOCTYPE\b.*?)?<speak\b", re.DOTALL)
 _TAG: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[|\]\]>|<[^<>]*>?", re.DOTALL)
 _ENTITIES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 _SPACES: Final = re.compile(r"\s+")
@@ -45,8 +46,8 @@ class _Refused(Exception):
 
 
 def is_ssml(text: str) -> bool:
-    """Whether ``text`` is meant as SSML: it begins with a ``speak`` element."""
-    return re.match(r"\s*(<\?xml[^>]*>\s*)?<speak\b", text) is not None
+    """Whether ``text`` is meant as SSML: its first element is ``speak``."""
+    return _BEGINNING.match(text) is not None
 
 
 def to_text(text: str) -> str:
@@ -61,17 +62,20 @@ def segments(text: str) -> tuple[str | Pause, ...]:
     followed by a pause.
     """
     root = _parsed(text)
-    raw: list[str | Pause] = [_stripped(text)] if root is None else list(_spoken(root))
-    found: list[str | Pause] = []
-    for part in raw:
-        if isinstance(part, str) and found and isinstance(found[-1], str):
-            found[-1] += part
-        elif isinstance(part, Pause) and found and isinstance(found[-1], Pause):
-            found[-1] = Pause(max(found[-1].ms, part.ms))
+    spoken = [_stripped(text)] if root is None else _spoken(root)
+    texts: list[str | Pause] = []
+    for part in spoken:
+        if isinstance(part, str) and texts and isinstance(texts[-1], str):
+            texts[-1] += part
         else:
+            texts.append(part)
+    found: list[str | Pause] = []
+    for part in (_folded(part) if isinstance(part, str) else part for part in texts):
+        if isinstance(part, Pause) and found and isinstance(found[-1], Pause):
+            found[-1] = Pause(max(found[-1].ms, part.ms))
+        elif part:
             found.append(part)
-    folded = (_folded(part) if isinstance(part, str) else part for part in found)
-    return tuple(part for part in folded if part)
+    return tuple(found)
 
 
 def reduce(text: str, elements: Collection[str]) -> str:
