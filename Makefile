@@ -25,7 +25,7 @@ lint: ## Check style, types, architecture, templates, spelling, migrations and g
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(CODE)
 	$(BIN)/lint-imports
-	$(BIN)/djlint --quiet --check --lint templates
+	$(BIN)/djlint --check --lint templates
 	$(BIN)/codespell
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py docs --check

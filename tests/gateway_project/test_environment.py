@@ -148,3 +148,12 @@ def test_every_variable_has_a_default_that_it_accepts_and_a_help_text() -> None:
     for variable in environment.variables():
         variable.parse(variable.default)
         assert variable.help.endswith(".")
+
+
+def test_the_reference_page_is_up_to_date_and_names_every_variable(repository: Path) -> None:
+    page = environment.reference()
+    assert (repository / "docs/reference/environment.md").read_text(encoding="utf-8") == page
+    for variable in environment.variables():
+        assert f"| `{variable.name}` | " in page
+    assert "| `PORT` | `8000` | TCP port to listen on. |" in page
+    assert page.count("*Secret.*") == sum(variable.secret for variable in environment.variables())

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import connections
 
 from gateway_project import installation
 from gateway_project.preparation import prepare
@@ -21,6 +22,7 @@ class Command(BaseCommand):
         try:
             with installation.claim(settings.ENVIRONMENT):
                 password = prepare()
+                _close_databases()
                 code = asyncio.run(self._run(password))
         except CannotRun as problem:
             raise CommandError(str(problem)) from None
@@ -29,7 +31,9 @@ class Command(BaseCommand):
     async def _run(self, password: str | None) -> int:
         # Celery finds the project there; the working directory stays, paths are relative to it.
         path = os.pathsep.join(filter(None, [str(settings.BASE_DIR), os.environ.get("PYTHONPATH")]))
-        supervisor = Supervisor({**os.environ, "PYTHONPATH": path})
+        environ = {**os.environ, "PYTHONPATH": path}
+        environ.pop("GATEWAY_ADMIN_PASSWORD", None)  # only `prepare` needs it
+        supervisor = Supervisor(environ)
 
         async def start_all() -> None:
             await installation.start(supervisor, settings.ENVIRONMENT, settings.BASE_DIR)
@@ -39,3 +43,12 @@ class Command(BaseCommand):
                 self.stdout.flush()
 
         return await supervisor.run(start_all)
+
+
+def _close_databases() -> None:
+    """Give the connections of the preparation back: the supervisor never uses a database again."""
+    for connection in connections.all(initialized_only=True):
+        connection.close()
+        close_pool = getattr(connection, "close_pool", None)  # only PostgreSQL has one
+        if close_pool is not None:
+            close_pool()
