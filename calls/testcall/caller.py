@@ -98,6 +98,7 @@ class Caller:
         if self._phase is Phase.CUT:
             self._out.append(self._client.resume())
         else:
+            self.ledger.say(self._at(now), "call", f"conversation {self.identity}")
             self._out.append(
                 self._client.initiate(
                     bot_name=self._plan.bot,
@@ -196,7 +197,9 @@ class Caller:
         self._up_at = at
         offered = plan.text_session or media_format in plan.media_formats
         kind = "text session" if plan.text_session else self.ledger.media_format or "no format"
-        self.ledger.say(at, "call", "accepted", f"{kind}, after {self._shown_accept_ms} ms")
+        after_ms = self.ledger.accepted_after_ms or 0.0
+        detail = f"{kind}, after {after_ms:.0f} ms"
+        self.ledger.say(at, "call", "accepted", detail)
         if not offered:
             self._give_up(at, f"the gateway accepted with {kind}, which was not offered")
             return False
@@ -210,10 +213,6 @@ class Caller:
         }
         self._hand_over((event("start", language=plan.language, parameters=parameters),), at)
         return True
-
-    @property
-    def _shown_accept_ms(self) -> str:
-        return f"{self.ledger.accepted_after_ms or 0:.0f}"
 
     # --- the passing of time --------------------------------------------------------------------
 

@@ -1,6 +1,7 @@
 """The test caller's WebSocket: brings frames to `Caller` and its frames to the gateway."""
 
 import asyncio
+import os
 import socket
 from collections.abc import Iterable
 from contextlib import suppress
@@ -104,14 +105,19 @@ async def _connect(
         raise Unreachable(_refusal(error.status, destination)) from None
     except aiohttp.ClientConnectorCertificateError as error:
         raise Unreachable(f"the certificate of {destination.url} is not trusted: {error}") from None
+    except aiohttp.ClientConnectorDNSError:
+        raise Unreachable(f"the host name of {destination.url} is unknown") from None
+    except aiohttp.ClientConnectorError as error:
+        reason = os.strerror(error.errno).lower() if error.errno else "no connection"
+        raise Unreachable(
+            f"{destination.url} cannot be reached ({reason}); is it running?"
+        ) from None
     except TimeoutError:
         raise Unreachable(
             f"{destination.url} did not answer within {CONNECT_SECONDS:g} s"
         ) from None
     except (aiohttp.ClientError, OSError) as error:
-        raise Unreachable(
-            f"{destination.url} cannot be reached ({error}); is it running?"
-        ) from None
+        raise Unreachable(f"{destination.url} cannot be called: {error}") from None
 
 
 def _refusal(status: int, destination: Destination) -> str:

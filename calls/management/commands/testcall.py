@@ -120,6 +120,7 @@ class Command(BaseCommand):
     def _show(self, line: Line) -> None:
         if line.kind != "hypothesis" or self._verbose:
             self.stdout.write(presentation.told(line))
+            self.stdout.flush()  # live also when somebody pipes it
 
     def _report(self, results: list[Result], *, as_json: bool) -> None:
         if as_json:

@@ -41,6 +41,7 @@ def test_a_call_is_greeted_recognised_answered_and_ended() -> None:
     assert done.faults == ()
     assert done.ok
     assert [(line.kind, line.text) for line in done.lines if line.kind != "hypothesis"] == [
+        ("call", f"conversation {IDENTITY}"),
         ("call", "accepted"),
         ("bot", "Welcome."),
         ("caller", "pay my bill"),
@@ -175,6 +176,7 @@ def test_a_cut_call_is_resumed_on_a_new_socket() -> None:
     assert done.ok, done.faults
     assert done.resumed_after_ms is not None
     assert [line.text for line in done.lines if line.kind == "call"] == [
+        f"conversation {IDENTITY}",
         "accepted",
         "socket cut",
         "resumed on a new socket",
