@@ -20,8 +20,6 @@ from bots.core.registry import NoParams
 
 _QUIET_DBFS = -52.0
 """Nothing below this is speech: telephone speech lies between -40 and -10."""
-_HIGHEST_FLOOR_DBFS = -30.0
-"""The floor does not follow noise above this: a loud talker must still stand out of it."""
 _FLOOR_FRAMES = 75
 """The floor is the quietest of this many frames (1.5 s): speech pauses within that time, noise does
 not."""
@@ -101,7 +99,7 @@ class Detector:
 
     def _voiced(self, pcm: bytes) -> bool:
         level = level_dbfs(pcm)
-        floor = min(_HIGHEST_FLOOR_DBFS, *self._levels) if self._levels else _HIGHEST_FLOOR_DBFS
+        floor = min(self._levels, default=level)
         self._levels.append(level)
         # NB always asked: the WebRTC detector adapts to every frame it is shown
         speech = bool(self._webrtc.is_speech(pcm, self._rate_hz))

@@ -372,10 +372,24 @@ def pool_for(engine: str, service: str, size: int = 0) -> WorkerPool:
     return pools[engine, chosen]
 
 
+def worker_processes() -> tuple[int, ...]:
+    """Process ids of all workers of the running loop."""
+    pools = _pools.get(asyncio.get_running_loop(), {})
+    return tuple(pid for pool in pools.values() for pid in pool.processes)
+
+
 async def close_pools() -> None:
     """End every worker that the running loop has started; safe to call twice."""
     for pool in list(_pools.get(asyncio.get_running_loop(), {}).values()):
         await pool.close()
 
 
-__all__ = ["Answer", "Job", "WorkerPool", "close_pools", "default_size", "pool_for"]
+__all__ = [
+    "Answer",
+    "Job",
+    "WorkerPool",
+    "close_pools",
+    "default_size",
+    "pool_for",
+    "worker_processes",
+]
