@@ -2,8 +2,10 @@
 
 Calls hand their facts over and go on; the thread writes them in batches (every 0.5 s or 100 rows,
 one transaction each). A database that is away delays records, never a call: the batch is tried
-again until it is written. The queue is bounded; when it is full, transcript lines are given up
-first, counted and logged, and the start and the end of a call never are.
+again until it is written. A fact that the database refuses is logged and takes no other with it;
+the start and the end of a call are then tried without what they can do without. The queue is
+bounded; when it is full, transcript lines are given up first, counted and logged, and the start and
+the end of a call never are.
 """
 
 import threading
@@ -31,6 +33,10 @@ BATCH_ROWS = 100
 MAX_QUEUED = 20_000
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
+REFUSALS = (DatabaseError, ValueError, OverflowError)
+"""What a fact that cannot be stored raises: by the database, or by its driver that cannot encode it
+(a lone surrogate, an integer beyond the column)."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -43,7 +49,7 @@ class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     direction: str
     is_test: bool
-    bot_id: int
+    bot_id: int | None
     bot_name: str
     bot_revision: int
     caller: str
@@ -144,29 +150,51 @@ class RecordWriter:
 
     def _write_batch(self) -> None:
         batch = [self._queue[i] for i in range(min(BATCH_ROWS, len(self._queue)))]
-        for wait_s in chain(RETRY_S, repeat(RETRY_S[-1])):
-            try:
-                write(batch)
-            except (OperationalError, InterfaceError) as error:
-                log.warning("records.retry", error=type(error).__name__, wait_s=wait_s)
-                close_old_connections()
-                time.sleep(wait_s)
-            except DatabaseError:
-                self._write_one_by_one(batch)
-                break
-            else:
-                break
+        try:
+            _write_patiently(batch)
+        except REFUSALS:
+            for fact in batch:
+                _write_alone(fact)
         for _ in batch:
             self._queue.popleft()
 
-    def _write_one_by_one(self, batch: Sequence[Fact]) -> None:
-        """The database refuses a fact of ``batch`` for good: write the others."""
-        for fact in batch:
-            try:
-                write([fact])
-            except DatabaseError as error:
-                kind, reason = type(fact).__name__, type(error).__name__
-                log.error("records.refused", fact=kind, call=str(fact.call_id), error=reason)
+
+def _write_patiently(facts: Sequence[Fact]) -> None:
+    """Write ``facts``, again and again while the database is away.
+
+    Raises:
+        REFUSALS: the database is there and does not take them; nothing was written.
+    """
+    for wait_s in chain(RETRY_S, repeat(RETRY_S[-1])):
+        try:
+            write(facts)
+        except (OperationalError, InterfaceError) as error:
+            log.warning("records.retry", error=type(error).__name__, wait_s=wait_s)
+            close_old_connections()
+            time.sleep(wait_s)
+        else:
+            return
+
+
+def _write_alone(fact: Fact) -> None:
+    """Write one fact, if need be without what the call's record can do without."""
+    try:
+        _write_patiently([fact])
+    except REFUSALS as error:
+        kind, reason = type(fact).__name__, type(error).__name__
+        log.error("records.refused", fact=kind, call=str(fact.call_id), error=reason)
+        lesser = _lesser(fact)
+        if lesser is not None:
+            _write_alone(lesser)
+
+
+def _lesser(fact: Fact) -> Fact | None:
+    """``fact`` without the bot that may have been deleted or the result that the bot attached."""
+    if isinstance(fact, CallOpened) and fact.bot_id is not None:
+        return msgspec.structs.replace(fact, bot_id=None)
+    if isinstance(fact, CallClosed) and fact.bot_result is not None:
+        return msgspec.structs.replace(fact, bot_result=None)
+    return None
 
 
 def write(batch: Sequence[Fact]) -> None:

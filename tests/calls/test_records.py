@@ -1,0 +1,300 @@
+"""The record writer on a real database: what it is given is there, whatever happens meanwhile."""
+
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
+
+from bots.models import Bot
+from calls import records
+from calls.models import Call, TranscriptEntry
+from calls.records import (
+    CallClosed,
+    CallDescribed,
+    CallOpened,
+    Fact,
+    LineHeard,
+    RecordWriter,
+    write,
+)
+
+pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+ENOUGH_S = 30.0
+UNENCODABLE = "half a character: \ud800"
+
+
+def opened(call_id: uuid.UUID, *, bot_id: int | None = None) -> CallOpened:
+    return CallOpened(
+        call_id=call_id,
+        conversation_id=f"conversation {call_id}",
+        channel="audiocodes",
+        mode="voice",
+        direction="inbound",
+        is_test=False,
+        bot_id=bot_id,
+        bot_name="demo",
+        bot_revision=3,
+        caller="+15550100",
+        callee="",
+        owner="web-1",
+        started_at=NOON,
+    )
+
+
+def line(call_id: uuid.UUID, seq: int, text: str = "Hello.") -> LineHeard:
+    return LineHeard(
+        call_id=call_id,
+        seq=seq,
+        offset_ms=seq * 1000,
+        side="bot",
+        kind="speech",
+        text=text,
+        full_text="",
+        confidence=None,
+        delay_ms=400,
+    )
+
+
+def closed(call_id: uuid.UUID, **fields: Any) -> CallClosed:
+    values: dict[str, Any] = {
+        "ended_at": NOON + timedelta(seconds=75),
+        "ended_by": "caller",
+        "reason_code": "client-disconnected",
+        "reason": "Client Side",
+        "turns": 2,
+        "frames_in": 3750,
+        "frames_dropped": 1,
+        "bot_result": None,
+    }
+    return CallClosed(call_id=call_id, **values | fields)
+
+
+def whole_call(call_id: uuid.UUID) -> list[Fact]:
+    described = CallDescribed(call_id=call_id, caller="+15550111", callee="+15550199")
+    lines = [line(call_id, seq) for seq in (1, 2, 3)]
+    return [opened(call_id), described, *lines, closed(call_id)]
+
+
+def written(facts: list[Fact]) -> RecordWriter:
+    """A writer that was given ``facts`` and has written all it could."""
+    writer = RecordWriter()
+    writer.start()
+    for fact in facts:
+        writer.put(fact)
+    assert writer.stop(ENOUGH_S)
+    return writer
+
+
+def spoken(call_id: uuid.UUID) -> list[tuple[int, str]]:
+    return list(TranscriptEntry.objects.filter(call=call_id).values_list("seq", "text"))
+
+
+@pytest.fixture
+def call_id() -> uuid.UUID:
+    return uuid.uuid4()
+
+
+class Outage:
+    """Makes statements of the writer's connection fail as when the server went away."""
+
+    def __init__(self) -> None:
+        self.fails: Callable[[str], bool] = lambda _statement: False
+        self.asked = threading.Event()
+        self.failed = threading.Event()
+
+    def connected(self, *, connection: BaseDatabaseWrapper, **_: Any) -> None:
+        if threading.current_thread().name == "records":
+            connection.execute_wrappers.append(self._execute)
+
+    def _execute(
+        self, execute: Callable[..., Any], sql: str, params: Any, many: Any, context: Any
+    ) -> Any:
+        self.asked.set()
+        if self.fails(sql):
+            self.failed.set()
+            raise OperationalError("the server went away")
+        return execute(sql, params, many, context)
+
+
+@pytest.fixture
+def outage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Outage]:
+    monkeypatch.setattr(records, "RETRY_S", (0.001,))
+    outage = Outage()
+    connection_created.connect(outage.connected)
+    yield outage
+    connection_created.disconnect(outage.connected)
+
+
+def test_a_call_is_in_the_database_from_its_start_to_its_end(call_id: uuid.UUID) -> None:
+    bot = Bot.objects.create(name="demo")
+    _, *rest = whole_call(call_id)
+    written([opened(call_id, bot_id=bot.pk), *rest])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.state, call.bot, call.bot_name, call.bot_revision) == ("ended", bot, "demo", 3)
+    assert (call.caller, call.callee) == ("+15550111", "+15550199")
+    assert (call.started_at, call.ended_at) == (NOON, NOON + timedelta(seconds=75))
+    assert (call.ended_by, call.reason_code, call.reason) == (
+        "caller",
+        "client-disconnected",
+        "Client Side",
+    )
+    assert (call.turns, call.frames_in, call.frames_dropped) == (2, 3750, 1)
+    assert spoken(call_id) == [(1, "Hello."), (2, "Hello."), (3, "Hello.")]
+
+
+def test_a_call_that_goes_on_is_active(call_id: uuid.UUID) -> None:
+    written([opened(call_id), line(call_id, 1)])
+
+    assert Call.objects.get(pk=call_id).state == Call.State.ACTIVE
+
+
+def test_writing_the_same_facts_again_changes_nothing(call_id: uuid.UUID) -> None:
+    facts = whole_call(call_id)
+    write(facts)
+    before = Call.objects.filter(pk=call_id).values().get()
+    write(facts)
+    write([closed(call_id, reason="later", turns=9), line(call_id, 2, "Changed.")])
+
+    assert Call.objects.filter(pk=call_id).values().get() == before
+    assert spoken(call_id) == [(1, "Hello."), (2, "Hello."), (3, "Hello.")]
+
+
+def test_more_facts_than_a_batch_holds_are_all_written_in_order(call_id: uuid.UUID) -> None:
+    count = 2 * records.BATCH_ROWS + 50
+    lines: list[Fact] = [line(call_id, seq, f"Line {seq}") for seq in range(1, count + 1)]
+    written([opened(call_id), *lines, closed(call_id)])
+
+    assert spoken(call_id) == [(seq, f"Line {seq}") for seq in range(1, count + 1)]
+    assert Call.objects.get(pk=call_id).state == Call.State.ENDED
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [line(uuid.uuid4(), 1), line(uuid.UUID(int=7), 2, UNENCODABLE), closed(uuid.uuid4(), turns=-1)],
+    ids=["unknown call", "text no database takes", "end of an unknown call"],
+)
+def test_a_fact_that_is_refused_takes_no_other_with_it(call_id: uuid.UUID, bad: Fact) -> None:
+    opening, *rest = whole_call(call_id)
+    written([opened(uuid.UUID(int=7)), opening, bad, *rest])
+
+    assert Call.objects.get(pk=call_id).state == Call.State.ENDED
+    assert len(spoken(call_id)) == 3
+    assert TranscriptEntry.objects.count() == 3
+
+
+def test_a_call_whose_bot_was_deleted_meanwhile_is_recorded_without_it(call_id: uuid.UUID) -> None:
+    _, *rest = whole_call(call_id)
+    written([opened(call_id, bot_id=987_654), *rest])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.bot, call.bot_name, call.state) == (None, "demo", Call.State.ENDED)
+    assert len(spoken(call_id)) == 3
+
+
+@pytest.mark.parametrize("text", ["\x00", UNENCODABLE])
+def test_a_call_ends_even_if_the_bots_result_cannot_be_stored(
+    call_id: uuid.UUID, text: str
+) -> None:
+    written([opened(call_id), closed(call_id, bot_result={"ticket": text})])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.state, call.turns) == (Call.State.ENDED, 2)
+
+
+def test_a_result_of_the_bot_is_kept(call_id: uuid.UUID) -> None:
+    written([opened(call_id), closed(call_id, bot_result={"ticket": 7})])
+
+    assert Call.objects.get(pk=call_id).bot_result == {"ticket": 7}
+
+
+def test_an_end_that_is_refused_for_good_does_not_stop_the_writer(call_id: uuid.UUID) -> None:
+    other = uuid.uuid4()
+    written([opened(call_id), opened(other), closed(other, turns=-1), closed(call_id)])
+
+    assert Call.objects.get(pk=call_id).state == Call.State.ENDED
+    assert Call.objects.get(pk=other).state == Call.State.ACTIVE
+
+
+def test_a_full_queue_gives_up_lines_and_never_the_start_or_the_end_of_a_call(
+    call_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "MAX_QUEUED", 3)
+    writer = RecordWriter()
+    for fact in whole_call(call_id):
+        writer.put(fact)
+    writer.start()
+    assert writer.stop(ENOUGH_S)
+
+    assert writer.lost_lines == 2
+    call = Call.objects.get(pk=call_id)
+    assert (call.state, call.callee) == (Call.State.ENDED, "+15550199")
+    assert spoken(call_id) == [(1, "Hello.")]
+
+
+def test_a_full_batch_is_written_without_waiting_for_the_next_flush(
+    call_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch, outage: Outage
+) -> None:
+    monkeypatch.setattr(records, "FLUSH_S", 3600)
+    writer = RecordWriter()
+    writer.start()
+    writer.put(opened(call_id))
+    for seq in range(1, records.BATCH_ROWS):
+        writer.put(line(call_id, seq))
+
+    assert outage.asked.wait(ENOUGH_S)
+    assert writer.stop(ENOUGH_S)
+    assert len(spoken(call_id)) == records.BATCH_ROWS - 1
+
+
+def test_a_writer_can_be_stopped_before_it_started_and_started_again(call_id: uuid.UUID) -> None:
+    writer = RecordWriter()
+    assert writer.stop(0)
+    writer.put(opened(call_id))
+    for fact in (line(call_id, 1), closed(call_id)):
+        writer.start()
+        writer.start()
+        assert [thread.name for thread in threading.enumerate()].count("records") == 1
+        writer.put(fact)
+        assert writer.stop(ENOUGH_S)
+
+    assert Call.objects.get(pk=call_id).state == Call.State.ENDED
+    assert len(spoken(call_id)) == 1
+
+
+def test_a_database_that_is_away_delays_records_and_loses_none(
+    call_id: uuid.UUID, outage: Outage
+) -> None:
+    outage.fails = lambda _statement: True
+    writer = RecordWriter()
+    writer.start()
+    for fact in whole_call(call_id):
+        writer.put(fact)
+
+    assert not writer.stop(0.05)
+    assert outage.failed.wait(ENOUGH_S)
+    assert not Call.objects.filter(pk=call_id).exists()
+    outage.fails = lambda _statement: False
+    assert writer.stop(ENOUGH_S)
+    assert Call.objects.get(pk=call_id).state == Call.State.ENDED
+    assert len(spoken(call_id)) == 3
+
+
+def test_an_outage_while_the_good_facts_are_sorted_from_a_bad_one_loses_none(
+    call_id: uuid.UUID, outage: Outage
+) -> None:
+    lines_written = iter([False, False, True])
+    outage.fails = lambda statement: "transcriptentry" in statement and next(lines_written, False)
+    written([opened(call_id), line(uuid.uuid4(), 1), line(call_id, 1), closed(call_id)])
+
+    assert outage.failed.is_set()
+    assert spoken(call_id) == [(1, "Hello.")]
+    assert Call.objects.get(pk=call_id).state == Call.State.ENDED
