@@ -27,7 +27,7 @@ from django.http import HttpRequest
 
 from calls.core.watch import Watch, frame
 from calls.database import db
-from calls.live import GROUP, LAYER_ERRORS, REQUESTS, joined, read_batch
+from calls.live import GROUP, LAYER_ERRORS, REQUESTS, joined, read_batch, send_group
 from calls.models import Call
 from calls.selectors import Sight, ended_among, live_calls, transcript, visible_to
 
@@ -125,7 +125,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
                 for part in (self._read, self._listen, self._tick, self._write):
                     tasks.create_task(part())
         except* _Closed as closed:
-            code = next(each.code for each in _flat(closed))
+            code = max(each.code for each in closed.exceptions if isinstance(each, _Closed))
         finally:
             self._sockets[user_id] -= 1
         return code
@@ -202,7 +202,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
         request = {"type": "live.request", "reply": self._channel, "call": call_id}
         try:
             if self._channel:
-                await self._layer.group_send(REQUESTS, request)
+                await send_group(self._layer, REQUESTS, request)
         except LAYER_ERRORS:
             self._heard_at = -SILENCE_SECONDS  # what is on the page may be old
 
@@ -274,11 +274,3 @@ def _sight_of(session_key: str | None) -> tuple[Sight, int]:
 
 def _call_state(sight: Sight, call_id: UUID) -> tuple[str, str] | None:
     return sight.calls().filter(pk=call_id).values_list("state", "reason").first()
-
-
-def _flat(group: BaseExceptionGroup[_Closed]) -> Iterable[_Closed]:
-    for each in group.exceptions:
-        if isinstance(each, BaseExceptionGroup):
-            yield from _flat(each)
-        else:
-            yield each

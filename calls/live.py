@@ -16,7 +16,7 @@ import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypedDict, Unpack
 
@@ -43,6 +43,7 @@ __all__ = [
     "LiveLine",
     "joined",
     "read_batch",
+    "send_group",
 ]
 
 GROUP = "live"
@@ -178,8 +179,7 @@ class LiveFeed:
                         await self._news.wait()
 
     async def _send_batch(self, layer: Any, batch: Batch) -> None:
-        async with asyncio.timeout(LAYER_TIMEOUT):
-            await layer.group_send(GROUP, self._message("live.batch", batch))
+        await send_group(layer, GROUP, self._message("live.batch", batch))
         self._sent += 1
 
     async def _answer_requests(self, layer: Any) -> None:
@@ -189,12 +189,33 @@ class LiveFeed:
             for start in range(0, max(1, len(state.news)), BATCH_CALLS):
                 part = Batch(number=state.number, news=state.news[start : start + BATCH_CALLS])
                 # An in-memory layer refuses a reader that has left or fallen behind.
-                with contextlib.suppress(ChannelFull):
+                with contextlib.suppress(ChannelFull), _cancellable():
                     async with asyncio.timeout(LAYER_TIMEOUT):
                         await layer.send(reply, self._message("live.state", part))
 
     def _message(self, kind: str, batch: Batch) -> dict[str, Any]:
         return {"type": kind, "source": self.source, **msgspec.to_builtins(batch)}
+
+
+async def send_group(layer: Any, group: str, message: dict[str, Any]) -> None:
+    """Send ``message`` to ``group``; raises one of `LAYER_ERRORS` when the layer is away."""
+    with _cancellable():
+        async with asyncio.timeout(LAYER_TIMEOUT):
+            await layer.group_send(group, message)
+
+
+@contextlib.contextmanager
+def _cancellable() -> Iterator[None]:
+    """Raise the cancellation that came meanwhile.
+
+    NB The Redis client swallows a cancellation that arrives while it connects. The count of
+    cancellations alone says nothing: a task group leaves it raised in its parent (Python 3.11).
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
 
 
 @contextlib.asynccontextmanager
@@ -203,9 +224,10 @@ async def joined(layer: Any, group: str) -> AsyncIterator[str]:
 
     Raises one of `LAYER_ERRORS` when the layer is away.
     """
-    async with asyncio.timeout(LAYER_TIMEOUT):
-        channel = await layer.new_channel()
-        await layer.group_add(group, channel)
+    with _cancellable():
+        async with asyncio.timeout(LAYER_TIMEOUT):
+            channel = await layer.new_channel()
+            await layer.group_add(group, channel)
     try:
         yield channel
     finally:

@@ -77,7 +77,7 @@ export class Transcript {
       paragraph.replaceWith(this.#keys(line.text));
     } else {
       part(entry, "text").textContent = line.text;
-      if (line.full_text) paragraph.append(...this.#cut(line));
+      if (line.full_text) paragraph.append(" ", ...this.#cut(line));
       if (line.confidence !== null) {
         const meta = element("span", "meta", `confidence ${Math.round(line.confidence * 100)}%`);
         entry.querySelector(".said").append(meta);

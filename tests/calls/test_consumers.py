@@ -1,0 +1,372 @@
+"""The live feed's WebSocket: sign-in, snapshot, lines from three origins, gaps, slow readers."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import pytest
+from channels.layers import get_channel_layer
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.contrib.sessions.backends.base import SessionBase
+from django.test import override_settings
+
+from calls import consumers
+from calls.consumers import LiveConsumer
+from calls.core import watch
+from calls.database import db
+from calls.live import GROUP, LiveFeed, LiveLine
+from calls.models import Call, TranscriptEntry
+from tests.calls.conftest import MakeCall
+from tests.worlds import World, browser
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def line(seq: int) -> LiveLine:
+    return LiveLine(seq=seq, offset_ms=seq, side="bot", kind="speech", text=f"line {seq}")
+
+
+def store(call: Call, seq: int) -> None:
+    fields = {"offset_ms": seq, "side": "bot", "kind": "speech", "text": f"line {seq}"}
+    TranscriptEntry.objects.create(call=call, seq=seq, **fields)
+
+
+class Page:
+    """A browser page on the live feed."""
+
+    def __init__(self, session: SessionBase | None) -> None:
+        self.socket = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/live")
+        self.socket.scope["session"] = session
+
+    async def open(self) -> None:
+        assert await self.socket.connect(timeout=10) == (True, None)
+
+    async def frame(self, wanted: str | Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+        """The next frame of that kind, or that passes the test."""
+        while True:
+            frame: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=10))
+            if frame["t"] == wanted if isinstance(wanted, str) else wanted(frame):
+                return frame
+
+    async def send(self, **message: Any) -> None:
+        await self.socket.send_json_to(message)
+
+    async def close_code(self) -> int:
+        """The code with which the server closes, after whatever it still has to say."""
+        while True:
+            output = await self.socket.receive_output(timeout=10)
+            if output["type"] == "websocket.close":
+                await self.socket.wait()
+                return int(output["code"])
+
+
+@asynccontextmanager
+async def page_of(user: User) -> AsyncIterator[Page]:
+    page = Page((await db(browser, user)).session)
+    await page.open()
+    try:
+        yield page
+    finally:
+        await page.socket.disconnect(timeout=10)
+
+
+@asynccontextmanager
+async def running(feed: LiveFeed) -> AsyncIterator[None]:
+    task = asyncio.create_task(feed.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_strangers_former_colleagues_and_forged_sessions_are_closed_4401(
+    world: World,
+) -> None:
+    former = (await db(browser, world.former)).session
+    forged = type(former)("0" * 32)
+    for session in (None, former, forged):
+        page = Page(session)
+        await page.open()
+        assert await page.close_code() == 4401
+
+
+async def test_a_page_gets_hello_then_the_snapshot_of_live_calls(
+    world: World, make_call: MakeCall
+) -> None:
+    call = await db(make_call, ended=False, caller="+49")
+    await db(make_call)
+    async with page_of(world.viewer) as page:
+        assert (await page.frame(lambda frame: True))["t"] == "hello"
+        snapshot = await page.frame("snapshot")
+    assert snapshot["seq"] == 1
+    assert [row["id"] for row in snapshot["rows"]] == [str(call.pk)]
+    assert snapshot["rows"][0]["caller"] == "+49"
+
+
+async def test_news_arrives_as_upsert_and_gone(world: World) -> None:
+    feed = LiveFeed()
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        feed.call_changed("a", bot="demo", state="thinking", turns=1)
+        upsert = await page.frame("call")
+        feed.call_gone("a", "The caller hung up")
+        gone = await page.frame(lambda frame: frame.get("op") == "gone")
+    assert (upsert["op"], upsert["id"], upsert["f"]["state"]) == ("upsert", "a", "thinking")
+    assert (gone["id"], gone["reason"]) == ("a", "The caller hung up")
+    assert gone["seq"] > upsert["seq"]
+
+
+async def test_a_fresh_page_learns_what_only_the_publisher_knows(
+    world: World, make_call: MakeCall
+) -> None:
+    """State and interim text are in no row; lines may be published and not yet be in one."""
+    call = await db(make_call, ended=False)
+    await db(store, call, 1)
+    feed, call_id = LiveFeed(), str(call.pk)
+    feed.call_changed(call_id, bot="demo", state="bot speaking")
+    feed.line(call_id, line(1))
+    feed.line(call_id, line(2))
+    feed.interim(call_id, "caller", "I want")
+    async with running(feed):
+        async with page_of(world.viewer) as first:
+            await first.frame(lambda frame: frame["t"] == "call" and "state" in frame["f"])
+        async with page_of(world.viewer) as page:
+            await page.frame("snapshot")
+            upsert = await page.frame("call")
+            await page.send(t="sub", call=call_id, since=0)
+            following = await page.frame("following")
+            lines = [(await page.frame("line"))["n"], (await page.frame("line"))["n"]]
+            interim = await page.frame("interim")
+    assert upsert["f"]["state"] == "bot speaking"
+    assert following["state"] == "active"
+    assert lines == [1, 2]
+    assert interim == {"t": "interim", "id": call_id, "side": "caller", "text": "I want"}
+
+
+async def test_lines_of_a_followed_call_come_until_it_is_left(
+    world: World, make_call: MakeCall
+) -> None:
+    call = await db(make_call, ended=False)
+    feed, call_id = LiveFeed(), str(call.pk)
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        feed.call_changed(call_id, bot="demo")
+        await page.send(t="sub", call=call_id)
+        await page.frame("following")
+        feed.line(call_id, line(1))
+        assert (await page.frame("line"))["text"] == "line 1"
+        await page.send(t="unsub", call=call_id)
+        await page.send(t="snapshot")
+        await page.frame("snapshot")
+        feed.line(call_id, line(2))
+        feed.call_gone(call_id, "done")
+        last = await page.frame(lambda frame: frame["t"] == "line" or frame.get("op") == "gone")
+    assert last["t"] == "call"
+
+
+async def test_a_line_whose_predecessor_was_never_heard_of_is_fetched(
+    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    call = await db(make_call, ended=False)
+    feed, call_id = LiveFeed(), str(call.pk)
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        feed.call_changed(call_id, bot="demo")
+        await page.send(t="sub", call=call_id)
+        await page.frame("following")
+        await db(store, call, 1)
+        feed.line(call_id, line(2))
+        assert [(await page.frame("line"))["n"] for _ in range(2)] == [1, 2]
+
+
+async def test_a_call_that_has_ended_is_followed_to_its_end(
+    world: World, make_call: MakeCall
+) -> None:
+    call = await db(make_call)
+    await db(store, call, 1)
+    async with page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        await page.send(t="sub", call=str(call.pk))
+        assert (await page.frame("following"))["state"] == "ended"
+        assert (await page.frame("line"))["n"] == 1
+        assert (await page.frame("call"))["reason"] == "The caller hung up"
+
+
+async def test_unknown_calls_and_too_many_calls_are_refused(
+    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "SUBSCRIPTIONS", 1)
+    first, second = await db(make_call, ended=False), await db(make_call, ended=False)
+    unknown = str(uuid.uuid4())
+    async with page_of(world.viewer) as page:
+        await page.send(t="sub", call=unknown)
+        assert await page.frame("refused") == {"t": "refused", "id": unknown, "code": 4404}
+        await page.send(t="sub", call=str(first.pk))
+        await page.send(t="sub", call=str(second.pk))
+        assert (await page.frame("refused"))["code"] == 4429
+
+
+async def test_a_lost_batch_is_a_resync_and_a_new_snapshot_heals_it(world: World) -> None:
+    feed, layer = LiveFeed(), get_channel_layer()
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        feed.call_changed("a", bot="demo", turns=1)
+        await page.frame("call")
+        lost = {"type": "live.batch", "source": feed.source, "number": 9, "news": []}
+        await layer.group_send(GROUP, lost)
+        assert (await page.frame("resync"))["why"] == "gap"
+        await page.send(t="snapshot")
+        await page.frame("snapshot")
+        assert (await page.frame("call"))["f"]["turns"] == 1
+
+
+async def test_messages_of_other_kinds_are_ignored(world: World) -> None:
+    feed, layer = LiveFeed(), get_channel_layer()
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        await layer.group_send(GROUP, {"type": "layer.reconnected"})
+        feed.call_changed("a", bot="demo", turns=1)
+        assert (await page.frame("call"))["id"] == "a"
+
+
+async def test_a_publisher_from_before_the_connection_is_asked_again(world: World) -> None:
+    layer = get_channel_layer()
+    feed = LiveFeed()
+    feed.call_changed("a", bot="demo", state="thinking")
+    async with page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        stray = {"type": "live.batch", "source": feed.source, "number": 5, "news": []}
+        async with running(feed):
+            await page.frame("call")
+            await layer.group_send(GROUP, {**stray, "source": "unknown"})
+            assert (await page.frame("call"))["f"]["state"] == "thinking"
+
+
+async def test_a_slow_page_is_muted_and_synchronised_when_it_has_caught_up(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "UNACKED_FRAMES", 3)
+    feed = LiveFeed()
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        for name in "abcde":
+            feed.call_changed(name, bot="demo")
+        while (last := await page.frame("call"))["seq"] < 4:
+            pass
+        await page.send(t="ack", seq=last["seq"])
+        assert (await page.frame("resync"))["why"] == "slow"
+        await page.send(t="snapshot")
+        await page.frame("snapshot")
+
+
+async def test_a_page_that_acknowledges_nothing_is_closed_4408(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "UNACKED_SECONDS", 0.0)
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    async with page_of(world.viewer) as page:
+        assert await page.close_code() == 4408
+
+
+async def test_frames_beyond_the_backlog_close_the_socket_4408(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "BACKLOG", 4)
+    feed = LiveFeed()
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        for name in "abcde":
+            feed.call_changed(name, bot="demo")
+        assert await page.close_code() == 4408
+
+
+@pytest.mark.parametrize(
+    "text", ["no json", "{}", '{"t":"sub","call":"x"}', '{"t":"hangup"}', '"' + 2000 * "x" + '"']
+)
+async def test_what_is_not_our_protocol_is_closed_4400(world: World, text: str) -> None:
+    async with page_of(world.viewer) as page:
+        await page.socket.send_to(text_data=text)
+        assert await page.close_code() == 4400
+
+
+async def test_a_binary_frame_is_closed_4400(world: World) -> None:
+    async with page_of(world.viewer) as page:
+        await page.socket.send_to(bytes_data=b"x")
+        assert await page.close_code() == 4400
+
+
+async def test_too_many_sockets_of_one_person_are_closed_4429(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "SOCKETS_PER_USER", 1)
+    async with page_of(world.viewer) as first:
+        await first.frame("snapshot")
+        second = Page((await db(browser, world.viewer)).session)
+        await second.open()
+        assert await second.close_code() == 4429
+    async with page_of(world.viewer) as third:
+        await third.frame("snapshot")
+
+
+async def test_signing_out_closes_the_page_soon(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    client = await db(browser, world.viewer)
+    page = Page(client.session)
+    await page.open()
+    await page.frame("snapshot")
+    await db(client.logout)
+    assert await page.close_code() == 4401
+
+
+async def test_a_call_whose_process_died_leaves_the_page(
+    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    call = await db(make_call, ended=False)
+    lost = {"state": "ended", "ended_at": call.started_at, "ended_by": "gateway"}
+    async with page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        await db(Call.objects.filter(pk=call.pk).update, reason_code="lost", **lost)
+        gone = await page.frame("call")
+    assert (gone["op"], gone["id"], gone["reason"]) == ("gone", str(call.pk), "lost")
+
+
+async def test_a_page_without_news_of_any_process_is_told_that_it_is_stale(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(consumers, "SILENCE_SECONDS", 0.1)
+    async with page_of(world.viewer) as page:
+        assert not (await page.frame("hb"))["stale"]
+        await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])
+
+
+async def test_without_a_channel_layer_the_page_has_the_database_and_is_stale(
+    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(consumers, "SILENCE_SECONDS", 0.1)
+    call = await db(make_call, ended=False)
+    nowhere = f"unix://{settings.VAR_DIR}/no-such-{uuid.uuid4().hex[:8]}.sock"
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    layers = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [nowhere]}}}
+    with override_settings(CHANNEL_LAYERS=layers):
+        async with page_of(world.viewer) as page:
+            snapshot = await page.frame("snapshot")
+            assert [row["id"] for row in snapshot["rows"]] == [str(call.pk)]
+            await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])
+        await get_channel_layer().flush()
