@@ -144,7 +144,7 @@ class Conversation:
         elif activity.event in ("hangup", "transfer", "handover"):
             self._playback.queue(activity)
         elif activity.event == "abortprompts":
-            self._silence(at)
+            self._silence(at, for_voice=False)
         else:
             self._ledger.say(at, "event", activity.name or activity.type, _shown(activity))
 
@@ -157,9 +157,9 @@ class Conversation:
     def _bot_hears_voice(self, at: float) -> None:
         prompt = self._playback.current
         if prompt is not None and prompt.barge_in:
-            self._silence(at)
+            self._silence(at, for_voice=True)
 
-    def _silence(self, at: float) -> None:
+    def _silence(self, at: float, *, for_voice: bool) -> None:
         """The bot falls silent at once, by the caller's voice or by its own will."""
         cut = self._playback.flush()
         if cut is None or not cut.heard_ms:
@@ -170,7 +170,7 @@ class Conversation:
         if turn is not None and over and turn.barge_in_ms is None:
             turn.barge_in_ms = (at - self._voice_began) * 1000
             detail = f"{turn.barge_in_ms:.0f} ms after the caller's first sound, {detail}"
-        elif at - self._voice_heard > FALSE_ALARM_SECONDS:
+        elif for_voice and at - self._voice_heard > FALSE_ALARM_SECONDS:
             self._ledger.fault(at, "a prompt was cut off although the caller was silent")
         self._ledger.say(at, "barge-in", "the bot fell silent", detail)
 

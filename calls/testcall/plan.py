@@ -39,7 +39,6 @@ class Utterance(msgspec.Struct, frozen=True):
         converter = Converter(AXIS, audio)
         size = audio.bytes_for_ms(FRAME_MS)
         whole = converter.push(self.pcm) + converter.flush()
-        whole = whole[: self.frames * size].ljust(self.frames * size, silence(audio)[:1])
         return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 

@@ -57,6 +57,11 @@ class Prompt:
         if not self.purged:
             self._pcm += self._converter.push(audio)
 
+    def purge(self) -> None:
+        """Nothing more of it is to be heard, whatever still comes."""
+        self.purged = True
+        self._pcm.clear()
+
     def stop(self) -> None:
         """No more audio will come."""
         if not self.complete:
@@ -139,7 +144,7 @@ class Playback:
         cut = next((item for item in self._queue if isinstance(item, Prompt)), None)
         for item in self._queue:
             if isinstance(item, Prompt):
-                item.purged = True
+                item.purge()
         self._queue = deque(item for item in self._queue if not isinstance(item, Prompt))
         return cut
 

@@ -46,6 +46,7 @@ Fault = Literal[
     "close after hangup",
     "hang up in a prompt",
     "forget the conversation",
+    "name no format",
     "never close the socket",
 ]
 
@@ -131,7 +132,8 @@ class ScriptedBot:
                 if "forget the conversation" in faults:
                     self._out.append(self._server.refuse("conversation not found"))
                 else:
-                    self._out.append(self._server.accept(None if not self._audio else self.media))
+                    accepted = self._server.accept(None if not self._audio else self.media)
+                    self._out.append(self._nameless(accepted))
             case wire.UserStreamStarted(participant):
                 if "never open the user stream" not in faults:
                     self._out.append(self._server.user_stream_started(participant))
@@ -261,10 +263,16 @@ class ScriptedBot:
         name = f"play-{self._played}"
         params = {"bargeIn": self.script.barge_in}
         start = self._server.play_start(name, self._play_media, prompt.text, params)
-        self._out.append(start)
+        self._out.append(self._nameless(start))
         if "overlap" in self.script.faults:
             self._out.append(start.replace(name, f"{name}-again"))
             self._out.append(start)
+
+    def _nameless(self, frame: str) -> str:
+        """What some bots make of a frame: the session's format goes without saying."""
+        if "name no format" not in self.script.faults:
+            return frame
+        return frame.replace(f',"mediaFormat":"{self.media.value}"', "")
 
     def _finish(self, name: str) -> None:
         self._prompts.popleft()

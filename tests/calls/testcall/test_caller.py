@@ -184,6 +184,19 @@ def test_a_cut_call_is_resumed_on_a_new_socket() -> None:
     assert [told.event for told in bot.heard].count("start") == 1
 
 
+def test_a_call_is_not_cut_while_the_caller_speaks() -> None:
+    done, _ = call(plan(cut_after=1.5))
+    (cut,) = [line for line in done.lines if line.text == "socket cut"]
+    (turn,) = done.turns
+    assert turn.began_at < 1.5 < cut.at
+    assert cut.at - turn.began_at == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_bot_need_not_repeat_the_format_of_the_session() -> None:
+    done, _ = call(plan(cut_after=0.1), greeting_ms=600, faults=frozenset({"name no format"}))
+    assert done.ok, done.faults
+
+
 def test_a_call_can_be_cut_in_the_middle_of_a_prompt() -> None:
     done, _ = call(plan(cut_after=0.1), greeting_ms=2000)
     assert done.ok, done.faults

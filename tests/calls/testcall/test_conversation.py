@@ -93,18 +93,18 @@ def test_a_whole_exchange() -> None:
         wire.SpeechHypothesis("hel"),
         wire.SpeechStopped(None),
         wire.SpeechRecognition("hello", 0.8),
-        wire.SpeechRecognition("there", None),
+        wire.SpeechRecognition("there", 0.7),
         wire.SpeechRecognition("", None),
         wire.SpeechCommitted(None),
     )
     talk.prompt(100)
     assert ends(talk.listen(1000))[0] == CALLER_DONE
     (turn,) = talk.ledger.turns
-    assert (turn.recognised, turn.confidence) == ("hello there", None)
+    assert (turn.recognised, turn.confidence) == ("hello there", 0.7)
     assert turn.answer_delay_ms is not None
     assert talk.told("hypothesis") == ["hel"]
     assert talk.told("heard") == ["hello", "there", ""]
-    assert talk.details("heard") == ["confidence 0.80", "", ""]
+    assert talk.details("heard") == ["confidence 0.80", "confidence 0.70", ""]
 
 
 def test_recognition_before_the_caller_spoke_is_shown_only() -> None:
@@ -174,12 +174,25 @@ def test_speech_stops_a_prompt_that_allows_it() -> None:
 
 def test_a_bot_that_stops_before_the_first_sound_was_not_interrupted() -> None:
     hesitant = utterance("er", bytes(40 * 640) + tone(100))
-    talk = Talk(hesitant, interrupt=True)
+    talk = Talk(WORDS, hesitant, interrupt=True)
+    talk.prompt(100)
+    talk.listen(900)
     talk.prompt(3000, bargeIn=True)
     talk.listen(800)
     talk.bot(wire.SpeechStarted(None))
-    assert talk.ledger.turns[0].over_prompt
-    assert talk.ledger.turns[0].barge_in_ms is None
+    assert [turn.over_prompt for turn in talk.ledger.turns] == [False, True]
+    assert talk.ledger.turns[1].barge_in_ms is None
+
+
+def test_speech_that_is_noticed_late_is_no_false_alarm() -> None:
+    talk = Talk(WORDS)
+    talk.prompt(100)
+    talk.listen(900)
+    talk.prompt(300, bargeIn=True)
+    talk.listen(100)
+    talk.bot(wire.SpeechStarted(None))
+    assert talk.details("barge-in") == ["after 0.1 s of the prompt"]
+    assert talk.ledger.faults == []
 
 
 def test_speech_does_not_stop_a_prompt_that_forbids_it() -> None:
@@ -199,10 +212,8 @@ def test_a_prompt_cut_off_in_silence_is_a_fault() -> None:
     assert talk.ledger.faults == ["a prompt was cut off although the caller was silent"]
 
 
-def test_the_bot_may_abort_its_own_prompts_just_after_the_caller_spoke() -> None:
-    talk = Talk(WORDS)
-    talk.prompt(100)
-    talk.listen(900)
+def test_the_bot_may_abort_its_own_prompts() -> None:
+    talk = Talk()
     talk.prompt(300)
     talk.listen(100)
     talk.bot_does(event("abortPrompts"))
@@ -254,6 +265,17 @@ def test_a_forgotten_play_stream_is_closed_with_a_fault() -> None:
     talk.listen(400)
     assert talk.ledger.faults == ["play stream 'p' was left open without audio for 5 s"]
     assert ends(talk.listen(800))
+
+
+def test_a_stream_that_goes_on_after_it_was_silenced_is_not_waited_for() -> None:
+    talk = Talk()
+    talk.prompt(300, stop=False, bargeIn=True)
+    talk.listen(100)
+    talk.bot_does(event("abortPrompts"))
+    talk.bot(wire.PlayAudio("p", tone(100)))
+    assert talk.ledger.faults == []
+    talk.listen(5200)
+    assert talk.ledger.faults[-1] == "play stream 'p' was left open without audio for 5 s"
 
 
 def test_a_stream_is_over_with_its_socket() -> None:
