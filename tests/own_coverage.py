@@ -11,6 +11,7 @@ A pure file's own tests are found by name, anywhere in its room's folder of test
 ``calls/core/floor.py``              ``tests/calls/**/test_floor.py``
 ``calls/core/engine.py``             also ``test_engine_rules.py``: any ``test_engine_*.py``
 ``bots/protocols/ac_bot_api/x.py``   also ``test_ac_bot_api_x.py``, ``test_ac_bot_api_x_*.py``
+``bots/core/params/sections/x.py``   also the package's own ``test_sections.py``
 ===================================  ======================================================
 
 Files that only declare (messages, ports) are covered by their import and need no tests.
@@ -41,10 +42,12 @@ def pure_files() -> Iterator[Path]:
 
 def own_tests(pure: Path) -> str:
     """A pattern for the contexts of the tests of ``pure``."""
-    room, package, stem = pure.parts[0], pure.parent.name, pure.stem
-    names = [package] if stem == "__init__" else [stem, f"{package}_{stem}"]
-    either = "|".join(map(re.escape, names))
-    return rf"^tests/{room}/(.*/)?test_({either})(_\w+)?\.py::"
+    room, package, stem = pure.parts[0], re.escape(pure.parent.name), re.escape(pure.stem)
+    of_package = f"test_{package}"
+    if pure.stem == "__init__":
+        return rf"^tests/{room}/(.*/)?{of_package}(_\w+)?\.py::"
+    of_file = rf"test_({package}_)?{stem}(_\w+)?"
+    return rf"^tests/{room}/(.*/)?({of_file}|{of_package})\.py::"
 
 
 def missing(coverage: Coverage, pure: Path) -> list[str]:

@@ -49,6 +49,7 @@ class Driver:
         self._digits_interrupt = digits_interrupt
         self._result_due: float | None = None
         self._reported: commands.Play | None = None
+        self._cut = False
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -72,6 +73,11 @@ class Driver:
             case events.PlaybackDone() | events.ServiceFailed():
                 if self.playing is not None and event.utterance == self.playing.utterance:
                     self._reported, self.playing, self.stopping = self.playing, None, False
+                    self._cut = (
+                        isinstance(event, events.PlaybackDone)
+                        and event.interrupted
+                        and event.heard_ms < event.total_ms
+                    )
             case events.DigitsPressed() if self.playing is not None and self._digits_interrupt:
                 self._purge()
             case events.VoiceStopped() if self.shown == "caller speaking":
@@ -167,6 +173,7 @@ class Driver:
         assert heard, "an empty line is recorded"
         assert heard == words[: len(heard)], "what was heard is not the beginning of the prompt"
         assert (line.full_text != "") == (heard != words)
+        assert heard != words or not self._cut, "a prompt that was cut off is recorded whole"
 
     # --- what must hold after every event ---------------------------------------------------------
 

@@ -62,6 +62,7 @@ class ConversationRules(RuleBasedStateMachine):
         announced=st.booleans(),
         joined=st.sampled_from([True, True, True, True, False]),
         steps=st.integers(5, 30),
+        player_answers=st.sampled_from([True, True, True, False]),
     )
     def a_call_arrives(
         self,
@@ -76,6 +77,7 @@ class ConversationRules(RuleBasedStateMachine):
         announced: bool,
         joined: bool,
         steps: int,
+        player_answers: bool,
     ) -> None:
         parameters = configured(
             bargeIn=barge_in,
@@ -97,6 +99,7 @@ class ConversationRules(RuleBasedStateMachine):
             digits_interrupt=digits == "sent and interrupting",
         )
         self.steps_before_the_end = steps
+        self.player_answers = player_answers
         self.driver.feed(events.CallArrived(start=START, announced=announced))
         if joined:
             self.it_is_joined()
@@ -253,7 +256,7 @@ class ConversationRules(RuleBasedStateMachine):
         for _ in range(MOST_STEPS_TO_THE_END):
             if self.driver.finish is not None:
                 return
-            if self.driver.stopping:
+            if self.driver.stopping and self.player_answers:
                 self.driver.done(heard_ms=100, interrupted=True)
             else:
                 self.driver.reach_deadline()
