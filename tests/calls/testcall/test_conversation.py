@@ -90,7 +90,7 @@ def test_a_whole_exchange() -> None:
     assert not talk.conversation.caller_speaking
     talk.bot(
         wire.SpeechStarted(None),
-        wire.SpeechHypothesis("hel"),
+        wire.SpeechHypothesis("he"),
         wire.SpeechStopped(None),
         wire.SpeechRecognition("hello", 0.8),
         wire.SpeechRecognition("there", 0.7),
@@ -102,7 +102,7 @@ def test_a_whole_exchange() -> None:
     (turn,) = talk.ledger.turns
     assert (turn.recognised, turn.confidence) == ("hello there", 0.7)
     assert turn.answer_delay_ms is not None
-    assert talk.told("hypothesis") == ["hel"]
+    assert talk.told("hypothesis") == ["he"]
     assert talk.told("heard") == ["hello", "there", ""]
     assert talk.details("heard") == ["confidence 0.80", "confidence 0.70", ""]
 
