@@ -66,11 +66,24 @@ async def test_a_server_that_does_not_answer_fails_within_the_deadline(
     assert response.json()["parts"]["events"] == "failed"
 
 
+@pytest.fixture
+def no_database(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The database is gone: new connections fail and none is kept."""
+    connection = connections["default"]
+    close_pool = getattr(connection, "close_pool", lambda: None)  # only PostgreSQL has one
+    connection.close()
+    close_pool()
+    with monkeypatch.context() as patch:
+        patch.setitem(connection.settings_dict, "NAME", "/nonexistent/database")
+        patch.setitem(connection.settings_dict, "HOST", "/nonexistent")
+        patch.setattr(health, "CHECK_SECONDS", 0.5)
+        yield
+    close_pool()
+
+
 async def test_a_database_that_cannot_be_opened_is_named(
-    no_events: None, monkeypatch: pytest.MonkeyPatch
+    no_events: None, no_database: None
 ) -> None:
-    monkeypatch.setitem(connections["default"].settings_dict, "NAME", "/nonexistent/database")
-    monkeypatch.setitem(connections["default"].settings_dict, "HOST", "/nonexistent")
     response = await AsyncClient().get("/readyz")
     assert response.json()["parts"]["database"] == "failed"
 
