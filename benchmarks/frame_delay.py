@@ -82,6 +82,7 @@ def stock_application() -> Any:
             self.stream = AcStream(
                 bot=bot,
                 configuration=configuration,
+                is_test=True,
                 host=session_host(),
                 send=self.outbox.put_nowait,
                 close=lambda _code: None,

@@ -167,6 +167,12 @@ def with_providers() -> QuerySet[Bot]:
     return Bot.objects.select_related(*ROLES.values())
 
 
+def callable_bots(limit: int) -> list[str]:
+    """Names of the bots that take calls, the first ``limit`` by name."""
+    bots = Bot.objects.filter(is_base=False, enabled=True).order_by("name")
+    return list(bots.values_list("name", flat=True)[:limit])
+
+
 def bot_parameters(bot_name: str) -> Resolved:
     """The parameters of a bot or base bot, enabled or not, for people to look at.
 

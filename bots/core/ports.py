@@ -64,6 +64,8 @@ class SttCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     endpointing: bool = True
     """False: the call's own voice activity detection brackets each utterance."""
     phrase_hints: bool = False
+    cold_start: bool = False
+    """The first request of a process is slow and costs nothing: make one before the first call."""
 
 
 class RecognitionRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -139,6 +141,8 @@ class TtsCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     rates_hz: tuple[int, ...]
     ssml: frozenset[str] = frozenset()
     """SSML elements it understands; the others are reduced to their text before it is asked."""
+    cold_start: bool = False
+    """As for `SttCapabilities`."""
 
 
 class SynthesisRequest(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ arm's length. See ADR 0061.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from typing import Annotated, ClassVar, Literal
 
 import structlog
@@ -52,13 +52,14 @@ class OfflineTts:
     capabilities = TtsCapabilities(
         rates_hz=(16000, 8000),
         ssml=frozenset({"speak", "p", "s", "break", "say-as", "sub", "prosody", "emphasis"}),
+        cold_start=True,
     )
 
     def __init__(self, params: OfflineTtsParams, credentials: NoParams) -> None:
         del credentials
         self._params = params
 
-    async def synthesise(self, request: SynthesisRequest) -> AsyncIterator[bytes]:
+    async def synthesise(self, request: SynthesisRequest) -> AsyncGenerator[bytes, None]:
         """See `TextToSpeech`; long texts come sentence by sentence, silence at the ends is cut.
 
         Raises:
@@ -85,7 +86,7 @@ class OfflineTts:
             job.close()
 
 
-async def _samples(answers: "asyncio.Queue[Answer]") -> AsyncIterator[bytes]:
+async def _samples(answers: "asyncio.Queue[Answer]") -> AsyncGenerator[bytes, None]:
     while True:
         answer = await answers.get()
         match answer:

@@ -63,7 +63,11 @@ class PocketSphinx:
     """A configured offline recogniser."""
 
     capabilities = SttCapabilities(
-        rates_hz=(16000, 8000), interim=True, endpointing=False, phrase_hints=True
+        rates_hz=(16000, 8000),
+        interim=True,
+        endpointing=False,
+        phrase_hints=True,
+        cold_start=True,
     )
 
     def __init__(self, params: PocketSphinxParams, credentials: NoParams) -> None:

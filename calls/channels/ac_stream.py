@@ -53,6 +53,7 @@ class AcStream:
         *,
         bot: str,
         configuration: CallConfiguration | None,
+        is_test: bool,
         host: SessionHost,
         send: Callable[[str], None],
         close: Callable[[int], None],
@@ -62,6 +63,7 @@ class AcStream:
         self.prompt_audio: AudioFormat = LPCM16_16K
         self._bot = bot
         self._configuration = configuration
+        self._is_test = is_test
         self._host = host
         self._send = send
         self._close = close
@@ -137,6 +139,7 @@ class AcStream:
                 conversation_id=request.conversation_id or str(uuid4()),
                 channel=NAME,
                 caller=request.caller,
+                is_test=self._is_test,
                 announced=True,
             )
             try:

@@ -15,6 +15,7 @@ from channels.consumer import AsyncConsumer
 from bots.core.errors import ParameterError
 from bots.selectors import Admission, CallConfiguration, admit, call_configuration
 from calls.channels.ac_stream import AcStream
+from calls.core.ports import TEST_CALLER
 from calls.database import db
 from calls.session.host import session_host
 
@@ -39,13 +40,13 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         bot = scope["url_route"]["kwargs"]["bot"]
         await receive()  # websocket.connect
         with structlog.contextvars.bound_contextvars(bot=bot, channel="audiocodes"):
-            admission, configuration = await _admitted(bot, _authorization(scope))
+            admission, configuration = await _admitted(bot, _header(scope, b"authorization"))
             if admission.status != 200:
                 log.info("voice.denied", status=admission.status, reason=admission.reason)
                 await self._deny(admission)
                 return
             await send({"type": "websocket.accept"})
-            await self._carry(bot, configuration)
+            await self._carry(bot, configuration, is_test=_is_test(scope))
 
     async def _deny(self, admission: Admission) -> None:
         """An HTTP answer before the upgrade (ASGI extension ``websocket.http.response``)."""
@@ -57,11 +58,14 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         body = admission.reason.encode()
         await self._socket_send({"type": "websocket.http.response.body", "body": body})
 
-    async def _carry(self, bot: str, configuration: CallConfiguration | None) -> None:
+    async def _carry(
+        self, bot: str, configuration: CallConfiguration | None, *, is_test: bool
+    ) -> None:
         self._outbox: asyncio.Queue[str | int] = asyncio.Queue()
         stream = AcStream(
             bot=bot,
             configuration=configuration,
+            is_test=is_test,
             host=session_host(),
             send=self._put,
             close=self._outbox.put_nowait,
@@ -107,10 +111,15 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         reader.cancel()
 
 
-def _authorization(scope: Any) -> str | None:
-    """The first Authorization header."""
+def _is_test(scope: Any) -> bool:
+    """Whether ``manage.py testcall`` calls."""
+    return (_header(scope, b"user-agent") or "").startswith(TEST_CALLER)
+
+
+def _header(scope: Any, wanted: bytes) -> str | None:
+    """The first header called ``wanted``; empty when it is no ASCII text."""
     for name, value in scope["headers"]:
-        if name.lower() == b"authorization":
+        if name.lower() == wanted:
             with contextlib.suppress(UnicodeDecodeError):
                 return str(value.decode("ascii"))
             return ""

@@ -27,6 +27,17 @@ class SendToBot(msgspec.Struct, frozen=True):
     activity: Activity
 
 
+class Prepare(msgspec.Struct, frozen=True, kw_only=True):
+    """A prompt waits its turn behind another: its audio may be made ready; `Play` follows later.
+
+    Nothing answers it, and `StopPlayback` takes it back.
+    """
+
+    text: str
+    language: str
+    voice: str
+
+
 class Play(msgspec.Struct, frozen=True, kw_only=True):
     """Speak a prompt; answered by `PlaybackStarted` and `PlaybackDone`, or by `ServiceFailed`."""
 
@@ -129,6 +140,7 @@ Command = (
     | AcceptCall
     | SendToBot
     | SendToVoiceSide
+    | Prepare
     | Play
     | StopPlayback
     | Listen

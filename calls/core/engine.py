@@ -181,10 +181,19 @@ class Conversation:
             self._bot_answered()
         if purpose is Purpose.MESSAGE:
             self._queue.add(Prompt(activity.text or "", activity))
+            self._prepare(activity)
         elif purpose is Purpose.ABORT_PROMPTS:
             self._speaker.silence()
         else:
             self._queue.add(Action(activity))
+
+    def _prepare(self, activity: Activity) -> None:
+        """Have a message that must wait ready, unless it brings its own way of speaking."""
+        brought = {*(activity.activity_params or ()), *(activity.session_params or ())}
+        if self._leg.audio and activity.text and not brought & vocabulary.WAYS_OF_SPEAKING:
+            speech = self._params[Speech]
+            language = speech.tts_language or speech.language
+            self._speaker.prepare(activity.text, language=language, voice=speech.voice_name)
 
     def _bot_left(self, _event: events.BotLeft, now: float) -> None:
         if self.phase is Phase.TALKING:

@@ -8,6 +8,10 @@ from bots.core.activities import Activity
 from bots.core.audio import AudioFormat
 
 
+TEST_CALLER = "voice-ai-gateway-testcall"
+"""User-Agent of ``manage.py testcall``; its calls are marked as tests in the records."""
+
+
 class LegCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a voice leg carries.
 

@@ -38,6 +38,12 @@ class Speaker:
             )
         )
 
+    def prepare(self, text: str, *, language: str, voice: str) -> None:
+        """``text`` waits behind the prompt that plays: have it ready when its turn comes."""
+        playing = self._queue.playing
+        if playing is not None and not playing.stopping:
+            self._out.emit(commands.Prepare(text=text, language=language, voice=voice))
+
     def interrupt(self) -> None:
         """The caller speaks: silence the bot if its prompt may be interrupted."""
         if self._queue.playing is not None and self._queue.playing.interruptible:

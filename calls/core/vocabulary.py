@@ -9,6 +9,9 @@ from calls.core.commands import EndedBy
 BOT_LEFT = activities.event("hangup", activity_params={"hangupReason": "The bot left"})
 """What a bot that closes its side without a word is taken to have said."""
 
+WAYS_OF_SPEAKING = frozenset({"language", "ttsLanguage", "voiceName"})
+"""Parameters that decide how a message sounds."""
+
 _LEAVING = frozenset({"hangup", "transfer", "handover"})
 _HANGUP_ARGUMENTS = frozenset({"hangupReason", "hangupSipHeaders"})
 _ENDED_BY: dict[str, EndedBy] = {

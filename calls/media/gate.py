@@ -6,16 +6,17 @@ from typing import Literal
 from bots.core.audio import FRAME_MS, AudioFormat, Converter, PreRoll
 from bots.core.ports import Recognition, VoiceActivityDetector
 
-PRE_ROLL_MS = 300
-"""Audio from before the gate opened or speech was noticed that the recogniser still gets."""
+PRE_ROLL_MS = 500
+"""Audio from before the gate opened or speech was noticed that the recogniser still gets: soft
+beginnings of words are noticed up to 0.4 s late."""
 
 
 class Gate:
     """Feeds one recogniser from one caller; every method returns at once.
 
-    Shut: the last 300 ms are kept. Open: a fresh ``detector`` runs on every 20 ms frame. A
+    Shut: the last 500 ms are kept. Open: a fresh ``detector`` runs on every 20 ms frame. A
     recogniser that finds utterances itself gets everything; one that does not gets each utterance,
-    bracketed, with 300 ms from before it was noticed.
+    bracketed, with 500 ms from before it was noticed.
     """
 
     def __init__(

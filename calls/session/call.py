@@ -212,6 +212,8 @@ class CallSession:
                 self._bot.send(activity)
             case commands.SendToVoiceSide(activity):
                 self.leg.send(stamped(activity))
+            case commands.Prepare():
+                self._voice.prepare(command, self.leg)
             case commands.Play():
                 self._voice.play(command, self.leg)
             case commands.StopPlayback():

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Literal, Protocol
 
+import structlog
+
 from bots.core.audio import AudioFormat
 from bots.core.errors import Fault, ServiceError
 from bots.core.params.sections.speech import Speech
@@ -23,8 +25,12 @@ from calls.media.gate import Gate
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
+MAX_FAILURES = 3
 EARLY_AUDIO_MS = 1000
 """Audio kept while the recogniser is being opened; the oldest goes first."""
+
+
+log = structlog.get_logger(__name__)
 
 
 class Shown(Protocol):
@@ -37,6 +43,18 @@ class Shown(Protocol):
     def show_voice(self, *, speaking: bool) -> None:
         """The caller began or stopped to speak."""
         ...
+
+
+def recognition_request(
+    stt: SpeechToText, settings: Speech, phrases: tuple[str, ...], *, rate_hz: int
+) -> RecognitionRequest:
+    """What ``stt`` is asked for a caller whose audio has ``rate_hz``; ``phrases`` are the bot's."""
+    rates_hz = stt.capabilities.rates_hz
+    return RecognitionRequest(
+        language=settings.stt_language or settings.language,
+        rate_hz=rate_hz if rate_hz in rates_hz else max(rates_hz),
+        phrases=(*phrases, *settings.stt_context_phrases),
+    )
 
 
 class Ear:
@@ -60,6 +78,7 @@ class Ear:
         self._source = source
         self._shown = shown
         self._report = report
+        self._failures = 0
         self._listening = False
         self._gate: Gate | None = None
         self._early: deque[bytes] = deque()
@@ -82,31 +101,45 @@ class Ear:
             self._voice(change)
 
     async def run(self) -> None:
-        """Open the recogniser and report what it hears until it fails, or cancellation."""
+        """Report what the recogniser hears until it fails for good, or cancellation.
+
+        A stream that fails in a way that may pass is opened again; it fails for good when no
+        result came between `MAX_FAILURES` failures.
+        """
+        while self._failures < MAX_FAILURES:
+            try:
+                await self._listen()
+            except ServiceError as error:
+                self._failures += 1
+                if not error.fault.retryable or self._failures == MAX_FAILURES:
+                    failed = ServiceFailed(service="stt", fault=error.fault, detail=error.detail)
+                    self._report(failed)
+                    return
+                log.warning("stt.reopened", fault=error.fault, detail=error.detail)
+                self._report(CallerSaid(text="", final=True))
+            else:
+                return
+
+    async def _listen(self) -> None:
+        """One stream of the recogniser, from opening to end."""
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 recognition = await self._stt.open(self._request())
-        except (ServiceError, TimeoutError) as error:
-            self._failed(error)
-            return
+        except TimeoutError:
+            detail = "it could not be opened in time"
+            raise ServiceError("stt", Fault.TIMEOUT, detail) from None
         try:
             self._open_gate(recognition)
             async for event in recognition.events():
                 self._heard(event)
-        except ServiceError as error:
-            self._failed(error)
         finally:
             self._gate = None
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
                 await recognition.close()
 
     def _request(self) -> RecognitionRequest:
-        rates_hz = self._stt.capabilities.rates_hz
-        rate_hz = self._source.rate_hz if self._source.rate_hz in rates_hz else max(rates_hz)
-        return RecognitionRequest(
-            language=self._settings.stt_language or self._settings.language,
-            rate_hz=rate_hz,
-            phrases=(*self._phrases, *self._settings.stt_context_phrases),
+        return recognition_request(
+            self._stt, self._settings, self._phrases, rate_hz=self._source.rate_hz
         )
 
     def _open_gate(self, recognition: Recognition) -> None:
@@ -144,13 +177,9 @@ class Ear:
                 self._shown().show_speech(text=text, final=False, confidence=None)
                 self._report(CallerSaid(text=text, final=False))
             case Transcript(text, confidence):
+                self._failures = 0
                 if text:
                     self._shown().show_speech(text=text, final=True, confidence=confidence)
                 self._report(CallerSaid(text=text, final=True, confidence=confidence))
             case EndpointedSpeech(speaking):
                 self._report(VoiceStarted() if speaking else VoiceStopped())
-
-    def _failed(self, error: ServiceError | TimeoutError) -> None:
-        if isinstance(error, TimeoutError):
-            error = ServiceError("stt", Fault.TIMEOUT, "it could not be opened in time")
-        self._report(ServiceFailed(service="stt", fault=error.fault, detail=error.detail))

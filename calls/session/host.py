@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from bots.selectors import CallConfiguration
+from bots.workers.pool import close_pools
 from calls.core.events import EndRequested
 from calls.core.ports import CallStart, VoiceLeg
 from calls.database import db
@@ -22,6 +23,7 @@ from calls.services import LEASE_SECONDS, renew_lease
 from calls.session.call import CallSession
 from calls.session.plugins import PluginShelf
 from calls.session.reporter import Reporter
+from calls.session.warm_up import warm_up
 
 END_TIMEOUT_S = 8.0
 """How long calls that a drain ends may take for it; more than a hang-up's confirmation takes."""
@@ -61,6 +63,7 @@ class SessionHost:
         self._records.start()
         self._spawn(self._live.run(), "live feed")
         self._spawn(self._keep_lease(), "lease")
+        self._spawn(warm_up(self._shelf), "warm-up")
 
     def admit(self) -> None:
         """Whether one more call is taken.
@@ -127,6 +130,7 @@ class SessionHost:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await close_pools()
         await asyncio.to_thread(self._records.stop, RECORDS_TIMEOUT_S)
 
     async def _until_idle(self, seconds: float) -> None:

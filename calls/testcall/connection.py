@@ -10,6 +10,7 @@ import aiohttp
 import msgspec
 
 from bots.core.errors import GatewayError
+from calls.core.ports import TEST_CALLER
 from calls.testcall.caller import Caller, Wish
 
 MAX_FRAME_BYTES = 16 * 1024 * 1024
@@ -18,7 +19,6 @@ CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 GRACE_SECONDS = 15.0
 """Added to a call's own time limit; beyond it the socket itself is stuck."""
-USER_AGENT = "voice-ai-gateway-testcall"
 
 
 class Unreachable(GatewayError):
@@ -39,7 +39,7 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     def headers(self) -> dict[str, str]:
         """Headers of the upgrade request."""
         headers = {
-            "User-Agent": USER_AGENT,
+            "User-Agent": TEST_CALLER,
             "AC-Conversation-Id": self.conversation_id,
             "AC-Caller-Number": self.caller,
         }

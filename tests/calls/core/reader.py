@@ -53,6 +53,9 @@ NAMES["says"] = says
 def written(command: Command) -> str:
     """One command as a transcript writes it."""
     match command:
+        case commands.Prepare():
+            voice = f" voice={command.voice}" if command.voice else ""
+            return f"Prepare {command.text!r} {command.language}{voice}"
         case commands.Play():
             voice = f" voice={command.voice}" if command.voice else ""
             cut = "" if command.interruptible else " uninterruptible"
