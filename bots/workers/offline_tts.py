@@ -53,6 +53,9 @@ def _espeak() -> Synthesiser:
     return Espeak()
 
 
+_LOADERS: Final = {"flite": _flite, "espeak": _espeak}
+
+
 class OfflineTts:
     """The engine that `serve` runs."""
 
@@ -95,8 +98,8 @@ class OfflineTts:
     def _load(self, name: str) -> Synthesiser | None:
         if name not in self._engines:
             try:
-                self._engines[name] = _flite() if name == "flite" else _espeak()
-            except (OSError, ImportError):
+                self._engines[name] = _LOADERS[name]()
+            except (KeyError, OSError, ImportError):
                 self._engines[name] = None
         return self._engines[name]
 

@@ -42,9 +42,9 @@ INTERIM_MS = 200
 """Least audio between two interim results."""
 CHUNK_BYTES = LPCM16_16K.bytes_for_ms(100)
 """Audio is decoded in pieces of this length; shorter ones cost more."""
-MAX_UTTERANCE_BYTES = LPCM16_16K.bytes_for_ms(60_000)
-"""Audio of one utterance beyond this is not heard."""
-SPARE_DECODERS = 12
+MAX_UTTERANCE_BYTES = LPCM16_16K.bytes_for_ms(20_000)
+"""An utterance that sounds for longer is no phrase of anybody's; it is not decoded further."""
+SPARE_DECODERS = 16
 """Decoders (about 5 MB each) kept ready per model when nobody uses them."""
 DITHER = 20.0
 """Standard deviation of the noise added to every sample: digital silence, and the empty half of
@@ -57,6 +57,12 @@ _SPAN_DB = 35.0
 """A frame counts as silent below the floor or this far below the loudest one."""
 _SILENT = frozenset({"<sil>", "<s>", "</s>", "(NULL)", "[NOISE]", "[SPEECH]"})
 _PHONE = "_"
+_PHONES = (
+    "AA", "AE", "AH", "AO", "AW", "AY", "B", "CH", "D", "DH", "EH", "ER", "EY", "F", "G", "HH",
+    "IH", "IY", "JH", "K", "L", "M", "N", "NG", "OW", "OY", "P", "R", "S", "SH", "T", "TH", "UH",
+    "UW", "V", "W", "Y", "Z", "ZH",
+)  # fmt: skip
+"""The phones of the CMU dictionary and of the acoustic model."""
 _TINY = 1e-300
 
 
@@ -95,8 +101,7 @@ class PhoneLoop:
     """The decoder that knows phones and no words, and the estimate of an utterance's spectrum."""
 
     def __init__(self) -> None:
-        phones = sorted({p for _, spoken in _dictionary_lines() for p in spoken.split()})
-        self._dictionary = {f"{_PHONE}{phone}": [phone] for phone in phones}
+        self._dictionary = {f"{_PHONE}{phone}": [phone] for phone in _PHONES}
         self._spare: list[Any] = []
 
     @cached_property
@@ -222,7 +227,7 @@ class Utterance:
     def finish(self) -> tuple[str, float]:
         """The result and the belief in it; the text is empty when it is not believed."""
         self._hear(self._converter.flush())
-        if not self._pcm:
+        if not self._pcm or len(self._pcm) >= MAX_UTTERANCE_BYTES:
             return "", 0.0
         self._keep(self._silence[:_MARGIN_BYTES])
         self._decode(least_bytes=1)  # NB the decoder refuses an empty piece

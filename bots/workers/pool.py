@@ -291,7 +291,7 @@ class _Worker:
         for job in list(self.jobs.values()):
             job.worker = None
             job.deliver(ServiceError(self._pool.service, Fault.SERVER, detail))
-        if self.jobs or self._why_killed:
+        if code != 0 or self._why_killed:
             log.warning("worker.lost", engine=self._pool.engine, detail=detail, jobs=len(self.jobs))
         self.jobs.clear()
 
