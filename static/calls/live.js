@@ -12,6 +12,7 @@ const summary = document.getElementById("live-summary");
 const truncated = document.getElementById("truncated");
 const template = document.getElementById("live-row");
 const teach = document.getElementById("teach");
+const nothing = document.getElementById("nothing");
 
 const rows = new Map();
 for (const row of body.rows) rows.set(row.dataset.call, row);
@@ -85,6 +86,7 @@ function showNew({ force = false } = {}) {
 function showEmptiness() {
   const wasEmpty = section.hidden;
   section.hidden = rows.size === 0;
+  nothing.hidden = !section.hidden;
   // The panel that teaches steps aside for the first call and comes back after the last.
   if (section.hidden !== wasEmpty) teach.classList.toggle("show", section.hidden);
 }
