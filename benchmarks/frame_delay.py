@@ -104,7 +104,7 @@ def stock_application() -> Any:
     return URLRouter([path("voice/audiocodes/<slug:bot>", StockConsumer.as_asgi())])
 
 
-async def one_call(session: aiohttp.ClientSession, url: str, until: float) -> tuple[list, list]:
+async def one_call(session: aiohttp.ClientSession, url: str, until: float) -> tuple[list[float], list[float]]:
     """One caller: frames in real time, probes among them; answers delays and own lateness in s."""
     delays: list[float] = []
     late: list[float] = []

@@ -28,18 +28,23 @@ class Closing:
         self.ending: Ending | None = None
         self.bot_result: dict[str, object] | None = None
 
+    @property
+    def _transferring(self) -> bool:
+        return self.ending is not None and self.ending.reason_code == "transferred"
+
     def transfer_failed(self, reason: str) -> None:
         """The transfer that was to end the call did not happen."""
         self.ending = Ending("gateway", "transfer-failed", f"The transfer failed: {reason}")
 
     def unconfirmed(self) -> None:
         """The voice side never answered; a transfer cannot be taken as done."""
-        if self.ending is not None and self.ending.reason_code == "transferred":
+        if self._transferring:
             self.transfer_failed("the voice side did not confirm it")
 
     def voice_side_ended(self, reason_code: str, reason: str) -> None:
         """The voice side ended the call, on its own or because it was asked to."""
-        if self.ending is None or reason_code == "error":
+        transfer_failed = reason_code == "error" and self._transferring
+        if self.ending is None or transfer_failed:
             by, code = vocabulary.ended_by(reason_code)
             self.ending = Ending(by, code, reason)
 

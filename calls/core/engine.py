@@ -51,6 +51,8 @@ from calls.core.vocabulary import Purpose
 
 START_TIMEOUT_S = 2.0
 """How long a voice side that announced its ``start`` activity may take to send it."""
+UTTERANCE_TIMEOUT_S = 60.0
+"""How long the caller's voice may last without a result: longer, it is noise."""
 RECOGNITION_TIMEOUT_S = 8.0
 """How long the recogniser may take for a final result after the caller stopped."""
 
@@ -164,12 +166,13 @@ class Conversation:
         self.phase = Phase.TALKING
         self._timers.stop(Timer.START)
         self._out.emit(commands.SendToBot(start))
-        self._await_bot(now)
+        if self._queue.idle:  # a bot that has greeted already owes nothing
+            self._await_bot(now)
 
     # --- the bot ------------------------------------------------------------------------------
 
     def _bot_spoke(self, event: events.BotSpoke, now: float) -> None:
-        if self.phase is not Phase.TALKING:
+        if self.phase not in (Phase.STARTING, Phase.TALKING):
             return
         activity = event.activity
         purpose = vocabulary.purpose(activity)
@@ -214,10 +217,10 @@ class Conversation:
 
     # --- the caller ---------------------------------------------------------------------------
 
-    def _voice_started(self, _event: events.VoiceStarted, _now: float) -> None:
+    def _voice_started(self, _event: events.VoiceStarted, now: float) -> None:
         if self._floor.listening:
-            self._floor.caller_speaks = True
-            self._timers.stop(Timer.RECOGNITION)
+            self._floor.voice_began()
+            self._timers.start(Timer.RECOGNITION, now + UTTERANCE_TIMEOUT_S)
             self._speaker.interrupt()
 
     def _voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
@@ -234,7 +237,8 @@ class Conversation:
             self._out.emit(commands.ShowInterim("caller", event.text))
             return
         ended_at = self._floor.utterance_over()
-        self._timers.stop(Timer.RECOGNITION)
+        if not self._floor.caller_speaks:
+            self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.ShowInterim("caller", ""))
         if event.text:
             self._out.caller(now, "speech", event.text, event.confidence)
@@ -411,7 +415,7 @@ class Conversation:
             case Timer.USER_INPUT:
                 self._no_input_expired(now)
             case Timer.RECOGNITION:
-                self._floor.utterance_over()
+                self._floor.forget_caller()
                 self._report_timeout("stt", "no result after the caller stopped speaking")
             case Timer.BOT_GIVE_UP:
                 self._report_timeout("bot", "no answer")
@@ -455,7 +459,7 @@ class Conversation:
             return
         self._floor.listening = wanted
         if not wanted:
-            self._floor.utterance_over()
+            self._floor.forget_caller()
             self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.Listen(wanted))
 

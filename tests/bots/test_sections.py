@@ -36,7 +36,6 @@ DEFAULTS = {
     "maxCallDurationMS": 14_400_000,
     "transferTarget": "",
     "handoverReason": "",
-    "transferNotifications": False,
     "resumeGracePeriodMS": 10_000,
 }
 ADMINISTRATOR_ONLY = {

@@ -45,11 +45,18 @@ def test_the_voice_sides_confirmation_does_not_replace_the_reason() -> None:
     assert ended.ending == BOT_HUNG_UP
 
 
-def test_an_error_of_the_voice_side_replaces_what_was_to_happen() -> None:
+def test_an_error_of_the_voice_side_means_that_a_transfer_did_not_happen() -> None:
     ended = closing(TRANSFERRED)
     ended.voice_side_ended("error", "SIP 603")
 
     assert ended.ending == Ending("gateway", "error", "SIP 603")
+
+
+def test_an_error_of_the_voice_side_does_not_hide_why_the_call_was_ended() -> None:
+    ended = closing(BOT_HUNG_UP)
+    ended.voice_side_ended("error", "SIP 487")
+
+    assert ended.ending == BOT_HUNG_UP
 
 
 def test_a_failed_transfer_ends_the_call_as_failed() -> None:

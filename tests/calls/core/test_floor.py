@@ -59,3 +59,28 @@ def test_an_utterance_that_is_over_is_forgotten_once_its_end_was_told() -> None:
     assert floor.utterance_over() == 4.5
     assert not floor.caller_speaks
     assert floor.utterance_over() is None
+
+
+def test_a_result_does_not_end_the_utterance_that_has_begun_meanwhile() -> None:
+    floor = Floor()
+    floor.voice_began()
+    floor.voice_ended_at = 4.5
+    floor.voice_began()
+
+    assert floor.utterance_over() == 4.5
+    assert floor.caller_speaks, "the second utterance goes on"
+    assert floor.utterance_over() is None
+    assert not floor.caller_speaks
+
+
+def test_what_the_caller_said_can_be_forgotten_as_a_whole() -> None:
+    floor = Floor()
+    floor.voice_began()
+    floor.voice_ended_at = 4.5
+    floor.voice_began()
+
+    floor.forget_caller()
+
+    assert not floor.caller_speaks
+    assert floor.utterance_over() is None
+    assert not floor.caller_speaks

@@ -211,3 +211,17 @@ def test_a_delay_is_never_negative() -> None:
     stage.started(1, 4.9)
 
     assert stage.done(1)[1][-1] == heard(TEXT, delay_ms=0)
+
+
+def test_a_text_is_prepared_only_while_it_waits_behind_a_prompt_that_goes_on() -> None:
+    stage = Stage()
+
+    def prepare() -> list[commands.Command]:
+        stage.speaker.prepare("Next.", language="en-US", voice="slt")
+        return stage.out.take()
+
+    assert prepare() == []
+    stage.play()
+    assert prepare() == [commands.Prepare(text="Next.", language="en-US", voice="slt")]
+    stage.silence()
+    assert prepare() == [], "what waits behind a stopped prompt was purged"

@@ -28,14 +28,6 @@ class CallControl(ParamSet):
             source="VoiceAI Connect",
         ),
     ] = Field("", alias="handoverReason", max_length=500)
-    transfer_notifications: Annotated[
-        bool,
-        Param(
-            help="The bot stays during a transfer, learns how it went and goes on if it failed.",
-            levels=BOT_SETTABLE,
-            source="VoiceAI Connect",
-        ),
-    ] = Field(default=False, alias="transferNotifications")
     resume_grace_ms: Annotated[
         int,
         Param(
