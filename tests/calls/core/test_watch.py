@@ -183,7 +183,8 @@ def test_lines_are_delivered_in_order_and_once_whatever_their_origin() -> None:
     assert watch.lines("a", [line(1), line(4), line(3)], 0.0) == []
     frames = read(watch.lines("a", [line(2)], 0.0))
     assert [frame["n"] for frame in frames] == [2, 3, 4]
-    assert watch.lines("a", [line(2), line(3)], 0.0) == []
+    assert watch.lines("a", [line(1), line(2), line(4)], 0.0) == []
+    assert watch.missing(0.0) == ([], [])
     assert frames[0] == {
         "t": "line", "seq": 2, "id": "a", "n": 2, "offset_ms": 2, "side": "bot", "kind": "speech",
         "text": "line 2", "full_text": "", "confidence": None, "delay_ms": None,
