@@ -7,7 +7,6 @@ import msgspec
 from bots.core.activities import Activity
 from bots.core.audio import AudioFormat
 
-
 TEST_CALLER = "voice-ai-gateway-testcall"
 """User-Agent of ``manage.py testcall``; its calls are marked as tests in the records."""
 

@@ -32,7 +32,7 @@ class Pieces:
         try:
             for number in range(self.count):
                 self.made += 1
-                yield bytes([number])
+                yield bytes([number % 256])
             if self.failure is not None:
                 raise self.failure
         finally:
