@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import structlog
 from channels.layers import channel_layers
 from django.db import connections
 from django.test import override_settings
@@ -90,6 +91,8 @@ def django_db_modify_db_settings(
 @pytest.fixture(scope="session", autouse=True)
 def _test_settings() -> Iterator[None]:
     """Static files without a collected manifest; the channel layer in memory unless REDIS_URL."""
+    # A logger that was cached at its first use would escape `structlog.testing.capture_logs`.
+    structlog.configure(cache_logger_on_first_use=False)
     changes: dict[str, Any] = {
         "STORAGES": {
             "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},

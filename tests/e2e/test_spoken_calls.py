@@ -1,6 +1,7 @@
 """Whole calls: a caller who speaks, the demo bot, and what the gateway keeps of it."""
 
 import asyncio
+import itertools
 import json
 import re
 import subprocess
@@ -82,25 +83,27 @@ print(json.dumps({{
     return json.loads(gateway.query(statement))
 
 
-def heard(path: Path, sentences: list[str]) -> str:
-    """What the offline recogniser, told to expect ``sentences``, hears in the right channel."""
+def heard(path: Path, texts: list[str]) -> str:
+    """What the offline recogniser, told to expect ``texts``, hears in the right channel."""
     with wave.open(str(path)) as recording:
         assert (recording.getnchannels(), recording.getframerate()) == (2, RATE_HZ)
         stereo = recording.readframes(recording.getnframes())
     right = b"".join(stereo[i + 2 : i + 4] for i in range(0, len(stereo), 4))
     second_of_silence = bytes(2 * RATE_HZ)
-    return asyncio.run(_recognise(right + second_of_silence, tuple(sentences)))
+    return asyncio.run(_recognise(right + second_of_silence, texts))
 
 
-async def _recognise(pcm: bytes, sentences: tuple[str, ...]) -> str:
+async def _recognise(pcm: bytes, texts: list[str]) -> str:
     plugin = registry.plugin("stt", "pocketsphinx")
     stt = plugin.factory(plugin.params(), plugin.credentials())
     vad = registry.plugin("vad", "webrtc")
     detector = vad.factory(vad.params(), vad.credentials()).detector(
         rate_hz=RATE_HZ, voice_ms=100, silence_ms=500
     )
-    parts = (part for s in sentences for part in re.split("[.?]", s) if part.strip())
-    phrases = (*sentences, *parts)
+    parts = [part for text in texts for part in re.split("[.?]", text) if part.strip()]
+    # Where the bot makes no pause, sentences are one utterance.
+    runs = itertools.combinations(range(len(parts) + 1), 2)
+    phrases = tuple(" ".join(parts[first:last]) for first, last in runs)
     request = RecognitionRequest(language="en-US", rate_hz=RATE_HZ, phrases=phrases)
     recognition = await stt.open(request)
     results = aiter(recognition.events())
