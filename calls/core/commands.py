@@ -89,9 +89,9 @@ class HangUp(msgspec.Struct, frozen=True, kw_only=True):
 class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line of the transcript, final: what was said, or heard of what was played.
 
-    ``at`` is on the engine's clock. ``full_text`` is set when the caller cut the prompt off; then
-    ``text`` is only what was heard. ``delay_ms`` (bot lines): from the end of the caller's turn to
-    the first audio.
+    ``at``, on the engine's clock, is when it began to be heard. ``full_text`` is set when the
+    caller cut the prompt off; then ``text`` is only what was heard. ``delay_ms`` (bot lines): from
+    the end of the caller's turn to the first audio.
     """
 
     at: float

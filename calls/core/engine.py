@@ -39,7 +39,7 @@ from calls.core.closing import (
 )
 from calls.core.commands import Command
 from calls.core.events import Event
-from calls.core.floor import Floor
+from calls.core.floor import Floor, Utterance
 from calls.core.outbox import Outbox
 from calls.core.ports import LegCapabilities
 from calls.core.prompts import Action, Prompt, PromptQueue
@@ -219,13 +219,13 @@ class Conversation:
 
     def _voice_started(self, _event: events.VoiceStarted, now: float) -> None:
         if self._floor.listening:
-            self._floor.voice_began()
+            self._floor.voice_began(now)
             self._timers.start(Timer.RECOGNITION, now + UTTERANCE_TIMEOUT_S)
             self._speaker.interrupt()
 
     def _voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
         if self._floor.caller_speaks:
-            self._floor.voice_ended_at = now - self._params[Speech].speech_silence_ms / 1000
+            self._floor.voice_ended(now - self._params[Speech].speech_silence_ms / 1000)
             self._timers.start(Timer.RECOGNITION, now + RECOGNITION_TIMEOUT_S)
 
     def _caller_said(self, event: events.CallerSaid, now: float) -> None:
@@ -236,16 +236,18 @@ class Conversation:
         if not event.final:
             self._out.emit(commands.ShowInterim("caller", event.text))
             return
-        ended_at = self._floor.utterance_over()
+        utterance = self._floor.utterance_over() or Utterance(now)
         if not self._floor.caller_speaks:
             self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.ShowInterim("caller", ""))
         if event.text:
-            self._out.caller(now, "speech", event.text, event.confidence)
+            self._out.caller(utterance.began_at, "speech", event.text, event.confidence)
             speech = self._params[Speech]
             language = speech.stt_language or speech.language
             said = vocabulary.caller_message(event.text, event.confidence, language)
-            self._turn(said, now, ended_at=now if ended_at is None else ended_at)
+            self._turn(
+                said, now, ended_at=now if utterance.ended_at is None else utterance.ended_at
+            )
 
     def _digits_pressed(self, event: events.DigitsPressed, now: float) -> None:
         if self.phase is not Phase.TALKING:

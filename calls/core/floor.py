@@ -1,7 +1,18 @@
 """Who has the floor, and so whether the caller is listened to (product description 6.3.9)."""
 
+from collections import deque
+
+import msgspec
+
 from calls.core.commands import CallState
 from calls.core.prompts import Playing
+
+
+class Utterance(msgspec.Struct):
+    """One stretch of the caller's voice, in seconds on the engine's clock; it may go on."""
+
+    began_at: float
+    ended_at: float | None = None
 
 
 class Floor:
@@ -10,29 +21,33 @@ class Floor:
     def __init__(self) -> None:
         self.listening = False
         """The gate between the caller and the recogniser is open."""
-        self.caller_speaks = False
-        """The caller is speaking, or has spoken and the final result is not here yet."""
-        self.voice_ended_at: float | None = None
-        """When the voice of the utterance that is being recognised fell silent."""
-        self._began_again = False
         self.bot_owes_answer = False
         """The bot was told something and has not answered."""
+        self._utterances: deque[Utterance] = deque()
+        """Those whose result is not here yet; the caller may speak again before it is."""
 
-    def voice_began(self) -> None:
-        """The caller began to speak, perhaps before the result of the last utterance is here."""
-        self._began_again = self.voice_ended_at is not None
-        self.caller_speaks = True
+    @property
+    def caller_speaks(self) -> bool:
+        """The caller is speaking, or has spoken and the final result is not here yet."""
+        return bool(self._utterances)
 
-    def utterance_over(self) -> float | None:
-        """The caller's utterance is dealt with; answers when its voice ended, if that was heard."""
-        ended_at, self.voice_ended_at = self.voice_ended_at, None
-        self.caller_speaks, self._began_again = self._began_again, False
-        return ended_at
+    def voice_began(self, now: float) -> None:
+        """The caller began to speak."""
+        if not self._utterances or self._utterances[-1].ended_at is not None:
+            self._utterances.append(Utterance(now))
+
+    def voice_ended(self, at: float) -> None:
+        """The caller fell silent; a result is expected."""
+        if self._utterances:
+            self._utterances[-1].ended_at = at
+
+    def utterance_over(self) -> Utterance | None:
+        """A result came: the utterance it belongs to, if its voice was noticed."""
+        return self._utterances.popleft() if self._utterances else None
 
     def forget_caller(self) -> None:
         """Nothing more is expected of what the caller said."""
-        self.voice_ended_at = None
-        self.caller_speaks = self._began_again = False
+        self._utterances.clear()
 
     def wants_gate(self, playing: Playing | None, *, barge_in: bool) -> bool:
         """Whether the caller should be listened to.

@@ -30,7 +30,8 @@ class Playing(msgspec.Struct):
     utterance: int
     text: str
     interruptible: bool
-    started: bool = False
+    started_at: float | None = None
+    """When the caller heard the first sample, in seconds on the engine's clock."""
     stopping: bool = False
     delay_ms: int | None = None
     """From the end of the caller's turn to the first sample heard."""

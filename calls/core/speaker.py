@@ -60,9 +60,9 @@ class Speaker:
     def started(self, event: events.PlaybackStarted, now: float) -> None:
         """The caller hears the prompt; the delay of the bot's turn is known."""
         playing = self._queue.current(event.utterance)
-        if playing is None or playing.started:
+        if playing is None or playing.started_at is not None:
             return
-        playing.started = True
+        playing.started_at = now
         if self.turn_ended_at is not None:
             playing.delay_ms = max(0, round((now - self.turn_ended_at) * 1000))
             self.turn_ended_at = None
@@ -74,7 +74,7 @@ class Speaker:
         if playing is None:
             return False
         self._queue.done()
-        if playing.started:
+        if playing.started_at is not None:
             self._out.emit(commands.ShowInterim("bot", ""))
         self._record(playing, event, now)
         return True
@@ -86,7 +86,7 @@ class Speaker:
         if heard:
             self._out.emit(
                 commands.RecordLine(
-                    at=now,
+                    at=now if playing.started_at is None else playing.started_at,
                     side="bot",
                     kind="speech",
                     text=heard,

@@ -3,7 +3,7 @@
 import pytest
 
 from calls.core.commands import CallState
-from calls.core.floor import Floor
+from calls.core.floor import Floor, Utterance
 from calls.core.prompts import Playing
 
 pytestmark = pytest.mark.pure
@@ -46,41 +46,50 @@ def test_the_state_shown_is_the_bots_then_the_callers_then_nobodys(
     stopping: bool | None, caller_speaks: bool, owes_answer: bool, shown: CallState
 ) -> None:
     floor = Floor()
-    floor.caller_speaks, floor.bot_owes_answer = caller_speaks, owes_answer
+    floor.bot_owes_answer = owes_answer
+    if caller_speaks:
+        floor.voice_began(1.0)
     playing = None if stopping is None else Playing(1, "Hello.", True, stopping=stopping)
 
     assert floor.state(playing) == shown
 
 
-def test_an_utterance_that_is_over_is_forgotten_once_its_end_was_told() -> None:
+def test_an_utterance_lasts_from_the_voice_to_its_result() -> None:
     floor = Floor()
-    floor.caller_speaks, floor.voice_ended_at = True, 4.5
+    floor.voice_began(3.0)
+    floor.voice_began(3.5)
+    floor.voice_ended(4.5)
 
-    assert floor.utterance_over() == 4.5
+    assert floor.caller_speaks, "the result is not here yet"
+    assert floor.utterance_over() == Utterance(3.0, 4.5)
     assert not floor.caller_speaks
+
+
+def test_a_result_without_a_voice_belongs_to_no_utterance() -> None:
+    floor = Floor()
+    floor.voice_ended(4.5)
+
     assert floor.utterance_over() is None
+    assert not floor.caller_speaks
 
 
 def test_a_result_does_not_end_the_utterance_that_has_begun_meanwhile() -> None:
     floor = Floor()
-    floor.voice_began()
-    floor.voice_ended_at = 4.5
-    floor.voice_began()
+    floor.voice_began(3.0)
+    floor.voice_ended(4.5)
+    floor.voice_began(4.6)
 
-    assert floor.utterance_over() == 4.5
+    assert floor.utterance_over() == Utterance(3.0, 4.5)
     assert floor.caller_speaks, "the second utterance goes on"
-    assert floor.utterance_over() is None
-    assert not floor.caller_speaks
+    assert floor.utterance_over() == Utterance(4.6)
 
 
 def test_what_the_caller_said_can_be_forgotten_as_a_whole() -> None:
     floor = Floor()
-    floor.voice_began()
-    floor.voice_ended_at = 4.5
-    floor.voice_began()
+    floor.voice_began(3.0)
+    floor.voice_ended(4.5)
+    floor.voice_began(4.6)
 
     floor.forget_caller()
 
-    assert not floor.caller_speaks
-    assert floor.utterance_over() is None
     assert not floor.caller_speaks

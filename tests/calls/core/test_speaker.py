@@ -49,9 +49,11 @@ class Stage:
         return self.out.take()
 
 
-def heard(text: str, *, full_text: str = "", delay_ms: int | None = None) -> commands.RecordLine:
+def heard(
+    text: str, *, at: float = 9.0, full_text: str = "", delay_ms: int | None = None
+) -> commands.RecordLine:
     return commands.RecordLine(
-        at=9.0, side="bot", kind="speech", text=text, full_text=full_text, delay_ms=delay_ms
+        at=at, side="bot", kind="speech", text=text, full_text=full_text, delay_ms=delay_ms
     )
 
 
@@ -131,7 +133,7 @@ def test_a_prompt_is_shown_while_it_is_heard_and_then_recorded() -> None:
     stage.play("<speak>We are <emphasis>open</emphasis></speak>")
 
     assert stage.started(1, 3.0) == [commands.ShowInterim("bot", "We are open")]
-    assert stage.done(1) == (True, [commands.ShowInterim("bot", ""), heard("We are open")])
+    assert stage.done(1) == (True, [commands.ShowInterim("bot", ""), heard("We are open", at=3.0)])
     assert stage.queue.playing is None
 
 
@@ -142,7 +144,7 @@ def test_a_prompt_that_was_cut_off_is_recorded_as_far_as_it_was_heard() -> None:
 
     assert stage.done(1, heard_ms=1100, interrupted=True) == (
         True,
-        [commands.ShowInterim("bot", ""), heard("We are open", full_text=TEXT)],
+        [commands.ShowInterim("bot", ""), heard("We are open", at=3.0, full_text=TEXT)],
     )
 
 
@@ -178,7 +180,7 @@ def test_the_delay_runs_from_the_end_of_the_callers_turn_to_the_first_sample() -
     stage.play()
     stage.started(1, 2.75)
 
-    assert stage.done(1)[1][-1] == heard(TEXT, delay_ms=750)
+    assert stage.done(1)[1][-1] == heard(TEXT, at=2.75, delay_ms=750)
 
 
 def test_only_the_first_prompt_after_a_turn_has_a_delay() -> None:
@@ -189,7 +191,7 @@ def test_only_the_first_prompt_after_a_turn_has_a_delay() -> None:
         stage.started(utterance, 2.75)
         line = stage.done(utterance)[1][-1]
 
-    assert line == heard(TEXT)
+    assert line == heard(TEXT, at=2.75)
 
 
 def test_a_prompt_that_is_started_again_keeps_its_first_delay() -> None:
@@ -200,7 +202,7 @@ def test_a_prompt_that_is_started_again_keeps_its_first_delay() -> None:
     stage.speaker.turn_ended_at = 3.0
 
     assert stage.started(1, 8.0) == []
-    assert stage.done(1)[1][-1] == heard(TEXT, delay_ms=750)
+    assert stage.done(1)[1][-1] == heard(TEXT, at=2.75, delay_ms=750)
     assert stage.speaker.turn_ended_at == 3.0
 
 
@@ -210,7 +212,7 @@ def test_a_delay_is_never_negative() -> None:
     stage.play()
     stage.started(1, 4.9)
 
-    assert stage.done(1)[1][-1] == heard(TEXT, delay_ms=0)
+    assert stage.done(1)[1][-1] == heard(TEXT, at=4.9, delay_ms=0)
 
 
 def test_a_text_is_prepared_only_while_it_waits_behind_a_prompt_that_goes_on() -> None:
