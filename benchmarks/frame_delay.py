@@ -104,11 +104,16 @@ def stock_application() -> Any:
     return URLRouter([path("voice/audiocodes/<slug:bot>", StockConsumer.as_asgi())])
 
 
-async def one_call(session: aiohttp.ClientSession, url: str, until: float) -> tuple[list[float], list[float]]:
+Seconds = list[float]
+
+
+async def one_call(
+    session: aiohttp.ClientSession, url: str, until: float
+) -> tuple[Seconds, Seconds]:
     """One caller: frames in real time, probes among them; answers delays and own lateness in s."""
-    delays: list[float] = []
-    late: list[float] = []
-    asked: list[float] = []
+    delays: Seconds = []
+    late: Seconds = []
+    asked: Seconds = []
     async with session.ws_connect(url, max_msg_size=0) as ws:
         ready = asyncio.Event()
 
@@ -166,7 +171,7 @@ async def measure(port: int, calls: int, seconds: float) -> str:
     )
 
 
-def percentile(ordered: list[float], share: float) -> float:
+def percentile(ordered: Seconds, share: float) -> float:
     """The value below which ``share`` percent of ``ordered`` lie."""
     return ordered[min(len(ordered) - 1, int(len(ordered) * share / 100))]
 
