@@ -126,7 +126,7 @@ def matches(heard: tuple[str, ...], model: Collection[tuple[str, ...]]) -> bool:
             continue
         for tail in ((), *(words(tail) for tail in TAILS)):
             end = len(heard) - len(tail)
-            if end >= len(lead) and heard[end:] == tail and heard[len(lead) : end] in model:
+            if heard[end:] == tail and heard[len(lead) : end] in model:
                 return True
     return False
 

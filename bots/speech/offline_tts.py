@@ -17,7 +17,8 @@ from bots.core.params.declare import Param, ParamSet
 from bots.core.ports import SynthesisRequest, TtsCapabilities
 from bots.core.registry import NoParams
 from bots.workers.frames import Samples, Speak, VoiceReplaced
-from bots.workers.pool import Answer, pool_for
+from bots.workers.job import Answer
+from bots.workers.pool import pool_for
 
 log = structlog.get_logger(__name__)
 

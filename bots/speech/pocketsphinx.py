@@ -28,7 +28,8 @@ from bots.core.ports import (
 )
 from bots.core.registry import NoParams
 from bots.workers.frames import Audio, Begin, End, Interim, Model, Result
-from bots.workers.pool import Answer, Job, WorkerPool, pool_for
+from bots.workers.job import Answer, Job
+from bots.workers.pool import WorkerPool, pool_for
 
 _SERVICE = "stt:pocketsphinx"
 _EVENTS = 256

@@ -26,27 +26,25 @@ import structlog
 from bots.core.errors import Fault, ServiceError
 from bots.workers.frames import (
     LENGTH_BYTES,
-    Audio,
-    Cancel,
     ForgetModel,
     FromWorker,
     Model,
     ModelReady,
-    Refused,
     ToWorker,
     body_length,
     decode_from_worker,
     encode,
 )
+from bots.workers.job import Answer, Job
 
 log = structlog.get_logger(__name__)
 
 MAX_WORKERS = 4
 """The pool's size when none is configured is the number of usable processors, at most this."""
-OUTBOX_AUDIO_BYTES = 2_000_000
-"""Audio one job may have waiting (62 s at 16 kHz) before the oldest is dropped."""
 MODELS_PER_WORKER = 32
 """Phrase models a worker keeps; the least recently used is forgotten."""
+READ_AHEAD_BYTES = 65_536
+"""Output of a worker that is buffered before it is understood."""
 STOP_SECONDS = 2.0
 """How long a worker may take to leave before it is killed."""
 
@@ -61,105 +59,6 @@ def default_size() -> int:
     """Workers for this machine: one per processor that we may use, at most `MAX_WORKERS`."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return min(MAX_WORKERS, usable or 1)
-
-
-Answer = FromWorker | ServiceError
-"""What a job hears: answers of its worker, and at most one error, after which nothing comes."""
-
-
-class Job:
-    """One piece of work in a worker; made by `WorkerPool.start`, ended by `close`.
-
-    Every answer is handed to ``sink``, which must neither wait nor raise. `Refused`, the loss of
-    the worker and a missed deadline arrive there as `ServiceError`.
-    """
-
-    def __init__(
-        self, pool: "WorkerPool", number: int, sink: Callable[[Answer], None], timeout: float
-    ) -> None:
-        self.number = number
-        self.dropped_bytes = 0
-        self.outbox: deque[ToWorker] = deque()
-        self.worker: _Worker | None = None
-        self._pool = pool
-        self._sink = sink
-        self._timeout = timeout
-        self._deadline: asyncio.TimerHandle | None = None
-        self._outbox_audio_bytes = 0
-        self._closed = False
-
-    def send(self, frame: ToWorker) -> None:
-        """Queue ``frame`` for the worker; never waits."""
-        if self._closed:
-            return
-        self.outbox.append(frame)
-        if isinstance(frame, Audio):
-            self._outbox_audio_bytes += len(frame.pcm)
-            if self._outbox_audio_bytes > OUTBOX_AUDIO_BYTES:
-                self._drop_oldest_audio()
-        if self.worker is not None:
-            self.worker.has_mail(self)
-
-    def expect_answer(self) -> None:
-        """From now on the worker must answer within the timeout, and again after each answer.
-
-        A worker that has told nobody anything for as long hangs, and is killed.
-        """
-        if not self._closed:
-            self._stop_clock()
-            loop = asyncio.get_running_loop()
-            self._deadline = loop.call_later(self._timeout, self._overdue)
-
-    def take(self) -> ToWorker | None:
-        """The next frame to write, for the worker's writer."""
-        if not self.outbox:
-            return None
-        frame = self.outbox.popleft()
-        if isinstance(frame, Audio):
-            self._outbox_audio_bytes -= len(frame.pcm)
-        return frame
-
-    def deliver(self, answer: Answer) -> None:
-        """Take an answer from the worker's reader."""
-        if self._closed:
-            return
-        if isinstance(answer, Refused):
-            answer = ServiceError(self._pool.service, Fault(answer.fault), answer.detail)
-        if isinstance(answer, ServiceError):
-            self.close()
-        elif self._deadline is not None:
-            self.expect_answer()
-        self._sink(answer)
-
-    def close(self) -> None:
-        """Forget the job; work that is still under way in the worker is cancelled. Idempotent."""
-        if self._closed:
-            return
-        self._stop_clock()
-        self.outbox.clear()
-        if self.worker is not None:
-            self.send(Cancel(self.number))
-            self.worker.jobs.pop(self.number, None)
-        self._closed = True
-
-    def _overdue(self) -> None:
-        worker = self.worker
-        if worker is not None and worker.silent_seconds() >= self._timeout:
-            worker.kill("no answer in time")
-        self.deliver(ServiceError(self._pool.service, Fault.TIMEOUT, "no answer in time"))
-
-    def _stop_clock(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _drop_oldest_audio(self) -> None:
-        for index, frame in enumerate(self.outbox):
-            if isinstance(frame, Audio):
-                del self.outbox[index]
-                self._outbox_audio_bytes -= len(frame.pcm)
-                self.dropped_bytes += len(frame.pcm)
-                return
 
 
 class _Worker:
@@ -224,7 +123,7 @@ class _Worker:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", f"bots.workers.{self._pool.engine}",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONPATH": _python_path()},
+                env={**os.environ, "PYTHONPATH": _python_path()}, limit=READ_AHEAD_BYTES,
             )  # fmt: skip
             async with asyncio.TaskGroup() as tasks:
                 writing = tasks.create_task(self._write(self._process))
@@ -274,19 +173,20 @@ class _Worker:
             self.has_mail(job)
             yield frame
 
+    async def _leave(self, process: asyncio.subprocess.Process) -> int:
+        """The exit code of ``process``, which has `STOP_SECONDS` to leave when its input closes."""
+        if process.stdin is not None:
+            process.stdin.close()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                return await _exit_code(process)
+        except TimeoutError:
+            self.kill("the worker did not leave")
+            return await _exit_code(process)
+
     async def _see_off(self) -> None:
         """Close the pipe, wait for the process to leave, kill it if it does not; fail its jobs."""
-        process = self._process
-        code: int | None = None
-        if process is not None:
-            if process.stdin is not None:
-                process.stdin.close()
-            try:
-                async with asyncio.timeout(STOP_SECONDS):
-                    code = await process.wait()
-            except TimeoutError:
-                self.kill("the worker did not leave")
-                code = await process.wait()
+        code = await self._leave(self._process) if self._process is not None else None
         detail = self._why_killed or f"the worker process ended (code {code})"
         for job in list(self.jobs.values()):
             job.worker = None
@@ -294,6 +194,18 @@ class _Worker:
         if code != 0 or self._why_killed:
             log.warning("worker.lost", engine=self._pool.engine, detail=detail, jobs=len(self.jobs))
         self.jobs.clear()
+
+
+async def _exit_code(process: asyncio.subprocess.Process) -> int:
+    """Wait for the end of ``process``.
+
+    What it still says is thrown away: an exit is only seen when every pipe was read to its end.
+    """
+    if process.stdout is not None:
+        with suppress(OSError):
+            while await process.stdout.read(READ_AHEAD_BYTES):
+                pass
+    return await process.wait()
 
 
 class WorkerPool:
@@ -323,7 +235,7 @@ class WorkerPool:
 
         ``timeout`` is in seconds (see `Job.expect_answer`).
         """
-        job = Job(self, next(self._numbers), sink, timeout)
+        job = Job(self.service, next(self._numbers), sink, timeout)
         self._least_busy().take_on(job, model)
         return job
 

@@ -1,11 +1,13 @@
 """A pool of real worker processes (bots.workers.pool, bots.workers.serving)."""
 
 import asyncio
+import fcntl
 import os
 import select
 import signal
 import subprocess
 import sys
+import termios
 import textwrap
 from pathlib import Path
 
@@ -26,7 +28,8 @@ from bots.workers.frames import (
     Samples,
     Speak,
 )
-from bots.workers.pool import Answer, Job, WorkerPool, pool_for
+from bots.workers.job import OUTBOX_AUDIO_BYTES, Answer, Job
+from bots.workers.pool import WorkerPool, pool_for
 
 pytestmark = pytest.mark.speech
 ROOT = Path(pools.__file__).parents[2]
@@ -210,13 +213,34 @@ async def test_closing_fails_what_is_in_hand_and_the_pool_may_go_on() -> None:
     await heard.until(Done)
 
 
+async def test_closing_does_not_wait_for_speech_that_nobody_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pools, "READ_AHEAD_BYTES", 512)
+    pool = new_pool()
+    _, heard = speak(pool, "And so on. " * 5000)
+    await heard.until(Samples)
+    process = pool._workers[0]._process
+    assert process is not None
+    pipe = process._transport.get_pipe_transport(1).get_extra_info("pipe")  # type: ignore[attr-defined]  # asyncio has no public way to the pipe
+    while _waiting_bytes(pipe.fileno()) < 30_000:
+        pass  # NB the loop must not run meanwhile: the pipe is to be full when the reader stops
+    async with asyncio.timeout(30):
+        await pool.close()
+    assert pool.processes == ()
+
+
+def _waiting_bytes(pipe: int) -> int:
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 async def test_too_much_waiting_audio_drops_the_oldest_and_counts_it() -> None:
     job = new_pool().start(lambda answer: None, timeout=60)
     job.send(Begin(job.number, "k", 16000))
     for number in range(4):
-        job.send(Audio(job.number, bytes([number]) * (pools.OUTBOX_AUDIO_BYTES // 3)))
+        job.send(Audio(job.number, bytes([number]) * (OUTBOX_AUDIO_BYTES // 3)))
     job.send(End(job.number))
-    assert job.dropped_bytes == pools.OUTBOX_AUDIO_BYTES // 3
+    assert job.dropped_bytes == OUTBOX_AUDIO_BYTES // 3
     first = job.take()
     second = job.take()
     assert isinstance(first, Begin)
