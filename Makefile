@@ -4,7 +4,7 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
-CODE := manage.py gateway_project bots calls alarms tests
+CODE := manage.py gateway_project bots calls alarms tests benchmarks
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9]+:.*## / { printf "  make %-6s %s\n", $$1, $$2 }' Makefile
@@ -17,7 +17,7 @@ test: ## Run every test, then once more on PostgreSQL and Redis
 	@.ci/bootstrap dev
 	@.ci/system-packages
 	$(PYTEST)
-	$(BIN)/python -m tests.servers $(PYTEST) -m "not pure"
+	$(BIN)/python -m tests.servers $(PYTEST) -m "not pure and not speech"
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
 	@.ci/bootstrap dev

@@ -5,6 +5,7 @@ use SQLite and the in-memory channel layer. Tests that need a real server of the
 ``postgres_url`` or ``redis_url``.
 """
 
+import copy
 import ipaddress
 import os
 import socket
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 from channels.layers import channel_layers
+from django.conf import settings
 from django.db import connections
 from django.test import override_settings
 from hypothesis import settings as hypothesis_settings
@@ -105,7 +107,12 @@ def _test_settings() -> Iterator[None]:
             "bots.access.ApiSecretHasher",
         ],
     }
-    if not os.environ.get("REDIS_URL"):
+    if os.environ.get("REDIS_URL"):
+        # Test processes that share a server must not hear each other.
+        layers = copy.deepcopy(settings.CHANNEL_LAYERS)
+        layers["default"]["CONFIG"]["prefix"] = f"test-{os.getpid()}"
+        changes["CHANNEL_LAYERS"] = layers
+    else:
         memory = "channels.layers.InMemoryChannelLayer"
         changes["CHANNEL_LAYERS"] = {"default": {"BACKEND": memory}}
     with override_settings(**changes):

@@ -121,6 +121,8 @@ class Caller:
         """Let the time pass until ``now``: hear, speak, decide, lose patience."""
         at = self._at(now)
         self._lose_patience(at)
+        own_delay_ms = (now - self.next_tick) * 1000
+        self.ledger.own_delay_ms = max(self.ledger.own_delay_ms, own_delay_ms)
         while self.next_tick <= now:
             due = self._at(self.next_tick)
             self._frames += 1

@@ -6,6 +6,8 @@ from calls.testcall.playback import Prompt
 
 AHEAD_LIMIT_MS = 300.0
 """Most audio ahead of real time: 200 ms of lead, one chunk, and jitter on the way."""
+BUSY_MS = 100.0
+"""A caller that was this late itself ran on a busy machine."""
 
 
 def judge_prompt(prompt: Prompt, ledger: Ledger, now: float) -> None:
@@ -14,7 +16,8 @@ def judge_prompt(prompt: Prompt, ledger: Ledger, now: float) -> None:
     ledger.most_ahead_ms = max(ledger.most_ahead_ms, prompt.most_ahead_ms)
     if not prompt.received_ms and not prompt.purged:
         ledger.fault(now, f"{name} carried no audio")
-    if prompt.most_ahead_ms > AHEAD_LIMIT_MS:
+    # What came while the caller was late seems to have come all at once.
+    if prompt.most_ahead_ms > AHEAD_LIMIT_MS + ledger.own_delay_ms:
         ledger.fault(
             now,
             f"{name} was sent {prompt.most_ahead_ms:.0f} ms ahead of real time; "
@@ -24,6 +27,11 @@ def judge_prompt(prompt: Prompt, ledger: Ledger, now: float) -> None:
 
 def judge_call(plan: CallPlan, ledger: Ledger, now: float, *, cut: bool) -> None:
     """Look at the whole call when it is over; ``cut``: the planned cut was made."""
+    if ledger.own_delay_ms > BUSY_MS:
+        ledger.note(
+            f"this machine is busy: the caller itself was up to {ledger.own_delay_ms:.0f} ms late, "
+            "and the figures are no better than that"
+        )
     if not ledger.prompts:
         ledger.fault(now, "the bot said nothing")
     for turn in ledger.turns:

@@ -52,6 +52,8 @@ class Ledger:
         self.resumed_after_ms: float | None = None
         self.most_ahead_ms = 0.0
         self.starved_ms = 0.0
+        self.own_delay_ms = 0.0
+        """How late the caller itself was at most; what it measures is no better than that."""
         self.reason_code = ""
         self.ended_by = ""
         self.ended_at = 0.0

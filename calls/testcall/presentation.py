@@ -57,8 +57,9 @@ def turn_table(turns: Sequence[TurnTaken]) -> str:
 
 def verdict(result: Result) -> str:
     """One sentence that says whether the call passed, with its figures or what was wrong."""
+    notes = "".join(f"\n  note: {note}" for note in result.notes)
     if not result.ok:
-        return f"FAILED after {result.duration:.1f} s: " + "; ".join(result.faults)
+        return f"FAILED after {result.duration:.1f} s: " + "; ".join(result.faults) + notes
     figures = [_counted(len(result.turns), "turn"), _counted(result.prompts, "prompt")]
     delays = [t.answer_delay_ms for t in result.turns if t.answer_delay_ms is not None]
     if delays:
@@ -71,7 +72,7 @@ def verdict(result: Result) -> str:
     if result.most_ahead_ms:
         figures.append(f"audio at most {result.most_ahead_ms:.0f} ms ahead")
         figures.append(f"{result.starved_ms:.0f} ms of gaps" if result.starved_ms else "no gaps")
-    return f"PASSED in {result.duration:.1f} s: " + ", ".join(figures)
+    return f"PASSED in {result.duration:.1f} s: " + ", ".join(figures) + notes
 
 
 def summary(results: Sequence[Result]) -> str:

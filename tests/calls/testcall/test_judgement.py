@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from bots.protocols.ac_bot_api import MediaFormat, PlayStarted
-from calls.testcall.judgement import AHEAD_LIMIT_MS, judge_call, judge_prompt
+from calls.testcall.judgement import AHEAD_LIMIT_MS, BUSY_MS, judge_call, judge_prompt
 from calls.testcall.ledger import Ledger, TurnTaken
 from calls.testcall.plan import CallPlan, Text
 from calls.testcall.playback import Prompt
@@ -86,6 +86,19 @@ def test_a_prompt_may_be_a_little_ahead() -> None:
     assert ledger.faults == [
         'the prompt "Hello" was sent 301 ms ahead of real time; 300 ms is the most'
     ]
+
+
+def test_a_caller_that_was_late_itself_does_not_blame_the_gateway() -> None:
+    ledger = Ledger()
+    ledger.own_delay_ms = BUSY_MS + 1
+    judge_prompt(prompt(AHEAD_LIMIT_MS + BUSY_MS, bytes(640)), ledger, 1.0)
+    assert ledger.faults == []
+    ledger.prompts = 1
+    ledger.turns.extend([FIRST, SECOND])
+    judge_call(plan(), ledger, 1.0, cut=False)
+    assert ledger.faults == []
+    (note,) = ledger.notes
+    assert "101 ms late" in note
 
 
 def test_a_prompt_carries_audio_unless_it_was_cut_off() -> None:

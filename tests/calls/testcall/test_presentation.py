@@ -67,6 +67,12 @@ def test_the_verdict_of_a_bad_call_is_what_was_wrong() -> None:
     assert verdict(bad) == "FAILED after 12.3 s: the bot said nothing; it hung up"
 
 
+def test_what_is_worth_knowing_stands_below_the_verdict() -> None:
+    assert verdict(passed(notes=("the machine is busy",))).endswith(
+        "1 prompt\n  note: the machine is busy"
+    )
+
+
 def test_many_calls_are_summed_up() -> None:
     bad = passed(ok=False, faults=("the bot said nothing",))
     assert summary([passed(turns=(BILL,)), bad]).splitlines() == [
