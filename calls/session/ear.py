@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Protocol
+from typing import Literal, Never, Protocol
 
 import structlog
 
@@ -117,11 +117,13 @@ class Ear:
                     return
                 log.warning("stt.reopened", fault=error.fault, detail=error.detail)
                 self._report(CallerSaid(text="", final=True))
-            else:
-                return
 
-    async def _listen(self) -> None:
-        """One stream of the recogniser, from opening to end."""
+    async def _listen(self) -> Never:
+        """One stream of the recogniser, from opening to end.
+
+        Raises:
+            ServiceError: why it ended; services end even good streams after some minutes.
+        """
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 recognition = await self._stt.open(self._request())
@@ -132,10 +134,10 @@ class Ear:
             self._open_gate(recognition)
             async for event in recognition.events():
                 self._heard(event)
+            raise ServiceError("stt", Fault.CONNECTIVITY, "it ended the stream")
         finally:
             self._gate = None
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                await recognition.close()
+            await _close(recognition)
 
     def _request(self) -> RecognitionRequest:
         return recognition_request(
@@ -159,6 +161,7 @@ class Ear:
         self._gate.switch(on=self._listening)
         while self._early:
             self.push(self._early.popleft())
+        self._early_bytes = 0
 
     def _keep(self, audio: bytes) -> None:
         self._early.append(audio)
@@ -183,3 +186,12 @@ class Ear:
                 self._report(CallerSaid(text=text, final=True, confidence=confidence))
             case EndpointedSpeech(speaking):
                 self._report(VoiceStarted() if speaking else VoiceStopped())
+
+
+async def _close(recognition: Recognition) -> None:
+    """Let the stream go; a failure to close must not take the place of why it is closed."""
+    try:
+        async with asyncio.timeout(CLOSE_TIMEOUT_S):
+            await recognition.close()
+    except (ServiceError, TimeoutError) as error:
+        log.warning("stt.not_closed", error=type(error).__name__)
