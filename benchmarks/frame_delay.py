@@ -75,6 +75,8 @@ def stock_application() -> Any:
     from calls.session.host import session_host
 
     class StockConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
+        channel_layer_alias = "none"  # the comparison is about dispatch, not about Redis
+
         async def connect(self) -> None:
             bot = self.scope["url_route"]["kwargs"]["bot"]
             configuration = await db(call_configuration, bot)
