@@ -29,6 +29,8 @@ from calls.session.plugins import CallPlugins
 from calls.session.reporter import Reporter
 from calls.session.voice import Voice
 
+OUR_ERROR = "An error inside the gateway ended the call"
+
 log = structlog.get_logger(__name__)
 
 
@@ -51,6 +53,7 @@ class CallSession:
         self.call_id = call_id
         self.start = start
         self.frames_in = 0
+        self._log = log.bind(call=str(call_id), bot=configuration.bot)
         self._configuration = configuration
         self._plugins = plugins
         self.leg = leg
@@ -63,6 +66,7 @@ class CallSession:
         self._timer: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
+        self._described = False
         self._finish: commands.Finish
         self._group: asyncio.TaskGroup
         self._ear: Ear | None = None
@@ -82,18 +86,21 @@ class CallSession:
     # --- what the voice side calls --------------------------------------------------------------
 
     def take(self, what: Event) -> None:
-        """Handle an event now, or right after the one that is being handled."""
+        """Handle an event now, or right after the one that is being handled.
+
+        Events of a call that is over have no effect.
+        """
         self._events.append(what)
         if self._handling:
             return
         self._handling = True
         try:
-            while self._events:
+            while self._events and not self._over.is_set():
                 happened = self._events.popleft()
                 for command in self._engine.handle(happened, self._loop.time()):
                     self._carry_out(command)
-        except Exception:
-            log.exception("call.crashed")
+        except Exception:  # noqa: BLE001 - call root
+            self._log.exception("call.crashed")
             self._abort()
         finally:
             self._handling = False
@@ -122,7 +129,10 @@ class CallSession:
         self._spawn(self._ear.run())
 
     def describe(self, *, caller: str, callee: str) -> None:
-        """The voice side told who calls whom."""
+        """The voice side told who calls whom; what it tells first counts."""
+        if self._described:
+            return
+        self._described = True
         self._reporter.described(caller=caller, callee=callee)
 
     def detach(self, leg: VoiceLeg) -> None:
@@ -132,7 +142,7 @@ class CallSession:
         if self._engine.phase is not Phase.TALKING:
             self.take(events.LegLost())
             return
-        log.info("call.detached")
+        self._log.info("call.detached")
         self.leg = DetachedLeg(leg)
         self._voice.detach()
         grace_s = self._configuration.resolved[CallControl].resume_grace_ms / 1000
@@ -140,15 +150,17 @@ class CallSession:
 
     @property
     def resumable(self) -> bool:
-        """Whether a new connection may take the call over."""
-        return self._engine.phase is Phase.TALKING
+        """Whether a new connection may take the call over, if only to be told that it ends."""
+        phase = self._engine.phase
+        untold = phase is Phase.CLOSING and isinstance(self.leg, DetachedLeg)
+        return phase is Phase.TALKING or untold
 
     def attach(self, leg: VoiceLeg) -> None:
         """A new connection of a `resumable` call, accepted and with the audio format of the old.
 
         The call goes on where the caller stopped hearing it.
         """
-        log.info("call.resumed")
+        self._log.info("call.resumed")
         if self._grace is not None:
             self._grace.cancel()
         before, self.leg = self.leg, leg
@@ -170,11 +182,13 @@ class CallSession:
                 await self._over.wait()
                 for task in self._tasks:
                     task.cancel()
-        except* Exception:
-            log.exception("call.crashed")
+        except* Exception:  # noqa: BLE001 - call root
+            self._log.exception("call.crashed")
+            self.take(events.EndRequested(by="gateway", reason_code="internal", reason=OUR_ERROR))
+            await self._over.wait()
         finally:
             self._abort()
-        await self._bot.close(self._finish.reason_code, self._finish.reason)
+            await self._bot.close(self._finish.reason_code, self._finish.reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._group.create_task(work)
@@ -197,8 +211,8 @@ class CallSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        if self._engine.deadline is not None:
-            due = self._engine.deadline
+        due = self._engine.deadline
+        if due is not None and not self._over.is_set():
             self._timer = self._loop.call_at(due, self.take, events.DeadlinePassed())
 
     def _carry_out(self, command: Command) -> None:
@@ -207,7 +221,7 @@ class CallSession:
                 self._spawn(self._bot.run())
             case commands.AcceptCall():
                 self.leg.accept()
-                log.info("call.accepted")
+                self._log.info("call.accepted")
             case commands.SendToBot(activity):
                 self._bot.send(activity)
             case commands.SendToVoiceSide(activity):
@@ -232,7 +246,7 @@ class CallSession:
             case commands.ShowState():
                 self._reporter.state(command)
             case commands.ReportFault(service=service, fault=fault, detail=detail):
-                log.warning("service.failed", service=service, fault=fault, detail=detail)
+                self._log.warning("service.failed", service=service, fault=fault, detail=detail)
             case commands.Finish():
                 self._end(command)
             case _:
@@ -247,26 +261,29 @@ class CallSession:
 
     def _end(self, finish: commands.Finish) -> None:
         self._finish = finish
+        self._over.set()
+        for timer in (self._grace, self._timer):
+            if timer is not None:
+                timer.cancel()
         dropped = self._ear.dropped if self._ear is not None else 0
         self._reporter.closed(finish, frames_in=self.frames_in, frames_dropped=dropped)
-        log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
-        if self._grace is not None:
-            self._grace.cancel()
+        self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
         self.leg.close()
-        self._over.set()
 
     def _abort(self) -> None:
-        """Our own error: end the call without the engine, which may be what broke."""
+        """End the call at once and without the engine, which may be what broke."""
         if self._over.is_set():
             return
-        self._voice.stop()
-        self.leg.hang_up(reason_code="error", reason="internal error")
-        self._end(
-            commands.Finish(
-                at=self._loop.time(),
-                ended_by="gateway",
-                reason_code="internal",
-                reason="An error inside the gateway ended the call",
-                turns=self._engine.turns,
-            )
+        self._over.set()
+        finish = commands.Finish(
+            at=self._loop.time(),
+            ended_by="gateway",
+            reason_code="internal",
+            reason=OUR_ERROR,
+            turns=self._engine.turns,
         )
+        try:
+            self._voice.stop()
+            self.leg.hang_up(reason_code=finish.reason_code, reason=finish.reason)
+        finally:
+            self._end(finish)

@@ -220,6 +220,7 @@ async def test_a_bug_ends_its_own_call_only(make_bot: Any, call: Any, records: A
         await side.says()
     await unlucky.act(message("boom"))
     await unlucky.told("hangup")
+    await unlucky.send(unlucky.client.end("bot-disconnected", "Bot Side"))
     assert await unlucky.closed() == 1000
     await lucky.act(message("still here"))
     assert await lucky.says() == "Yes."
