@@ -25,17 +25,19 @@ from django.db import (
     close_old_connections,
     transaction,
 )
+from django.db.models import Q
 
 from calls.models import Call, TranscriptEntry
+from calls.services import LOST_REASON
 
 FLUSH_S = 0.5
 BATCH_ROWS = 100
 MAX_QUEUED = 20_000
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
 
-REFUSALS = (DatabaseError, ValueError, OverflowError)
+REFUSALS = (DatabaseError, ValueError, OverflowError, TypeError, RecursionError)
 """What a fact that cannot be stored raises: by the database, or by its driver that cannot encode it
-(a lone surrogate, an integer beyond the column)."""
+(a lone surrogate, an integer beyond the column, a bot's result that is no JSON or too deep)."""
 
 log = structlog.get_logger(__name__)
 
@@ -224,7 +226,9 @@ def _entry(fact: LineHeard) -> TranscriptEntry:
 
 def _update(fact: CallDescribed | CallClosed) -> None:
     values = msgspec.structs.asdict(fact)
+    unfinished = Q(state=Call.State.ACTIVE)
     if isinstance(fact, CallClosed):
         values["state"] = Call.State.ENDED
-    calls = Call.objects.filter(pk=values.pop("call_id"), state=Call.State.ACTIVE)
-    calls.update(**values)
+        # After an outage of the database a living process may have been taken for dead.
+        unfinished |= Q(reason=LOST_REASON)
+    Call.objects.filter(unfinished, pk=values.pop("call_id")).update(**values)

@@ -11,11 +11,14 @@ from calls.records import CallClosed, CallDescribed, CallOpened, LineHeard, Reco
 
 MAX_ADDRESS_CHARS = 200
 MAX_REASON_CHARS = 500
+MAX_CODE_CHARS = 40
+MAX_LINE_CHARS = 10_000
+"""Longer than anybody speaks at a stretch; what waits to be written or shown stays bounded."""
 
 
 def clean(text: str, limit: int) -> str:
-    """``text`` as every database takes it: no NUL, at most ``limit`` characters."""
-    return text.replace("\x00", "")[:limit]
+    """``text`` as every database takes it: no NUL, no half characters, at most ``limit`` long."""
+    return text[: 2 * limit].replace("\x00", "")[:limit].encode(errors="replace").decode()
 
 
 class Reporter:
@@ -87,7 +90,7 @@ class Reporter:
         """A final line of the transcript."""
         self._last_seq += 1
         offset_ms = max(0, round((line.at - self._started) * 1000))
-        text, full_text = line.text.replace("\x00", ""), line.full_text.replace("\x00", "")
+        text, full_text = clean(line.text, MAX_LINE_CHARS), clean(line.full_text, MAX_LINE_CHARS)
         self._records.put(
             LineHeard(
                 call_id=self._call_id,
@@ -116,7 +119,7 @@ class Reporter:
 
     def interim(self, shown: commands.ShowInterim) -> None:
         """Text in progress, for the live page only."""
-        self._live.interim(str(self._call_id), shown.side, shown.text)
+        self._live.interim(str(self._call_id), shown.side, clean(shown.text, MAX_LINE_CHARS))
 
     def state(self, shown: commands.ShowState) -> None:
         """What the conversation is doing."""
@@ -131,7 +134,7 @@ class Reporter:
                 # NB Not the wall clock, which may have been set back during the call.
                 ended_at=self._started_at + timedelta(seconds=max(0.0, finish.at - self._started)),
                 ended_by=finish.ended_by,
-                reason_code=clean(finish.reason_code, 40),
+                reason_code=clean(finish.reason_code, MAX_CODE_CHARS) or "error",
                 reason=reason,
                 turns=finish.turns,
                 frames_in=frames_in,

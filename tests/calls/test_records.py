@@ -23,6 +23,7 @@ from calls.records import (
     RecordWriter,
     write,
 )
+from calls.services import close_lost_calls
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
 
@@ -298,3 +299,30 @@ def test_an_outage_while_the_good_facts_are_sorted_from_a_bad_one_loses_none(
     assert outage.failed.is_set()
     assert spoken(call_id) == [(1, "Hello.")]
     assert Call.objects.get(pk=call_id).state == Call.State.ENDED
+
+
+@pytest.mark.parametrize("result", [{"when": NOON}, {"deep": None}])
+def test_a_result_that_is_no_json_does_not_stop_the_writer(
+    call_id: uuid.UUID, result: dict[str, Any]
+) -> None:
+    if "deep" in result:
+        for _ in range(100_000):
+            result = {"deep": result}
+    other = uuid.uuid4()
+    written([opened(call_id), closed(call_id, bot_result=result), *whole_call(other)])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.state, call.bot_result) == (Call.State.ENDED, None)
+    assert Call.objects.get(pk=other).state == Call.State.ENDED
+
+
+def test_a_process_that_was_taken_for_dead_completes_its_records_all_the_same(
+    call_id: uuid.UUID,
+) -> None:
+    written([opened(call_id)])
+    assert close_lost_calls(NOON + timedelta(seconds=60)) == 1
+    written([line(call_id, 1), closed(call_id)])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.ended_by, call.reason) == ("caller", "Client Side")
+    assert call.ended_at == NOON + timedelta(seconds=75)
