@@ -16,7 +16,9 @@ run: ## Start the gateway with its demo bot (DEMO=0: without)
 test: ## Run every test, then once more on PostgreSQL and Redis
 	@.ci/bootstrap dev
 	@.ci/system-packages
-	$(PYTEST)
+	$(PYTEST) -m pure --cov --cov-context=test --cov-report=
+	$(BIN)/python tests/own_coverage.py
+	$(PYTEST) -m "not pure"
 	$(BIN)/python -m tests.servers $(PYTEST) -m "not pure and not speech"
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages

@@ -33,13 +33,13 @@ class Closing:
         return self.ending is not None and self.ending.reason_code == "transferred"
 
     def transfer_failed(self, reason: str) -> None:
-        """The transfer that was to end the call did not happen."""
-        self.ending = Ending("gateway", "transfer-failed", f"The transfer failed: {reason}")
+        """The transfer that was to end the call did not happen; other endings stand."""
+        if self._transferring:
+            self.ending = Ending("gateway", "transfer-failed", f"The transfer failed: {reason}")
 
     def unconfirmed(self) -> None:
         """The voice side never answered; a transfer cannot be taken as done."""
-        if self._transferring:
-            self.transfer_failed("the voice side did not confirm it")
+        self.transfer_failed("the voice side did not confirm it")
 
     def voice_side_ended(self, reason_code: str, reason: str) -> None:
         """The voice side ended the call, on its own or because it was asked to."""
