@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
 from calls.core import commands
 from calls.core.ports import CallStart
 from calls.live import LiveFeed, LiveLine
@@ -91,19 +93,6 @@ class Reporter:
         self._last_seq += 1
         offset_ms = max(0, round((line.at - self._started) * 1000))
         text, full_text = clean(line.text, MAX_LINE_CHARS), clean(line.full_text, MAX_LINE_CHARS)
-        self._records.put(
-            LineHeard(
-                call_id=self._call_id,
-                seq=self._last_seq,
-                offset_ms=offset_ms,
-                side=line.side,
-                kind=line.kind,
-                text=text,
-                full_text=full_text,
-                confidence=line.confidence,
-                delay_ms=line.delay_ms,
-            )
-        )
         shown = LiveLine(
             seq=self._last_seq,
             offset_ms=offset_ms,
@@ -114,8 +103,9 @@ class Reporter:
             confidence=line.confidence,
             delay_ms=line.delay_ms,
         )
+        self._records.put(LineHeard(call_id=self._call_id, **msgspec.structs.asdict(shown)))
         self._live.line(str(self._call_id), shown)
-        self._changed(last_line=text, turns=turns)
+        self._changed(turns=turns)
 
     def interim(self, shown: commands.ShowInterim) -> None:
         """Text in progress, for the live page only."""
