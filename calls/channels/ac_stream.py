@@ -37,6 +37,8 @@ PREFERRED = (
 """Best for recognition first; ``wav/`` only for a peer that offers nothing else."""
 
 _DIGITS = frozenset("0123456789*#")
+MAX_DIGITS = 100
+"""Digits of one activity that count; nobody presses more between two."""
 
 log = structlog.get_logger(__name__)
 
@@ -202,7 +204,8 @@ class AcStream:
                 self._describe(activity.parameters or {}, session)
                 session.take(events.CallStarted(activity))
             case "dtmf":
-                digits = "".join(d for d in str(activity.value or "") if d in _DIGITS)
+                pressed = (d for d in str(activity.value or "") if d in _DIGITS)
+                digits = "".join(itertools.islice(pressed, MAX_DIGITS))
                 if digits:
                     session.take(events.DigitsPressed(digits))
             case "nouserinput":
@@ -287,11 +290,12 @@ class AcStream:
 
 
 def _number(value: Any) -> float | None:
-    """A confidence as peers write it: a number or a string of one."""
+    """A confidence as peers write it: a number from 0 to 1 or a string of one."""
     try:
-        return float(value)
-    except (TypeError, ValueError):
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
         return None
+    return number if 0 <= number <= 1 else None
 
 
 def _transfer_done(value: Json) -> events.TransferDone:

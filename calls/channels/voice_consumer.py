@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 from channels.consumer import AsyncConsumer
+from django.db import DatabaseError, InterfaceError
 
 from bots.core.errors import ParameterError
 from bots.selectors import Admission, CallConfiguration, admit, call_configuration
@@ -20,6 +21,7 @@ from calls.database import db
 from calls.session.host import session_host
 
 FIRST_FRAME_TIMEOUT_S = 10.0
+"""How long a peer may take to ask for a session."""
 ADMISSION_TIMEOUT_S = 5.0
 MAX_UNSENT_FRAMES = 1000
 """Frames for a peer that does not read; one more ends the connection."""
@@ -92,10 +94,10 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         try:
             async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S) as patience:
                 while (message := await self._receive())["type"] == "websocket.receive":
-                    if stream.idle:
-                        patience.reschedule(None)
                     text = message.get("text")
                     stream.receive(message["bytes"] if text is None else text)
+                    if not stream.idle:
+                        patience.reschedule(None)
         except TimeoutError:
             log.info("voice.silent_peer")
             self._outbox.put_nowait(POLICY_VIOLATION)
@@ -132,7 +134,8 @@ async def _admitted(
     try:
         async with asyncio.timeout(ADMISSION_TIMEOUT_S):
             return await db(_admit, bot, authorization)
-    except TimeoutError:
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        log.error("voice.no_database", error=type(error).__name__)
         return Admission(503, "the gateway cannot look the bot up now"), None
 
 

@@ -29,6 +29,8 @@ MAX_ACTIVITIES = 64
 """Most activities in one frame."""
 MAX_MEDIA_FORMATS = 32
 """Offers beyond this number are ignored."""
+MAX_PARTICIPANTS = 16
+"""Most user streams that may be open at once."""
 
 _PROBLEM_LENGTH = 200
 

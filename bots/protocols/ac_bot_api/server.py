@@ -81,9 +81,7 @@ class StreamServer:
             case messages.UserStreamChunk():
                 return self._user_audio(message)
             case messages.UserStreamStart(participant=participant):
-                media_format = self.media_format
-                self._users[participant] = StreamAudio(media_format) if media_format else None
-                return [events.UserStreamStarted(participant)]
+                return [self._user_stream(participant)]
             case messages.UserStreamStop(participant=participant):
                 self._users.pop(participant, None)
                 return [events.UserStreamStopped(participant)]
@@ -98,6 +96,12 @@ class StreamServer:
                 return [events.ResumeRequested(self.conversation_id)]
             case _:
                 return self._end(message)
+
+    def _user_stream(self, participant: str | None) -> events.ServerEvent:
+        if participant not in self._users and len(self._users) >= messages.MAX_PARTICIPANTS:
+            return events.Rejected("userStream.start of too many participants")
+        self._users[participant] = StreamAudio(self.media_format) if self.media_format else None
+        return events.UserStreamStarted(participant)
 
     def _user_audio(self, message: messages.UserStreamChunk) -> list[events.ServerEvent]:
         participant = message.participant

@@ -24,7 +24,7 @@ from bots.protocols.ac_bot_api import (
     UserStreamStopped,
     ValidateRequested,
 )
-from bots.protocols.ac_bot_api.messages import MAX_MEDIA_FORMATS, MAX_NAME
+from bots.protocols.ac_bot_api.messages import MAX_MEDIA_FORMATS, MAX_NAME, MAX_PARTICIPANTS
 
 pytestmark = pytest.mark.pure
 
@@ -158,6 +158,20 @@ def test_participants_have_streams_of_their_own() -> None:
     ]
     only_rejection(server, chunk(b"\x01\x02", participant="supervisor"))
     assert json.loads(server.user_stream_started("caller"))["participant"] == "caller"
+
+
+def test_no_more_streams_are_open_than_a_call_has_participants() -> None:
+    server = active()
+    starts = [frame("userStream.start", participant=str(n)) for n in range(MAX_PARTICIPANTS)]
+    for start in starts:
+        server.receive(start)
+    (answer,) = server.receive(frame("userStream.start", participant="one more"))
+    assert isinstance(answer, Rejected)
+    assert server.receive(starts[0]) == [UserStreamStarted("0")]
+    server.receive(frame("userStream.stop", participant="0"))
+    assert server.receive(frame("userStream.start", participant="one more")) == [
+        UserStreamStarted("one more")
+    ]
 
 
 def test_a_second_start_replaces_the_stream() -> None:
