@@ -89,8 +89,9 @@ class Player:
                 tasks.create_task(self._synthesise(tts, request))
                 tasks.create_task(self._pace())
         except* ServiceError as failures:
-            self._over = True
-            self._interrupt_stream()
+            if not self._over:  # else the play stream may be the next prompt's
+                self._over = True
+                self._interrupt_stream()
             raise first_service_error(failures) from None
         self._finish(interrupted=False)
 

@@ -55,11 +55,14 @@ class Voice:
             self._hand_over(command, leg)
             return
         request = self._request(command, self._tts, leg)
-        tts: TextToSpeech = self._tts
-        if request in self._ahead:
-            tts, _ = self._ahead.pop(request)
+        ahead, making = self._ahead.pop(request, (None, None))
         self._player = self._new_player(command, leg)
-        self._task = self._spawn(self._run(self._player, tts, request, command.utterance))
+        self._task = self._spawn(
+            self._run(self._player, ahead or self._tts, request, command.utterance)
+        )
+        if making is not None:
+            # What is still being made of the prompt is of no use when it is over.
+            self._task.add_done_callback(lambda _: making.cancel())
 
     def stop(self) -> None:
         """Silence the prompt at once; its `PlaybackDone` is reported before this returns.
