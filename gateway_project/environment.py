@@ -233,6 +233,16 @@ class Environment:
         "DEBUG", "0", _flag, "Django's debug mode: detailed error pages. Never in production."
     )
 
+    @property
+    def setting(self) -> str:
+        """What a command in another terminal needs before it, such as ``PORT=8100 ``."""
+        given = {}
+        if self.host not in ("127.0.0.1", "0.0.0.0", "::"):  # noqa: S104 - compared
+            given["HOST"] = self.host
+        if self.port != 8000:
+            given["PORT"] = str(self.port)
+        return "".join(f"{name}={value} " for name, value in given.items())
+
 
 def variables() -> list[Variable]:
     """Every declared variable, in the order of the reference page."""

@@ -146,8 +146,11 @@ async def _answers_ready(host: str, port: int) -> bool:
     return b" 200 " in status
 
 
-def welcome(public_url: str, password: str | None, *, demo: bool) -> str:
-    """What the operator sees once the gateway is ready."""
+def welcome(public_url: str, password: str | None, *, demo: bool, setting: str = "") -> str:
+    """What the operator sees once the gateway is ready.
+
+    ``setting`` is what a second terminal needs before a command to find this gateway.
+    """
     bot = "demo" if demo else "<bot>"
     parts = urlsplit(public_url)
     scheme = "wss" if parts.scheme == "https" else "ws"
@@ -159,6 +162,9 @@ def welcome(public_url: str, password: str | None, *, demo: bool) -> str:
         lines.append(f"  Sign in as     {ADMIN}")
     lines.append(f"  For Live Hub   {voice}")
     if demo:
-        call = "manage.py testcall demo --say 'I want to pay my bill'"
-        lines.append(f"  A first call   {Path(sys.executable)} {call}")
+        python = Path(sys.executable)
+        if python.is_relative_to(Path.cwd()):
+            python = python.relative_to(Path.cwd())
+        call = f"{python} manage.py testcall demo --say 'I want to pay my bill'"
+        lines.append(f"  A first call   {setting}{call}")
     return "\n".join([*lines, "  Stop           Ctrl-C", ""])

@@ -157,3 +157,17 @@ def test_the_reference_page_is_up_to_date_and_names_every_variable(repository: P
         assert f"| `{variable.name}` | " in page
     assert "| `PORT` | `8000` | TCP port to listen on. |" in page
     assert page.count("*Secret.*") == sum(variable.secret for variable in environment.variables())
+
+
+@pytest.mark.parametrize(
+    ("environ", "setting"),
+    [
+        ({}, ""),
+        ({"HOST": "0.0.0.0", "PORT": "8100"}, "PORT=8100 "),
+        ({"HOST": "192.0.2.1"}, "HOST=192.0.2.1 "),
+    ],
+)
+def test_another_terminal_needs_the_address_if_it_is_not_the_usual(
+    environ: dict[str, str], setting: str
+) -> None:
+    assert read(environ).setting == setting

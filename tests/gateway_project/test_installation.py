@@ -79,10 +79,11 @@ def test_web_gets_the_time_to_drain(environment: Environment) -> None:
 
 
 def test_the_welcome_shows_where_to_click_and_a_new_password_once() -> None:
-    text = installation.welcome("http://127.0.0.1:8000", "s3cret", demo=True)
+    text = installation.welcome("http://127.0.0.1:8000", "s3cret", demo=True, setting="PORT=81 ")
     assert "http://127.0.0.1:8000/" in text
     assert "admin, password s3cret (shown only now)" in text
     assert "ws://127.0.0.1:8000/voice/audiocodes/demo" in text
+    assert " PORT=81 " in text
     assert "testcall demo" in text
 
 

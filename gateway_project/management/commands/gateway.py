@@ -38,8 +38,14 @@ class Command(BaseCommand):
         async def start_all() -> None:
             await installation.start(supervisor, settings.ENVIRONMENT, settings.BASE_DIR)
             if "web" in settings.ENVIRONMENT.role:
-                demo = settings.DEMO
-                self.stdout.write(installation.welcome(settings.PUBLIC_URL, password, demo=demo))
+                self.stdout.write(
+                    installation.welcome(
+                        settings.PUBLIC_URL,
+                        password,
+                        demo=settings.DEMO,
+                        setting=settings.ENVIRONMENT.setting,
+                    )
+                )
                 self.stdout.flush()
 
         return await supervisor.run(start_all)
