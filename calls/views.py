@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -128,6 +129,7 @@ def live(request: HttpRequest) -> HttpResponse:
             "calls": calls,
             "truncated": truncated,
             "limit": LIVE_LIMIT,
+            "setting": settings.ENVIRONMENT.setting,
             "voice_url": _voice_url(request),
         },
     )
@@ -152,6 +154,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "newer_query": _query(request, at=page.newer),
         "older_query": _query(request, at=page.older),
         "count_limit": f"{COUNT_LIMIT:,}",
+        "setting": settings.ENVIRONMENT.setting,
         "voice_url": _voice_url(request),
     }
     return render(request, "calls/history.html", context)

@@ -129,6 +129,10 @@ feed.addEventListener("frame", ({ detail: frame }) => {
   tick();
 });
 
+// Without a call the panel is all there is: its button may not empty the page.
+teach.addEventListener("hide.bs.collapse", (event) => {
+  if (section.hidden) event.preventDefault();
+});
 section.addEventListener("mouseleave", () => {
   showNew();
   sweep();
