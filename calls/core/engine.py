@@ -75,7 +75,7 @@ class Phase(Enum):
     ENDED = auto()
 
 
-_BEFORE_CLOSING = frozenset({Phase.JOINING, Phase.STARTING, Phase.TALKING})
+_BEFORE_CLOSING = frozenset({Phase.NEW, Phase.JOINING, Phase.STARTING, Phase.TALKING})
 
 
 class Conversation:

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from django.conf import settings
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from bots.selectors import CallConfiguration
 from bots.workers.pool import close_pools
@@ -173,7 +173,7 @@ class SessionHost:
                 await db(
                     renew_lease, self.owner, socket.gethostname(), os.getpid(), datetime.now(UTC)
                 )
-        except (DatabaseError, TimeoutError) as error:
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
             log.warning("lease.not_renewed", error=type(error).__name__)
 
 

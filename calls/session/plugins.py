@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 
 from bots.core import registry
+from bots.core.params.declare import ParamSet
 from bots.core.ports import BotConnector, SpeechToText, TextToSpeech, VoiceActivity
 from bots.selectors import CallConfiguration, Configured
 
@@ -25,7 +26,8 @@ class PluginShelf:
     """Builds plug-ins and keeps them while their configuration stays the same."""
 
     def __init__(self) -> None:
-        self._built: dict[tuple[str, str, str, str], object] = {}
+        self._built: dict[tuple[str, str, str, str], tuple[ParamSet, object]] = {}
+        """By kind, plug-in, provider and parameters: the credentials in use and the instance."""
 
     def of(self, configuration: CallConfiguration) -> CallPlugins:
         """The plug-ins that ``configuration`` names.
@@ -44,8 +46,11 @@ class PluginShelf:
     def _get(self, chosen: Configured) -> Any:
         plugin = registry.plugin(chosen.kind, chosen.plugin)
         key = (chosen.kind, chosen.plugin, chosen.provider, chosen.params.model_dump_json())
-        if key not in self._built:
+        credentials, instance = self._built.get(key, (None, None))
+        if instance is None or credentials != chosen.credentials:
+            instance = plugin.factory(chosen.params, chosen.credentials)
+            self._built.pop(key, None)
             if len(self._built) >= MAX_INSTANCES:
                 del self._built[next(iter(self._built))]
-            self._built[key] = plugin.factory(chosen.params, chosen.credentials)
-        return self._built[key]
+            self._built[key] = (chosen.credentials, instance)
+        return instance

@@ -1,9 +1,10 @@
 """Before the first call: have speech services ready whose first request is slow."""
 
+import asyncio
 from contextlib import aclosing
 
 import structlog
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from bots.core.errors import ParameterError, ServiceError
 from bots.core.params.sections.speech import Speech
@@ -16,23 +17,35 @@ from calls.session.plugins import CallPlugins, PluginShelf
 MAX_BOTS = 20
 """Bots that are prepared; each recogniser keeps a model for each of them."""
 
+BOT_TIMEOUT_S = 60.0
+"""How long the services of one bot may take."""
+
 log = structlog.get_logger(__name__)
 
 
 async def warm_up(shelf: PluginShelf) -> None:
     """Make one small request to each service with a cold start that a bot uses.
 
-    What fails here is logged and fails again, visibly, in the call that needs it.
+    What fails here is logged and fails again, visibly, in the call that needs it; it keeps no
+    other bot from being prepared.
     """
     try:
         names = await db(callable_bots, MAX_BOTS)
-        for name in names:
-            configuration = await db(call_configuration, name)
-            await _warm(configuration, shelf.of(configuration))
-    except (ServiceError, LookupError, ParameterError, DatabaseError) as error:
-        log.warning("speech.not_warm", reason=str(error))
-    else:
-        log.info("speech.warm", bots=len(names))
+    except (DatabaseError, InterfaceError) as error:
+        log.warning("speech.not_warm", reason=type(error).__name__)
+        return
+    warm = 0
+    for name in names:
+        try:
+            async with asyncio.timeout(BOT_TIMEOUT_S):
+                configuration = await db(call_configuration, name)
+                await _warm(configuration, shelf.of(configuration))
+            warm += 1
+        except (ServiceError, LookupError, ParameterError) as error:
+            log.warning("speech.not_warm", bot=name, reason=str(error))
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            log.warning("speech.not_warm", bot=name, reason=type(error).__name__)
+    log.info("speech.warm", bots=warm)
 
 
 async def _warm(configuration: CallConfiguration, plugins: CallPlugins) -> None:
@@ -50,4 +63,4 @@ async def _warm(configuration: CallConfiguration, plugins: CallPlugins) -> None:
             voice=settings.voice_name,
         )
         async with aclosing(plugins.tts.synthesise(hello)) as pieces:
-            await anext(pieces)
+            await anext(pieces, None)
