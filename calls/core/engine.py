@@ -75,7 +75,7 @@ class Phase(Enum):
     ENDED = auto()
 
 
-_BEFORE_CLOSING = frozenset({Phase.NEW, Phase.JOINING, Phase.STARTING, Phase.TALKING})
+_BEFORE_CLOSING = frozenset({Phase.JOINING, Phase.STARTING, Phase.TALKING})
 
 
 class Conversation:
@@ -366,8 +366,12 @@ class Conversation:
         self._end(now)
 
     def _end_requested(self, event: events.EndRequested, now: float) -> None:
+        ending = Ending(event.by, event.reason_code, event.reason)
         if self.phase in _BEFORE_CLOSING:
-            self._hang_up(Ending(event.by, event.reason_code, event.reason), now)
+            self._hang_up(ending, now)
+        elif self.phase is Phase.NEW:  # a call that nobody knows of yet has nobody to wait for
+            self._hang_up(ending, now)
+            self._end(now)
 
     def _service_failed(self, event: events.ServiceFailed, now: float) -> None:
         if event.utterance is not None:

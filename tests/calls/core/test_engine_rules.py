@@ -276,6 +276,6 @@ def test_nothing_happens_before_the_arrival_but_the_end(event: Event) -> None:
     produced = engine.handle(event, 0.0)
 
     finished = [command for command in produced if isinstance(command, commands.Finish)]
-    gone = isinstance(event, events.LegLost | events.CallerHungUp)
+    gone = isinstance(event, events.LegLost | events.CallerHungUp | events.EndRequested)
     assert len(finished) == gone
     assert engine.deadline is None
