@@ -14,6 +14,16 @@ from bots.protocols.dialogue.matching import Matcher, plain_words
 MAX_PHRASES = 2000
 """Of one dialogue; more would keep the event loop busy for milliseconds a turn."""
 
+_IN_PLAIN_WORDS = {
+    "extra_forbidden": "There is no such field",
+    "missing": "This field is required",
+    "tuple_type": "Must be a list",
+    "dict_type": "Must be an object",
+    "model_type": "Must be an object",
+    "string_type": "Must be a text",
+}
+"""What is said instead of the validator's own words for Python types."""
+
 Mistakes = Iterator[tuple[Path, str]]
 
 
@@ -35,7 +45,9 @@ class Dialogue(DialogueForm):
         except ValidationError as error:
             raise ParameterError(
                 {
-                    ".".join(map(str, problem["loc"])) or "dialogue": problem["msg"]
+                    ".".join(map(str, problem["loc"])) or "dialogue": _IN_PLAIN_WORDS.get(
+                        problem["type"], problem["msg"]
+                    )
                     for problem in error.errors(include_url=False, include_context=False)
                 }
             ) from None

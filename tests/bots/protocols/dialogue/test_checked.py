@@ -234,3 +234,11 @@ def test_a_dialogue_without_keys_asks_for_nothing() -> None:
 def test_what_the_author_sets_counts_more_than_what_the_dialogue_needs() -> None:
     params = {"sendDTMF": False, "bargeIn": True}
     assert Dialogue.parse(with_change("sessionParams", value=params)).settings() == params
+
+
+def test_mistakes_of_form_are_told_in_plain_words() -> None:
+    assert problems({"states": {"start": {"say": "Hello.", "answer": []}}, "answers": {}}) == {
+        "states.start.answer": "There is no such field",
+        "answers": "Must be a list",
+    }
+    assert problems({}) == {"states": "This field is required"}
