@@ -118,6 +118,8 @@ class Child:
         )
         self.started.set()
         log.info("child.started", child=self.program.name, pid=self._process.pid)
+        if self._stopping.is_set():  # asked for while the process was not there yet
+            await self.stop()
         return await self._process.wait()
 
     async def _pause(self, seconds: float) -> None:

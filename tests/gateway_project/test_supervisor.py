@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway_project.supervisor import Program, Supervisor, ending
+from gateway_project.supervisor import Child, Program, Supervisor, ending
 
 pytestmark = pytest.mark.wire
 
@@ -194,3 +194,11 @@ def test_endings_are_told_in_words() -> None:
 async def test_programs_start_only_while_the_supervisor_runs() -> None:
     with pytest.raises(RuntimeError):
         await Supervisor({}).start(Program(name="web", command=["true"], stop_seconds=1))
+
+
+async def test_a_stop_while_a_program_is_being_started_stops_it() -> None:
+    child = Child(Program(**program("late", STAYS)), os.environ)
+    async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        tasks.create_task(child.keep_running())
+        await asyncio.sleep(0)  # it asks for the process, which takes longer than that
+        await child.stop()
