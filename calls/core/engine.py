@@ -180,6 +180,12 @@ class Conversation:
             described = vocabulary.describe(activity)
             self._out.note(now, f"The bot sent {described}; it was ignored")
             return
+        if self._queue.full:
+            flood = "it says more than anybody can hear"
+            self._service_failed(
+                events.ServiceFailed(service="bot", fault=Fault.PROTOCOL, detail=flood), now
+            )
+            return
         if purpose.answers:
             self._bot_answered()
         if purpose is Purpose.MESSAGE:

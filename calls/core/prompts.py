@@ -10,6 +10,9 @@ import msgspec
 
 from bots.core.activities import Activity
 
+MAX_WAITING = 500
+"""Prompts and actions that may wait; a bot that says more does not know what it does."""
+
 
 class Prompt(msgspec.Struct, frozen=True):
     """Something to say; ``activity`` carries its parameters when it came from the bot."""
@@ -49,6 +52,11 @@ class PromptQueue:
     def idle(self) -> bool:
         """Nothing plays and nothing waits."""
         return self.playing is None and not self._waiting
+
+    @property
+    def full(self) -> bool:
+        """Nothing more is to be added."""
+        return len(self._waiting) >= MAX_WAITING
 
     def add(self, item: Prompt | Action) -> None:
         """Queue ``item`` behind everything that waits."""

@@ -10,6 +10,7 @@ from bots.core.errors import Fault, ServiceError
 from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
 from calls.core.events import CallerHungUp, CallerSaid, CallStarted, LegLost
+from calls.core.prompts import MAX_WAITING
 from tests.calls.media.leaping import leap
 from tests.calls.session.calling import Leg, Line, timers
 from tests.plugins import TableBot, TableParams, TableSession, ToneTts
@@ -234,3 +235,15 @@ def test_a_bot_that_fails_to_close_does_not_matter() -> None:
         return line
 
     assert len(leap(scenario()).ends) == 1
+
+
+def test_a_bot_that_never_stops_talking_ends_the_call() -> None:
+    async def scenario() -> Line:
+        table = {"start": [LONG] * (MAX_WAITING + 2)}
+        line = Line(Leg(audio=True), table=table, tts=ToneTts(NoParams(), NoParams()))
+        await line.talk()
+        await line.task
+        return line
+
+    (end,) = leap(scenario()).ends
+    assert (end.ended_by, end.reason) == ("gateway", "The bot failed: protocol")
