@@ -112,8 +112,9 @@ class _Worker:
             self._wake.set()
 
     def kill(self, why: str) -> None:
-        """End the process now; its jobs fail."""
+        """End the process now; its jobs fail, and it gets no others."""
         self._why_killed = why
+        self._pool.lost(self)
         if self._process is not None:
             with suppress(ProcessLookupError):
                 self._process.kill()

@@ -154,10 +154,10 @@ async def test_a_worker_that_hangs_is_killed_at_the_deadline() -> None:
     error = await heard.until(ServiceError)
     assert isinstance(error, ServiceError)
     assert error.fault is Fault.TIMEOUT
+    _, heard = speak(pool)  # at once: nothing is given to a worker that is being killed
+    await heard.until(Done)
     await asyncio.wait([worker.task], timeout=30)
     assert process not in pool.processes
-    _, heard = speak(pool)
-    await heard.until(Done)
 
 
 async def test_a_missed_deadline_spares_a_worker_that_answers_others() -> None:
