@@ -1,0 +1,108 @@
+"""A call's line to its bot: order, stamps, and bots that do not take or do not answer."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from bots.core.activities import Activity, event, message
+from bots.core.errors import Fault
+from bots.core.ports import BotConversation
+from bots.core.registry import NoParams
+from calls.core.events import BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
+from calls.session.bot import JOIN_TIMEOUT_S, MAX_UNDELIVERED, SEND_TIMEOUT_S, BotLine, stamped
+from tests.calls.media.leaping import leap
+from tests.plugins import TableBot, TableParams, TableSession
+
+TALK = BotConversation(conversation_id="c-1", bot="demo", language="en-US")
+
+
+def table_bot(table: dict[str, list[Any]]) -> TableBot:
+    return TableBot(TableParams.model_validate({"tableAnswers": table}), NoParams())
+
+
+class DeafSession(TableSession):
+    """Takes nothing."""
+
+    async def send(self, activity: Activity) -> None:
+        await asyncio.Event().wait()
+
+
+class DeafBot(TableBot):
+    """Joins and takes nothing; with ``!never`` it does not even join."""
+
+    async def open(self, conversation: BotConversation) -> TableSession:
+        if "!never" in self.table:
+            await asyncio.Event().wait()
+        return DeafSession(self.table)
+
+
+def test_activities_reach_the_bot_in_order_and_stamped() -> None:
+    async def scenario() -> None:
+        bot, reports = table_bot({"bye": ["Goodbye.", "!leave"]}), list[Event]()
+        line = BotLine(bot, TALK, reports.append)
+        for text in ("one", "two", "bye"):
+            line.send(message(text))
+        await line.run()
+        (session,) = bot.sessions
+        assert [activity.text for activity in session.heard] == ["one", "two", "bye"]
+        assert all(activity.id and activity.timestamp for activity in session.heard)
+        assert reports == [BotJoined(), BotSpoke(message("Goodbye.")), BotLeft()]
+        await line.close("transferred", "done")
+        assert session.closed == ("transferred", "done")
+
+    leap(scenario())
+
+
+@pytest.mark.parametrize(("table", "fault"), [({"!join": []}, Fault.CONNECTIVITY)])
+def test_a_bot_that_cannot_be_joined_is_reported(table: dict[str, list[Any]], fault: Fault) -> None:
+    async def scenario() -> None:
+        reports: list[Event] = []
+        line = BotLine(table_bot(table), TALK, reports.append)
+        await line.run()
+        (failed,) = reports
+        assert isinstance(failed, ServiceFailed)
+        assert failed.fault is fault
+        await line.close("error", "")
+
+    leap(scenario())
+
+
+@pytest.mark.parametrize(
+    ("table", "patience_s"), [({"!never": []}, JOIN_TIMEOUT_S), ({}, SEND_TIMEOUT_S)]
+)
+def test_a_bot_that_does_not_answer_has_failed_after_a_time(
+    table: dict[str, list[Any]], patience_s: float
+) -> None:
+    async def scenario() -> None:
+        reports: list[Event] = []
+        bot = DeafBot(TableParams.model_validate({"tableAnswers": table}), NoParams())
+        line = BotLine(bot, TALK, reports.append)
+        line.send(event("start"))
+        began = asyncio.get_running_loop().time()
+        await line.run()
+        assert asyncio.get_running_loop().time() - began == pytest.approx(patience_s, abs=0.01)
+        failed = reports[-1]
+        assert isinstance(failed, ServiceFailed)
+        assert failed.fault is Fault.TIMEOUT
+
+    leap(scenario())
+
+
+def test_a_bot_that_takes_too_little_has_failed() -> None:
+    async def scenario() -> None:
+        reports: list[Event] = []
+        line = BotLine(table_bot({}), TALK, reports.append)
+        for _ in range(MAX_UNDELIVERED):
+            line.send(message("more"))
+        assert reports == []
+        line.send(message("too much"))
+        assert [type(report) for report in reports] == [ServiceFailed]
+
+    leap(scenario())
+
+
+def test_a_stamp_that_is_there_stays() -> None:
+    own = message("Hello.", id="7", timestamp="2026-11-21T12:00:00Z")
+    assert stamped(own) is own
+    assert stamped(message("Hello.", id="7")).id == "7"
