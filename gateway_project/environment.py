@@ -7,6 +7,7 @@ holds the value, which is how container platforms hand over secrets.
 """
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,15 @@ def _names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _hosts(text: str) -> tuple[str, ...]:
+    hosts = _names(text)
+    if not all(
+        re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]", host) for host in hosts
+    ):
+        raise ValueError("comma-separated host names without scheme, port and path")
+    return hosts
+
+
 def _roles(text: str) -> frozenset[str]:
     chosen = frozenset(_names(text.lower()))
     if chosen == {"all"}:
@@ -128,7 +138,7 @@ class Environment:
     allowed_hosts: tuple[str, ...] = _field(
         "ALLOWED_HOSTS",
         "",
-        _names,
+        _hosts,
         "Comma-separated host names the console answers to, besides the loopback names, `HOST` "
         "and the host of `PUBLIC_URL`.",
     )
@@ -181,14 +191,6 @@ class Environment:
         "",
         str,
         "Signs sessions and forms. Empty: generated once and kept in `VAR_DIR`.",
-        secret=True,
-    )
-    field_keys: tuple[str, ...] = _field(
-        "FIELD_KEYS",
-        "",
-        _names,
-        "Comma-separated keys that encrypt provider credentials, newest first; each 32 random "
-        "bytes in URL-safe base64. Empty: one is generated and kept in `VAR_DIR`.",
         secret=True,
     )
     admin_password: str = _field(

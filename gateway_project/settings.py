@@ -14,9 +14,8 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 ENVIRONMENT = environment.read(os.environ)
 VAR_DIR = keys.private_directory(ENVIRONMENT.var_dir)
 
-# Identity and keys.
+# Identity.
 SECRET_KEY = ENVIRONMENT.secret_key or keys.stored_key(VAR_DIR / "secret.key")
-FIELD_KEYS = ENVIRONMENT.field_keys or (keys.stored_key(VAR_DIR / "field.key"),)
 DEBUG = ENVIRONMENT.debug
 
 # The gateway.

@@ -33,7 +33,6 @@ def test_every_value_is_read() -> None:
             "VAR_DIR": "/data",
             "DATABASE_URL": "postgres://u:p@db/gateway",
             "REDIS_URL": "rediss://cache:6380/2",
-            "FIELD_KEYS": "new,old",
             "DEMO": "Yes",
             "MAX_CALLS": "200",
             "LOG_FORMAT": "JSON",
@@ -46,7 +45,6 @@ def test_every_value_is_read() -> None:
     assert values.var_dir == Path("/data")
     assert values.database_url == "postgres://u:p@db/gateway"
     assert values.redis_url == "rediss://cache:6380/2"
-    assert values.field_keys == ("new", "old")
     assert values.demo
     assert values.max_calls == 200
     assert values.log_format == "json"
@@ -69,6 +67,12 @@ def test_an_empty_value_counts_as_not_set() -> None:
             "ROLE",
             "all,web",
             "ROLE must be all, or a comma-separated list of web, worker, beat, not 'all,web'.",
+        ),
+        (
+            "ALLOWED_HOSTS",
+            "good.example.com,http://x",
+            "ALLOWED_HOSTS must be comma-separated host names without scheme, port and path, not "
+            "'good.example.com,http://x'.",
         ),
         ("ROLE", ",", "ROLE must be all, or a comma-separated list of web, worker, beat, not ','."),
         (
