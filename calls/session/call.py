@@ -187,7 +187,8 @@ class CallSession:
             self.take(events.EndRequested(by="gateway", reason_code="internal", reason=OUR_ERROR))
             await self._over.wait()
         finally:
-            self._abort()
+            # Still going on here means that the task was cancelled.
+            self._abort("shutdown", "The gateway was stopped at once")
             await self._bot.close(self._finish.reason_code, self._finish.reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -270,7 +271,7 @@ class CallSession:
         self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
         self.leg.close()
 
-    def _abort(self) -> None:
+    def _abort(self, reason_code: str = "internal", reason: str = OUR_ERROR) -> None:
         """End the call at once and without the engine, which may be what broke."""
         if self._over.is_set():
             return
@@ -278,8 +279,8 @@ class CallSession:
         finish = commands.Finish(
             at=self._loop.time(),
             ended_by="gateway",
-            reason_code="internal",
-            reason=OUR_ERROR,
+            reason_code=reason_code,
+            reason=reason,
             turns=self._engine.turns,
         )
         try:

@@ -185,6 +185,21 @@ async def test_a_drain_ends_calls_in_order_and_refuses_new_ones(
     assert (record.ended_by, record.reason_code) == ("gateway", "shutdown")
 
 
+async def test_a_call_that_is_cut_by_a_stop_at_once_is_told_from_a_bug(
+    make_bot: Any, call: Any, records: Any
+) -> None:
+    await make_bot(GREETING)
+    side = await call(audio=False)
+    await side.until(Accepted)
+    for task in asyncio.all_tasks():
+        if task.get_name().startswith("call "):
+            task.cancel()
+    await side.told("hangup")
+    assert await side.closed() == 1000
+    (record,) = await records()
+    assert (record.ended_by, record.reason_code) == ("gateway", "shutdown")
+
+
 async def test_a_bot_that_cannot_be_joined_refuses_the_call(
     make_bot: Any, call: Any, records: Any
 ) -> None:
