@@ -9,11 +9,12 @@ from tests.e2e.installation import Gateway
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is an end-to-end test; one worker runs them all."""
+    """Everything in this folder is an end-to-end test; one worker has the shared gateway."""
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
+            if "gateway" in getattr(item, "fixturenames", ()):
+                item.add_marker(pytest.mark.xdist_group("e2e"))
 
 
 @pytest.fixture(scope="session")
