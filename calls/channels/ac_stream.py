@@ -63,6 +63,7 @@ class AcStream:
         self.capabilities = LegCapabilities(audio=False)
         self.caller_audio: AudioFormat = LPCM16_16K
         self.prompt_audio: AudioFormat = LPCM16_16K
+        self.media = ""
         self._bot = bot
         self._configuration = configuration
         self._is_test = is_test
@@ -166,6 +167,7 @@ class AcStream:
             return "No common media format"
         if configured.stt is None or (request.expect_audio_messages and configured.tts is None):
             return "the bot has no speech services; use a text session"
+        self.media = self._media.value
         self._set_audio(self._media.audio, prompts=request.expect_audio_messages)
         return None
 
@@ -180,7 +182,8 @@ class AcStream:
             self._refuse("conversation not found")
             return
         self._set_audio(before.prompt_audio, prompts=before.capabilities.audio)
-        self._media = next(media for media in PREFERRED if media.audio == self.prompt_audio)
+        self.media = before.media
+        self._media = MediaFormat(before.media) if before.media else None
         self._start = session.start
         self._send(self._server.accept(self._media))
         self._session = session

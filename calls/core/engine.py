@@ -15,6 +15,8 @@ task, clock or model; it composes the machines beside it:
 
 Rules that hold after every event: at most one prompt plays; from arrival to `Finish` there is a
 deadline; nothing follows `Finish`; the gate is open exactly when `Floor.listening` says so.
+
+NB Longer than other files on purpose: what may happen in which phase is to be read in one place.
 """
 
 from collections.abc import Callable

@@ -47,6 +47,9 @@ class VoiceLeg(Protocol):
     prompt_audio: AudioFormat
     """Format of the audio that ``play`` takes."""
 
+    media: str
+    """The voice side's own name for these formats; a new connection of the call takes it over."""
+
     def accept(self) -> None:
         """Take the call."""
         ...

@@ -19,6 +19,7 @@ class DetachedLeg:
         self.capabilities = lost.capabilities
         self.caller_audio = lost.caller_audio
         self.prompt_audio = lost.prompt_audio
+        self.media = lost.media
         self._kept: deque[Activity] = deque(maxlen=MAX_KEPT)
         self._hang_up: tuple[str, str] | None = None
 

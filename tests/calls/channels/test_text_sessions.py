@@ -92,7 +92,7 @@ async def test_a_cut_socket_is_resumed_on_a_new_one(
     again = VoiceSide("table")
     await again.connect()
     await again.send(again.client.resume())
-    await again.until(Accepted)
+    assert (await again.until(Accepted)).media_format is None
     await again.act(message("my bill"))
     assert await again.says() == "Forty dollars."
     await again.told("hangup")

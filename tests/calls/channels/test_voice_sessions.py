@@ -140,6 +140,18 @@ async def test_a_prompt_goes_on_after_a_cut_where_it_was_heard(
     assert len(await lines(record)) == 1
 
 
+async def test_a_resumed_call_keeps_its_very_format(make_bot: Any, call: Any) -> None:
+    await make_bot({"start": [STORY]}, bargeIn=True)
+    side = await call(formats=[MediaFormat.WAV_LPCM16_8])
+    await listening(side)
+    await side.until(PlayStarted)
+    await side.drop()
+    again = VoiceSide("table")
+    await again.connect()
+    await again.send(again.client.resume())
+    assert (await again.until(Accepted)).media_format is MediaFormat.WAV_LPCM16_8
+
+
 @pytest.mark.parametrize("media_format", list(MediaFormat))
 async def test_every_media_format_is_heard_and_spoken(
     make_bot: Any, call: Any, media_format: MediaFormat

@@ -31,6 +31,7 @@ class Leg:
 
     caller_audio = LPCM16_16K
     prompt_audio = LPCM16_16K
+    media = "raw/lpcm16"
 
     def __init__(self, *, audio: bool = False, polite: bool = True, breaks: str = "") -> None:
         self.capabilities = LegCapabilities(audio=audio)
