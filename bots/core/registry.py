@@ -1,7 +1,6 @@
 """Plug-ins: what is registered, how it is found, and what could not be loaded.
 
-A plug-in is one file in ``bots/connectors``, ``bots/speech`` (or, for voice channels,
-``calls/channels``) that registers a class::
+A plug-in is one file in ``bots/connectors`` or ``bots/speech`` that registers a class::
 
     @registry.register("tts", "acme", "Acme", params=AcmeParams)
     class AcmeTts:
@@ -23,7 +22,7 @@ import msgspec
 
 from bots.core.params.declare import ParamSet
 
-Kind = Literal["bot", "stt", "tts", "vad", "channel"]
+Kind = Literal["bot", "stt", "tts", "vad"]
 ENTRY_POINT_GROUP = "voice_ai_gateway.plugins"
 
 T = TypeVar("T", bound=type)

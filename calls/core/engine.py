@@ -182,7 +182,7 @@ class Conversation:
             described = vocabulary.describe(activity)
             self._out.note(now, f"The bot sent {described}; it was ignored")
             return
-        if self._queue.full:
+        if self._queue.full and purpose is not Purpose.ABORT_PROMPTS:
             flood = "it says more than anybody can hear"
             self._service_failed(
                 events.ServiceFailed(service="bot", fault=Fault.PROTOCOL, detail=flood), now

@@ -18,7 +18,6 @@ _KINDS = {
     "stt": "speech-to-text plug-in",
     "tts": "text-to-speech plug-in",
     "vad": "voice activity plug-in",
-    "channel": "voice channel",
 }
 
 

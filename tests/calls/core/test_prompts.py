@@ -3,7 +3,7 @@
 import pytest
 
 from bots.core import activities
-from calls.core.prompts import Action, Prompt, PromptQueue
+from calls.core.prompts import MAX_WAITING, Action, Prompt, PromptQueue
 
 pytestmark = pytest.mark.pure
 
@@ -98,3 +98,13 @@ def test_the_queue_is_idle_only_when_nothing_plays_and_nothing_waits() -> None:
     seen.append(queue.idle)
 
     assert seen == [True, False, True, False]
+
+
+def test_the_queue_is_full_at_its_bound() -> None:
+    queue = PromptQueue()
+    for number in range(MAX_WAITING - 1):
+        queue.add(Prompt(str(number)))
+    before = queue.full
+    queue.add(HANG_UP)
+
+    assert (before, queue.full) == (False, True)
