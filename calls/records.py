@@ -1,11 +1,11 @@
 """The records of a process: one writer thread that puts CDRs and transcripts into the database.
 
 Calls hand their facts over and go on; the thread writes them in batches (every 0.5 s or 100 rows,
-one transaction each). A database that is away delays records, never a call: the batch is tried
-again until it is written. A fact that the database refuses is logged and takes no other with it;
-the start and the end of a call are then tried without what they can do without. The queue is
-bounded; when it is full, transcript lines are given up first, counted and logged, and the start and
-the end of a call never are.
+one transaction each), and at once when a call begins. A database that is away delays records,
+never a call: the batch is tried again until it is written. A fact that the database refuses is
+logged and takes no other with it; the start and the end of a call are then tried without what they
+can do without. The queue is bounded; when it is full, transcript lines are given up first, counted
+and logged, and the start and the end of a call never are.
 """
 
 import threading
@@ -124,7 +124,8 @@ class RecordWriter:
                 log.error("records.full", queued=len(self._queue))
             return
         self._queue.append(fact)
-        if len(self._queue) >= BATCH_ROWS:
+        # The live page links to a call at once, so its row must not wait for the next flush.
+        if isinstance(fact, CallOpened) or len(self._queue) >= BATCH_ROWS:
             self._wake.set()
 
     def stop(self, timeout_s: float) -> bool:

@@ -244,16 +244,29 @@ def test_a_full_queue_gives_up_lines_and_never_the_start_or_the_end_of_a_call(
 def test_a_full_batch_is_written_without_waiting_for_the_next_flush(
     call_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch, outage: Outage
 ) -> None:
+    written([opened(call_id)])
+    outage.asked.clear()
     monkeypatch.setattr(records, "FLUSH_S", 3600)
     writer = RecordWriter()
     writer.start()
-    writer.put(opened(call_id))
-    for seq in range(1, records.BATCH_ROWS):
+    for seq in range(1, records.BATCH_ROWS + 1):
         writer.put(line(call_id, seq))
 
     assert outage.asked.wait(ENOUGH_S)
     assert writer.stop(ENOUGH_S)
-    assert len(spoken(call_id)) == records.BATCH_ROWS - 1
+    assert len(spoken(call_id)) == records.BATCH_ROWS
+
+
+def test_a_call_that_begins_is_written_without_waiting_for_the_next_flush(
+    call_id: uuid.UUID, monkeypatch: pytest.MonkeyPatch, outage: Outage
+) -> None:
+    monkeypatch.setattr(records, "FLUSH_S", 3600)
+    writer = RecordWriter()
+    writer.start()
+    writer.put(opened(call_id))
+
+    assert outage.asked.wait(ENOUGH_S)
+    assert writer.stop(ENOUGH_S)
 
 
 def test_a_writer_can_be_stopped_before_it_started_and_started_again(call_id: uuid.UUID) -> None:
