@@ -59,7 +59,7 @@ class Running:
 
     async def line(self) -> str:
         assert self.process.stdout is not None
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return (await self.process.stdout.readline()).decode().strip()
 
 
@@ -67,6 +67,9 @@ class Running:
 async def supervising(
     *programs: dict[str, Any], same_request_seconds: float = 0
 ) -> AsyncIterator[Running]:
+    environment = {**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)}
+    # Unbuffered, a log line is written in two pieces and a child's line may fall between them.
+    environment.pop("PYTHONUNBUFFERED", None)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(PROBE),
@@ -74,7 +77,7 @@ async def supervising(
         str(same_request_seconds),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
-        env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
+        env=environment,
     )
     try:
         yield Running(process)
