@@ -1,11 +1,12 @@
 """What the engine wants done: the closed union that the driver carries out, in order."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from bots.core.activities import Activity
 from bots.core.errors import Fault
+from bots.core.params.resolve import Resolved
 
 EndedBy = Literal["caller", "bot", "gateway", "operator"]
 CallState = Literal[
@@ -19,6 +20,12 @@ class OpenBot(msgspec.Struct, frozen=True):
 
 class AcceptCall(msgspec.Struct, frozen=True):
     """Tell the voice side that the call is taken."""
+
+
+class UseParameters(msgspec.Struct, frozen=True):
+    """The bot changed parameters: these are in force from here on, for recogniser and voice too."""
+
+    parameters: Resolved
 
 
 class SendToBot(msgspec.Struct, frozen=True):
@@ -36,6 +43,7 @@ class Prepare(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     language: str
     voice: str
+    cache: bool = True
 
 
 class Play(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,8 +54,27 @@ class Play(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     voice: str
     interruptible: bool
+    cache: bool = True
+    """Whether the synthesised audio may come from the cache and be kept in it."""
     activity: Activity | None = None
     """The bot's own message, for a voice side that speaks it itself."""
+
+
+class PlayUrl(msgspec.Struct, frozen=True, kw_only=True):
+    """Play an audio file; answered like `Play`, but by `PlayUrlFailed` when it fails.
+
+    ``media_format`` is the Bot API's name of what the file is said to hold; ``cache``: the file may
+    be kept for later calls. ``text`` is what the transcript shows.
+    """
+
+    utterance: int
+    url: str
+    media_format: str
+    cache: bool
+    text: str
+    interruptible: bool
+    activity: Activity | None = None
+    """The bot's own activity, for a voice side that plays it itself."""
 
 
 class StopPlayback(msgspec.Struct, frozen=True):
@@ -79,6 +106,14 @@ class SendToVoiceSide(msgspec.Struct, frozen=True):
     activity: Activity
 
 
+class PostMetaData(msgspec.Struct, frozen=True, kw_only=True):
+    """Send the bot's metadata to ``url`` by HTTP POST; answered by `MetaDataSent`."""
+
+    url: str
+    metadata: Any
+    timeout_ms: int
+
+
 class HangUp(msgspec.Struct, frozen=True, kw_only=True):
     """End the call at the voice side, or refuse it when it was not accepted yet."""
 
@@ -103,6 +138,26 @@ class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     delay_ms: int | None = None
 
 
+class RecordTurn(msgspec.Struct, frozen=True, kw_only=True):
+    """When what happened in one turn, on the engine's clock in seconds; never decreasing.
+
+    The times cut the silence that the caller heard into segments that sum to it: end of speech
+    decided, recognised, collected (continuous ASR, DTMF), answered by the bot, synthesised, sent.
+    None: it did not come to that.
+    """
+
+    turn: int
+    kind: Literal["speech", "dtmf"]
+    caller_stopped_at: float
+    end_decided_at: float
+    final_text_at: float
+    sent_to_bot_at: float
+    bot_answered_at: float | None = None
+    audio_ready_at: float | None = None
+    audio_sent_at: float | None = None
+    playback_ended_at: float | None = None
+
+
 class ShowInterim(msgspec.Struct, frozen=True):
     """Interim text for the live page; never stored. Empty text takes the line away."""
 
@@ -119,34 +174,45 @@ class ShowState(msgspec.Struct, frozen=True):
 class ReportFault(msgspec.Struct, frozen=True, kw_only=True):
     """Tell operations that a service failed."""
 
-    service: Literal["bot", "stt", "tts"]
+    service: Literal["bot", "stt", "tts", "channel"]
     fault: Fault
     detail: str = ""
 
 
 class Finish(msgspec.Struct, frozen=True, kw_only=True):
-    """The conversation is over; always the last command. Close bot, recogniser, leg and the CDR."""
+    """The conversation is over; always the last command. Close bot, recogniser, leg and the CDR.
+
+    ``reason_code`` is one of the Bot API's (section 6.11). ``cause`` names the timer or fault that
+    ended the call, such as ``user-no-input`` or ``tts:timeout``; empty when it ended in order.
+    """
 
     at: float
     ended_by: EndedBy
     reason_code: str
     reason: str
     turns: int
+    cause: str = ""
     bot_result: dict[str, object] | None = None
+    recordings: tuple[str, ...] = ()
+    """Ids of the recording sessions of the call."""
 
 
 Command = (
     OpenBot
     | AcceptCall
+    | UseParameters
     | SendToBot
     | SendToVoiceSide
     | Prepare
     | Play
+    | PlayUrl
     | StopPlayback
     | Listen
     | TransferCall
+    | PostMetaData
     | HangUp
     | RecordLine
+    | RecordTurn
     | ShowInterim
     | ShowState
     | ReportFault

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from bots.core.activities import Activity
+from bots.core.activities import Activity, Json
 from bots.core.errors import Fault
 
 
@@ -20,6 +20,8 @@ class CallArrived(msgspec.Struct, frozen=True, kw_only=True):
 
     start: Activity
     announced: bool = False
+    sip_headers: dict[str, tuple[str, ...]] = {}
+    """Headers of the call's INVITE by name, repeated ones in order; empty when there is no SIP."""
 
 
 class BotJoined(msgspec.Struct, frozen=True):
@@ -38,6 +40,13 @@ class BotSpoke(msgspec.Struct, frozen=True):
     activity: Activity
 
 
+class BotAcknowledged(msgspec.Struct, frozen=True):
+    """The bot confirmed that it has an activity that was sent to it, in the order of sending.
+
+    Only bots that confirm at all (a request with a response) report this.
+    """
+
+
 class BotLeft(msgspec.Struct, frozen=True):
     """The bot closed its side of the conversation in order."""
 
@@ -51,11 +60,17 @@ class VoiceStopped(msgspec.Struct, frozen=True):
 
 
 class CallerSaid(msgspec.Struct, frozen=True, kw_only=True):
-    """Recognised speech, interim or final; final and empty means not understood."""
+    """Recognised speech, interim or final; final and empty means not understood.
+
+    ``confidence`` and ``stability`` (interim only) are 0 to 1; ``recognition_output`` is the raw
+    result of the recogniser.
+    """
 
     text: str
     final: bool
     confidence: float | None = None
+    stability: float | None = None
+    recognition_output: Json | None = None
 
 
 class DigitsPressed(msgspec.Struct, frozen=True):
@@ -74,8 +89,20 @@ class VoiceSideReported(msgspec.Struct, frozen=True):
     activity: Activity
 
 
+class AudioReady(msgspec.Struct, frozen=True):
+    """The first audio of ``utterance`` has come from the synthesiser, the cache or the file."""
+
+    utterance: int
+
+
 class PlaybackStarted(msgspec.Struct, frozen=True):
     """The caller hears the first sample of ``utterance``."""
+
+    utterance: int
+
+
+class PlaybackEnding(msgspec.Struct, frozen=True):
+    """A few tenths of a second of ``utterance`` are left (product description 6.3.9, note 5)."""
 
     utterance: int
 
@@ -93,10 +120,14 @@ class PlaybackDone(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TransferDone(msgspec.Struct, frozen=True, kw_only=True):
-    """The voice side carried the transfer out, or could not."""
+    """The voice side carried the transfer out, or could not.
+
+    ``reason_code``: ``no-answer``, ``busy``, ``declined`` or ``error`` (Bot API, 6.7).
+    """
 
     succeeded: bool
     reason: str = ""
+    reason_code: str = ""
 
 
 class CallerHungUp(msgspec.Struct, frozen=True, kw_only=True):
@@ -123,6 +154,20 @@ class ServiceFailed(msgspec.Struct, frozen=True, kw_only=True):
     heard_ms: float = 0.0
 
 
+class PlayUrlFailed(msgspec.Struct, frozen=True, kw_only=True):
+    """The audio file of ``utterance`` could not be had or played; ``heard_ms`` of it was heard."""
+
+    utterance: int
+    reason: str
+    heard_ms: float = 0.0
+
+
+class MetaDataSent(msgspec.Struct, frozen=True):
+    """`PostMetaData` was carried out; ``problem`` says why it failed, empty when it did not."""
+
+    problem: str = ""
+
+
 class EndRequested(msgspec.Struct, frozen=True, kw_only=True):
     """Somebody on our side ends the call: an operator, a drain, a bug."""
 
@@ -140,6 +185,7 @@ Event = (
     | BotJoined
     | CallStarted
     | BotSpoke
+    | BotAcknowledged
     | BotLeft
     | VoiceStarted
     | VoiceStopped
@@ -147,12 +193,16 @@ Event = (
     | DigitsPressed
     | CallerSilent
     | VoiceSideReported
+    | AudioReady
     | PlaybackStarted
+    | PlaybackEnding
     | PlaybackDone
     | TransferDone
     | CallerHungUp
     | LegLost
     | ServiceFailed
+    | PlayUrlFailed
+    | MetaDataSent
     | EndRequested
     | DeadlinePassed
 )

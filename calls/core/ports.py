@@ -32,6 +32,8 @@ class CallStart(msgspec.Struct, frozen=True, kw_only=True):
     direction: str = "inbound"
     announced: bool = False
     """The voice side will still send its own ``start`` activity."""
+    sip_headers: dict[str, tuple[str, ...]] = {}
+    """Headers of the INVITE by name, as far as the voice side tells them."""
 
 
 class VoiceLeg(Protocol):
