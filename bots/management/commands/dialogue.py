@@ -1,4 +1,4 @@
-"""``manage.py dialogue``: check the dialogue of a script bot, and give it to a bot."""
+"""``manage.py dialogue``: check the dialogue of a script bot, tell it, and give it to a bot."""
 
 import json
 from argparse import ArgumentParser
@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from bots.core.errors import ParameterError
 from bots.models import Bot
-from bots.protocols.dialogue import Dialogue
+from bots.protocols.dialogue import Dialogue, explain
 from bots.services import StaleRevision, bot_create, bot_update
 
 PARAMETER = "scriptDialogue"
@@ -17,13 +17,14 @@ AUTHOR = "command line"
 
 
 class Command(BaseCommand):
-    help = "Check a dialogue file of the script bot, or load it into a bot."
+    help = "Check a dialogue file of the script bot, tell what it does, or load it into a bot."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
         check = actions.add_parser("check", help="Name every mistake with its path.")
+        told = actions.add_parser("explain", help="Tell in plain words what the bot does when.")
         load = actions.add_parser("load", help="Store it as the dialogue of a bot.")
-        for action in (check, load):
+        for action in (check, told, load):
             action.add_argument("file", type=Path, help="The dialogue as JSON.")
         load.add_argument("bot", help="Name of the bot; it is created if there is none.")
         load.add_argument(
@@ -42,6 +43,8 @@ class Command(BaseCommand):
             raise CommandError("\n".join(lines)) from None
         except StaleRevision as error:
             raise CommandError(str(error)) from None
+        if options["action"] == "explain":
+            self.stdout.write("\n".join(explain(dialogue)) + "\n\n")
         for state in dialogue.unreachable():
             self.stderr.write(f"warning: no caller can come to the state {state}")
         states, phrases = len(dialogue.states), len(dialogue.phrases())

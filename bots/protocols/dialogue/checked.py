@@ -8,11 +8,35 @@ from pydantic import PrivateAttr, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from bots.core.errors import ParameterError
-from bots.protocols.dialogue.form import Answer, DialogueForm, Params, Path, State, Step
+from bots.protocols.dialogue.form import (
+    Act,
+    Answer,
+    DialogueForm,
+    Params,
+    Path,
+    Reaction,
+    State,
+    Step,
+)
 from bots.protocols.dialogue.matching import Matcher, plain_words
 
 MAX_PHRASES = 2000
 """Of one dialogue; more would keep the event loop busy for milliseconds a turn."""
+
+BOT_EVENTS = (
+    "abortPrompts", "config", "expectAnotherBotMessage", "pauseCallRecording", "playUrl",
+    "resumeCallRecording", "sendDtmf", "sendMetaData", "startCallRecording", "startRecognition",
+    "stopCallRecording", "stopRecognition",
+)  # fmt: skip
+"""What a bot may send besides messages, hang-up and transfer; a gateway ignores other names."""
+REPORTED = (
+    "agentConnected", "dialoutInitiated", "playFinished", "silenceDetected", "speechHypothesis",
+    "voiceDetected",
+)  # fmt: skip
+"""Events that come only to bots that ask for them by ``sendEventsToBot``."""
+GATEWAY_EVENTS = (*REPORTED, "DTMF", "noUserInput", "playUrlFailed", "transferStatus")
+_LEAVING = {"hangup": "hangup", "transfer": "transfer", "handover": "transfer"}
+_BEGINNING_AND_END = ("start", "hangup", "conversationend")
 
 _IN_PLAIN_WORDS = {
     "extra_forbidden": "There is no such field",
@@ -21,6 +45,8 @@ _IN_PLAIN_WORDS = {
     "dict_type": "Must be an object",
     "model_type": "Must be an object",
     "string_type": "Must be a text",
+    "bool_type": "Must be true or false",
+    "int_type": "Must be a whole number",
 }
 """What is said instead of the validator's own words for Python types."""
 
@@ -80,14 +106,20 @@ class Dialogue(DialogueForm):
     def settings(self) -> Params:
         """Session parameters: what the dialogue needs to work, under what its author set.
 
-        Keys only come when they are sent to the bot, and silence only when it is reported.
+        Keys only come when they are sent to the bot, silence only when it is reported, and some
+        events only to bots that name them.
         """
         needed: Params = {}
-        if any(isinstance(step, Answer) and step.digits for _, step in self.steps()):
+        steps = [step for _, step in self.steps()]
+        awaited = {step.event.lower() for step in steps if isinstance(step, Reaction)}
+        if "dtmf" in awaited or any(isinstance(s, Answer) and s.digits for s in steps):
             needed["sendDTMF"] = True
         parts: list[DialogueForm | State] = [self, *self.states.values()]
-        if any("no_input" in part.model_fields_set for part in parts):
+        asks_again = any("no_input" in part.model_fields_set for part in parts)
+        if asks_again or "nouserinput" in awaited:
             needed["userNoInputSendEvent"] = True
+        if reported := [name for name in REPORTED if name.lower() in awaited]:
+            needed["sendEventsToBot"] = [*reported]
         return needed | (self.session_params or {})
 
     def unreachable(self) -> tuple[str, ...]:
@@ -125,25 +157,60 @@ def _step_mistakes(path: Path, step: Step, dialogue: DialogueForm) -> Mistakes:
         yield (*path, "goto"), _no_state(step.goto, dialogue)
     if len(step.actions) > 1:
         yield path, f"does {' and '.join(step.actions)}; it can do only one of them"
+    if step.silent == "once" and (step.say or step.do):
+        yield (*path, "silent"), "says something all the same; leave out say and do"
+    for index, act in enumerate(step.do):
+        yield from _act_mistakes((*path, "do", index), act)
+    if isinstance(step, Reaction):
+        yield from _event_mistakes((*path, "event"), step.event, GATEWAY_EVENTS)
+    follows = bool(step.say or step.do or step.actions)
     if isinstance(step, Answer):
         if not step.phrases and step.digits is None:
             yield path, "needs phrases or digits, so that a caller can choose it"
-        if not step.say and not step.actions:
-            yield path, "needs say, goto, transfer, hangup or repeat, so that something follows"
+        if not follows:
+            yield path, "needs say, do, goto, transfer, hangup or repeat, so that something follows"
+    elif isinstance(step, Reaction):
+        if not follows:
+            yield path, "needs say, do, goto, transfer or hangup, so that something follows"
     elif not isinstance(step, State) and not step.actions:
         yield path, "needs goto, transfer or hangup, because the caller was asked often enough"
 
 
+def _act_mistakes(path: Path, act: Act) -> Mistakes:
+    chosen = [name for name in ("say", "text", "event") if getattr(act, name) is not None]
+    if len(chosen) != 1:
+        found = f"has {' and '.join(chosen)}" if chosen else "has none of them"
+        yield path, f"needs either say, text or event; it {found}"
+    if act.event is None:
+        if act.value is not None:
+            yield (*path, "value"), "belongs to an event; add event, or leave it out"
+    elif act.event.lower() in _LEAVING:
+        beside = _LEAVING[act.event.lower()]
+        yield (*path, "event"), f"write {beside} beside do, where it ends the step"
+    else:
+        yield from _event_mistakes((*path, "event"), act.event, BOT_EVENTS)
+
+
+def _event_mistakes(path: Path, name: str, known: tuple[str, ...]) -> Mistakes:
+    """A name that is almost one of the ``known`` is a slip; any other may be meant."""
+    folded = {one.lower(): one for one in known}
+    if known is GATEWAY_EVENTS and name.lower() in _BEGINNING_AND_END:
+        yield path, "begins or ends the conversation; use the state that the call starts in"
+    elif name.lower() not in folded and (near := get_close_matches(name.lower(), folded, n=1)):
+        yield path, f"no event is called {name!r}; did you mean {folded[near[0]]!r}?"
+
+
 def _state_mistakes(path: Path, state: State, dialogue: DialogueForm) -> Mistakes:
     if not state.waits:
-        idle = state.model_fields_set & {"answers", "no_input", "no_match"}
+        idle = state.model_fields_set & {"answers", "events", "no_input", "no_match"}
         if idle:
             yield path, f"does {state.actions[0]} at once and never waits for an answer"
         yield from _circle(path, state, dialogue)
         return
-    if not state.say:
+    if not state.say and not state.do and not state.actions:
         yield (*path, "say"), "is missing: the caller would hear silence"
-    if not state.answers and not dialogue.answers:
+    ways = (state.answers, state.events, dialogue.answers, dialogue.events)
+    if not any(ways) and state.transfer is None:
         yield path, "waits for the caller, but there is no answer that leads on"
     yield from _confusable(path, state.answers)
 

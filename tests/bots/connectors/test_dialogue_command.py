@@ -50,6 +50,12 @@ def test_a_good_dialogue_is_counted(file: Path) -> None:
     assert dialogue("check", file) == ("1 states, 2 phrases\n", "")
 
 
+def test_a_dialogue_is_told_in_plain_words(file: Path) -> None:
+    output, _ = dialogue("explain", file)
+    assert 'start: says "Yes?"\n  "bye", "goodbye": hangs up\n' in output
+    assert output.endswith("\n\n1 states, 2 phrases\n")
+
+
 def test_every_mistake_is_named_with_its_path(tmp_path: Path) -> None:
     data = {"start": "here", "states": {"there": {"say": "Hello.", "goto": "nowhere"}}}
     with pytest.raises(CommandError) as caught:

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Any
 
+import pytest
 from structlog.testing import capture_logs
 
-from bots.connectors.script import QUEUED_ACTIVITIES, ScriptConnector, ScriptParams
+from bots.connectors.script import QUEUED_DEEDS, ScriptConnector, ScriptParams
 from bots.core import registry
 from bots.core.activities import Activity, event, message
+from bots.core.errors import Fault, ServiceError
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Catalogue
 from bots.core.ports import BotConnector, BotConversation, BotSession
@@ -80,7 +82,7 @@ async def test_closing_twice_ends_the_stream_once_and_drops_what_was_not_read() 
 async def test_a_bot_that_is_not_read_makes_the_sender_wait_and_a_close_frees_it() -> None:
     session = await connector().open(CALL)
     await session.send(event("start"))
-    for _ in range(QUEUED_ACTIVITIES - 1):
+    for _ in range(QUEUED_DEEDS - 1):
         await session.send(message("more"))
     stuck = asyncio.ensure_future(session.send(message("too much")))
     await asyncio.sleep(0)
@@ -89,6 +91,70 @@ async def test_a_bot_that_is_not_read_makes_the_sender_wait_and_a_close_frees_it
     async with asyncio.timeout(5):
         await stuck
     assert [activity async for activity in session.activities()] == []
+
+
+FAULTY: dict[str, Any] = {
+    "states": {
+        "start": {
+            "say": "Hello.",
+            "do": [{"say": "Still there?", "delayMs": 1}],
+            "answers": [
+                {"phrases": ["fail"], "say": "Oh.", "fail": "quota"},
+                {"phrases": ["leave"], "leave": True},
+                {"phrases": ["wait"], "delayMs": 600_000, "say": "At last."},
+            ],
+        }
+    }
+}
+
+
+async def test_a_pause_lies_between_what_comes_before_and_behind_it() -> None:
+    session = await connector(FAULTY).open(CALL)
+    await session.send(event("start"))
+    loop = asyncio.get_running_loop()
+    before = loop.time()
+    assert await read(session, 2) == [message("Hello."), message("Still there?")]
+    assert loop.time() - before >= 0.001
+
+
+async def test_a_bot_that_is_to_fail_fails_after_what_it_said_before() -> None:
+    session = await connector(FAULTY).open(CALL)
+    await session.send(event("start"))
+    await session.send(message("fail"))
+    stream = session.activities()
+    assert [(await anext(stream)).text for _ in range(3)] == ["Hello.", "Still there?", "Oh."]
+    with pytest.raises(ServiceError) as failure:
+        await anext(stream)
+    assert failure.value.fault is Fault.QUOTA
+
+
+async def test_a_bot_that_is_to_leave_ends_its_side_in_order() -> None:
+    session = await connector(FAULTY).open(CALL)
+    await session.send(event("start"))
+    await session.send(message("leave"))
+    async with asyncio.timeout(5):
+        assert len([activity async for activity in session.activities()]) == 2
+
+
+async def test_a_close_cuts_a_pause_short() -> None:
+    session = await connector(FAULTY).open(CALL)
+    await session.send(event("start"))
+    await session.send(message("wait"))
+    stream = session.activities()
+    for _ in range(2):
+        await anext(stream)
+    waiting = asyncio.ensure_future(anext(stream, None))
+    await asyncio.sleep(0)
+    await session.close("client-disconnected", "")
+    async with asyncio.timeout(5):
+        assert await waiting is None
+
+
+async def test_a_bot_that_is_not_to_be_joined_is_not() -> None:
+    bot = connector(FAULTY | {"join": {"delayMs": 1, "fail": "authentication"}})
+    with pytest.raises(ServiceError) as failure:
+        await bot.open(CALL)
+    assert failure.value.fault is Fault.AUTHENTICATION
 
 
 def test_the_expected_phrases_are_those_of_the_dialogue() -> None:

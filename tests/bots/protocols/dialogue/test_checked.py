@@ -46,7 +46,7 @@ def test_a_good_dialogue_is_read() -> None:
 
 
 def test_mistakes_of_form_are_all_named() -> None:
-    data = with_change("states", "start", "answers", 0, "digits", value="12")
+    data = with_change("states", "start", "answers", 0, "digits", value="1 2")
     data["states"]["end"]["hangUp"] = True
     assert sorted(problems(data)) == ["states.end.hangUp", "states.start.answers.0.digits"]
 
@@ -85,7 +85,7 @@ def test_what_is_no_object_is_refused_as_a_whole() -> None:
             {"phrases": ["no"]},
             {
                 "states.start.answers.1": (
-                    "needs say, goto, transfer, hangup or repeat, so that something follows"
+                    "needs say, do, goto, transfer, hangup or repeat, so that something follows"
                 )
             },
         ),
@@ -127,6 +127,54 @@ def test_what_is_no_object_is_refused_as_a_whole() -> None:
             ("answers",),
             [{"phrases": ["...", "bye"], "goto": "end"}],
             {"answers.0.phrases.0": "has no word in it"},
+        ),
+        (
+            ("states", "end", "do"),
+            [{"delayMs": 5}, {"say": "Hi.", "event": "config"}, {"text": "", "value": 1}],
+            {
+                "states.end.do.0": "needs either say, text or event; it has none of them",
+                "states.end.do.1": "needs either say, text or event; it has say and event",
+                "states.end.do.2.value": "belongs to an event; add event, or leave it out",
+            },
+        ),
+        (
+            ("states", "end", "do"),
+            [{"event": "Handover"}, {"event": "playUlr"}, {"event": "myOwnEvent"}],
+            {
+                "states.end.do.0.event": "write transfer beside do, where it ends the step",
+                "states.end.do.1.event": "no event is called 'playUlr'; did you mean 'playUrl'?",
+            },
+        ),
+        (
+            ("events",),
+            [{"event": "start", "goto": "end"}, {"event": "transferState", "goto": "end"}],
+            {
+                "events.0.event": (
+                    "begins or ends the conversation; use the state that the call starts in"
+                ),
+                "events.1.event": (
+                    "no event is called 'transferState'; did you mean 'transferStatus'?"
+                ),
+            },
+        ),
+        (
+            ("events",),
+            [{"event": "dtmf"}],
+            {"events.0": "needs say, do, goto, transfer or hangup, so that something follows"},
+        ),
+        (
+            ("states", "start", "answers", 1),
+            {"phrases": ["no"], "say": "Why not?", "silent": "once"},
+            {
+                "states.start.answers.1.silent": (
+                    "says something all the same; leave out say and do"
+                )
+            },
+        ),
+        (
+            ("states", "end", "events"),
+            [{"event": "DTMF", "goto": "start"}],
+            {"states.end": "does hangup at once and never waits for an answer"},
         ),
     ],
 )
@@ -224,6 +272,36 @@ def test_a_dialogue_asks_for_the_keys_it_knows() -> None:
 def test_a_dialogue_that_answers_silence_asks_to_be_told(path: tuple[str, ...]) -> None:
     settings = Dialogue.parse(with_change(*path, value={"say": "Hello?"})).settings()
     assert settings == {"sendDTMF": True, "userNoInputSendEvent": True}
+
+
+def test_a_dialogue_asks_for_the_events_it_reacts_to() -> None:
+    names = ("VoiceDetected", "dtmf", "noUserInput", "transferStatus", "speechHypothesis")
+    data = with_change("events", value=[{"event": name, "say": "Oh."} for name in names])
+    data["states"]["start"]["answers"] = [{"phrases": ["yes"], "hangup": True}]
+    del data["states"]["end"]
+    assert Dialogue.parse(data).settings() == {
+        "sendDTMF": True,
+        "userNoInputSendEvent": True,
+        "sendEventsToBot": ["speechHypothesis", "voiceDetected"],
+    }
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"silent": "once", "events": [{"event": "DTMF", "goto": "start"}]},
+        {"do": [{"event": "playUrl"}], "answers": [{"digits": "1", "goto": "start"}]},
+        {"transfer": {"target": "0", "notifications": True}},
+    ],
+)
+def test_a_state_may_wait_without_saying_anything_itself(state: dict[str, Any]) -> None:
+    assert Dialogue.parse(with_change("states", "end", value=state)).states["end"].waits
+
+
+def test_what_follows_an_event_everywhere_can_be_reached() -> None:
+    data = with_change("states", "sorry", value={"say": "Sorry.", "hangup": True})
+    data["events"] = [{"event": "playUrlFailed", "goto": "sorry"}]
+    assert Dialogue.parse(data).unreachable() == ()
 
 
 def test_a_dialogue_without_keys_asks_for_nothing() -> None:

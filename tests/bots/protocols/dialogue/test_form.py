@@ -5,7 +5,19 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bots.protocols.dialogue.form import Answer, DialogueForm, Reprompt, State, Step, Transfer
+from bots.core.activities import event
+from bots.core.errors import Fault
+from bots.protocols.dialogue.form import (
+    Act,
+    Answer,
+    DialogueForm,
+    Hangup,
+    Reaction,
+    Reprompt,
+    State,
+    Step,
+    Transfer,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -68,9 +80,19 @@ def test_an_answer_can_also_repeat() -> None:
     assert Answer.model_validate({"goto": "menu"}).actions == ["goto"]
 
 
-def test_hanging_up_without_a_reason_is_written_true() -> None:
-    assert Step.model_validate({"hangup": True}).hangup == ""
+def test_hanging_up_without_a_reason_is_written_true_and_a_text_is_a_reason() -> None:
+    assert Step.model_validate({"hangup": True}).hangup == Hangup()
+    assert Step.model_validate({"hangup": "done"}).hangup == Hangup(reason="done")
+    full = {"reason": "done", "params": {"result": 7}}
+    assert Step.model_validate({"hangup": full}).hangup == Hangup(**full)
     assert "hangup" in problems(Step, {"hangup": False})
+
+
+def test_failing_without_a_fault_is_a_fault_of_the_server() -> None:
+    assert Step.model_validate({"fail": True}).fail is Fault.SERVER
+    assert Step.model_validate({"fail": "timeout"}).fail is Fault.TIMEOUT
+    assert list(problems(Step, {"fail": "flat tyre"})) == ["fail"]
+    assert list(problems(Step, {"leave": False})) == ["leave"]
 
 
 @pytest.mark.parametrize(
@@ -85,9 +107,50 @@ def test_a_transfer_to_nowhere_is_refused(target: str) -> None:
     assert list(problems(Transfer, {"target": target})) == ["target"]
 
 
-@pytest.mark.parametrize("key", ["", "12", "a", 1])
-def test_digits_are_one_key(key: object) -> None:
-    assert list(problems(Answer, {"digits": key})) == ["digits"]
+@pytest.mark.parametrize("keys", ["", "a", "1 2", 1, "1" * 21])
+def test_digits_are_keys(keys: object) -> None:
+    assert list(problems(Answer, {"digits": keys})) == ["digits"]
+
+
+@pytest.mark.parametrize(
+    ("data", "waits"),
+    [
+        ({"silent": "once"}, True),
+        ({"silent": "forever"}, False),
+        ({"transfer": {"target": "1", "notifications": True}}, True),
+        ({"transfer": {"target": "1"}}, False),
+        ({"leave": True}, False),
+        ({"fail": True}, False),
+    ],
+)
+def test_a_state_waits_where_something_can_still_happen(data: dict[str, Any], waits: bool) -> None:
+    assert State.model_validate(data).waits is waits
+
+
+@pytest.mark.parametrize(
+    ("reaction", "value", "fits"),
+    [
+        ({}, None, True),
+        ({}, {"status": "failed"}, True),
+        ({"value": {"status": "failed"}}, {"status": "failed", "reasons": ["busy"]}, True),
+        ({"value": {"reasons": ["busy"]}}, {"status": "failed", "reasons": ["busy"]}, True),
+        ({"value": {"status": "failed"}}, {"status": "answered"}, False),
+        ({"value": {"status": "failed"}}, "failed", False),
+        ({"value": 2}, 2, True),
+        ({"value": 2}, 3, False),
+    ],
+)
+def test_a_reaction_fits_an_event_with_its_value_or_its_fields(
+    reaction: dict[str, Any], value: object, fits: bool
+) -> None:
+    awaited = Reaction.model_validate({"event": "transferStatus", **reaction})
+    assert awaited.fits(event("TransferStatus", value=value)) is fits
+    assert not awaited.fits(event("playUrlFailed", value=value))
+
+
+def test_a_pause_is_not_longer_than_ten_minutes() -> None:
+    assert list(problems(Step, {"delayMs": 600_001})) == ["delayMs"]
+    assert list(problems(Act, {"delayMs": -1})) == ["delayMs"]
 
 
 def test_a_caller_is_asked_again_twice_unless_the_author_says_otherwise() -> None:
@@ -103,6 +166,7 @@ def test_every_step_is_found_with_its_path() -> None:
                 "start": {
                     "say": "Hello.",
                     "answers": [answer],
+                    "events": [{"event": "playFinished", "goto": "end"}],
                     "noInput": {"then": {"goto": "end"}},
                     "noMatch": {"say": "Pardon?"},
                 },
@@ -117,6 +181,7 @@ def test_every_step_is_found_with_its_path() -> None:
         "noMatch.then",
         "states.start",
         "states.start.answers.0",
+        "states.start.events.0",
         "states.start.noInput.then",
         "states.end",
     ]

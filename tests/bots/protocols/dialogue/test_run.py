@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.core.activities import Activity, event, message
+from bots.core.errors import Fault
 from bots.core.ports import BotConversation
-from bots.protocols.dialogue import Dialogue, DialogueRun
+from bots.protocols.dialogue import Deed, Dialogue, DialogueRun, Fail, Leave, Pause
 
 pytestmark = pytest.mark.pure
 
@@ -64,9 +65,9 @@ def begun() -> DialogueRun:
     return run
 
 
-def said(found: list[Activity]) -> list[str | None]:
+def said(found: list[Deed]) -> list[str | None]:
     """The text of each message, the name of each event."""
-    return [activity.text or activity.name for activity in found]
+    return [deed.text or deed.name for deed in found if isinstance(deed, Activity)]
 
 
 def one_state(**state: Any) -> DialogueRun:
@@ -274,6 +275,127 @@ def test_a_callers_words_never_become_markup(say: str, words: str) -> None:
 def test_a_callers_words_are_escaped_in_ssml() -> None:
     assert reply("<speak>{heard}</speak>", message("R&D")) == ["<speak>R&amp;D</speak>"]
     assert reply("So {heard}", message("R&D")) == ["So R&D"]
+
+
+EVERYTHING: dict[str, Any] = {
+    "states": {
+        "start": {
+            "delayMs": 100,
+            "sessionParams": {"language": "en-GB"},
+            "say": "Well.",
+            "do": [
+                {"say": "You are {caller}.", "delayMs": 200, "activityParams": {"bargeIn": False}},
+                {"event": "playUrl", "activityParams": {"playUrlUrl": "data:audio/wav;base64,"}},
+                {"event": "sendMetaData", "value": {"a": 1}, "sessionParams": {"b": 2}},
+                {"text": "<speak>{caller}"},
+            ],
+            "answers": [
+                {"digits": "12", "say": "Twelve."},
+                {"phrases": ["repeat"], "repeat": True},
+                {"phrases": ["ignore"], "silent": "once"},
+                {"phrases": ["hush"], "say": "Shh.", "silent": "forever"},
+                {"phrases": ["leave"], "leave": True},
+                {"phrases": ["fail"], "fail": "rate-limit"},
+                {"phrases": ["transfer"], "goto": "desk"},
+                {"phrases": ["bye"], "hangup": {"reason": "done", "params": {"score": 5}}},
+            ],
+            "events": [{"event": "DTMF", "value": "0", "say": "Nought."}],
+        },
+        "desk": {
+            "transfer": {
+                "target": "tel:1",
+                "notifications": True,
+                "params": {"transferSipHeaders": [{"name": "X-A", "value": "1"}]},
+            },
+            "events": [
+                {"event": "transferStatus", "value": {"status": "failed"}, "goto": "start"},
+            ],
+        },
+    },
+    "events": [
+        {"event": "DTMF", "say": "Some keys: {digits}"},
+        {"event": "noUserInput", "value": 2, "say": "Twice."},
+        {"event": "transferStatus", "say": "Done."},
+    ],
+}
+
+
+def everything() -> DialogueRun:
+    run = run_of(EVERYTHING)
+    run.receive(START)
+    return run
+
+
+def test_a_step_says_and_does_everything_in_order_with_its_pauses() -> None:
+    config = {"userNoInputSendEvent": True, "sendDTMF": True}
+    assert run_of(EVERYTHING).receive(START) == [
+        event("config", session_params=config),
+        Pause(100),
+        event("config", session_params={"language": "en-GB"}),
+        message("Well."),
+        Pause(200),
+        message("You are 1 5 5 5 0 1 2 3.", activity_params={"bargeIn": False}),
+        event("playUrl", activity_params={"playUrlUrl": "data:audio/wav;base64,"}),
+        event("sendMetaData", value={"a": 1}, session_params={"b": 2}),
+        message("<speak>{caller}"),
+    ]
+
+
+def test_messages_of_all_kinds_are_repeated_without_pauses_and_events() -> None:
+    again = ["Well.", "You are 1 5 5 5 0 1 2 3.", "<speak>{caller}"]
+    run = everything()
+    assert run.receive(message("ignore")) == []
+    found = run.receive(message("repeat"))
+    assert said(found) == again
+    assert len(found) == len(again)
+
+
+def test_collected_keys_are_an_answer_and_other_keys_are_an_event() -> None:
+    run = everything()
+    assert said(run.receive(event("DTMF", value="12"))) == ["Twelve."]
+    assert said(run.receive(event("DTMF", value="0"))) == ["Nought."]
+    assert said(run.receive(event("DTMF", value="34"))) == ["Some keys: 3 4"]
+
+
+def test_silence_can_be_an_event_like_any_other() -> None:
+    run = everything()
+    assert said(run.receive(event("noUserInput", value=1)))[0] == "Well."
+    assert said(run.receive(event("noUserInput", value=2))) == ["Twice."]
+
+
+def test_the_reaction_of_a_state_comes_before_that_of_the_dialogue() -> None:
+    run = everything()
+    assert said(run.receive(event("transferStatus", value={"status": "failed"}))) == ["Done."]
+    assert run.receive(message("transfer")) == [
+        event(
+            "transfer",
+            activity_params={
+                "transferTarget": "tel:1",
+                "transferNotifications": True,
+                "transferSipHeaders": [{"name": "X-A", "value": "1"}],
+            },
+        )
+    ]
+    assert not run.over
+    assert said(run.receive(event("transferStatus", value={"status": "answered"}))) == ["Done."]
+    back = run.receive(event("transferStatus", value={"status": "failed", "reasonCode": "busy"}))
+    assert said(back)[1] == "Well."
+
+
+@pytest.mark.parametrize(
+    ("words", "deeds"),
+    [
+        ("hush", [message("Shh.")]),
+        ("leave", [Leave()]),
+        ("fail", [Fail(Fault.RATE_LIMIT)]),
+        ("bye", [event("hangup", activity_params={"hangupReason": "done", "score": 5})]),
+    ],
+)
+def test_nothing_follows_when_the_bot_is_gone_or_silent(words: str, deeds: list[Deed]) -> None:
+    run = everything()
+    assert run.receive(message(words)) == deeds
+    assert run.over
+    assert run.receive(message("bye")) == []
 
 
 ACTIVITIES = st.builds(
