@@ -7,6 +7,7 @@
     ├─ ServiceError(service, fault)  an outside service failed; fault.retryable decides what next
     ├─ ProtocolError(peer)           the peer broke the wire contract; it gets no detail
     ├─ ChannelError(reason)          a voice leg could not be built, moved or ended
+    ├─ PlaceholderError(reason)      a template with ${…} does not compile or could not be filled
     └─ Denied(scope)                 not authenticated or not permitted (401/403)
 
 Raise at the edge that knows the cause, ``from None`` where the cause may hold credentials; decide
@@ -90,6 +91,20 @@ class ChannelError(GatewayError):
     """A voice leg could not be built, moved or ended."""
 
     code = "channel-failed"
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(reason)
+
+
+class PlaceholderError(GatewayError):
+    """A template does not compile, or one of its expressions failed; ``reason`` is JavaScript's.
+
+    NB an expression can put the call's data into what it throws: ``reason`` of a failed filling
+    may hold caller data.
+    """
+
+    code = "placeholder-failed"
 
     def __init__(self, reason: str) -> None:
         self.reason = reason

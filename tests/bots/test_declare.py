@@ -33,7 +33,6 @@ def test_parameters_are_listed_in_the_order_of_their_declaration() -> None:
     assert [p.wire_name for p in found] == ["sampleWaitMS", "sampleNames", "sampleTable"]
     assert [p.attribute for p in found] == ["wait_ms", "names", "table"]
     assert {p.section for p in found} == {Sample}
-    assert [p.many for p in found] == [False, True, True]
 
 
 def test_a_declaration_says_who_may_set_the_parameter() -> None:

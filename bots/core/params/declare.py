@@ -15,12 +15,17 @@ errors.
 """
 
 from collections.abc import Iterator
-from enum import IntEnum
-from typing import Any, ClassVar, get_origin
+from enum import IntEnum, StrEnum
+from typing import Any, ClassVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
+from pydantic_core import core_schema
+
+from bots.core.errors import PlaceholderError
+from bots.core.params import placeholders
 
 
 class Level(IntEnum):
@@ -41,11 +46,32 @@ BOT_SETTABLE = ADMINISTRATOR | {Level.DIALOUT, Level.SESSION, Level.ACTIVITY}
 """May also be set by the bot at run time, for the session or one activity."""
 
 
+class Later(StrEnum):
+    """Parts that the gateway lacks so far; what only acts with one of them is declared already.
+
+    Bots and administrators of other gateways set these parameters: they are kept and checked. As
+    ``needs`` of a `Param` a member marks the parameter as not acting.
+    """
+
+    AGENT_ASSIST = "agent assist"
+    AUDIO_STORE = "a store for the caller's audio"
+    AWS = "the AWS synthesiser (Polly)"
+    AZURE = "the Azure recogniser or synthesiser"
+    BOT_BY_URL = "a bot framework that is reached by its URL"
+    DIRECT_LINE = "an Azure bot (Direct Line)"
+    GOOGLE = "the Google recogniser"
+    PROVIDER_GROUPS = "provider groups"
+    SIP = "a SIP voice channel"
+    SPEAKER_VERIFICATION = "a speaker verification service"
+    SPEECH_BY_URL = "a speech service that is reached by its URL"
+
+
 class Param(msgspec.Struct, frozen=True, kw_only=True):
     """What a declaration says beyond type, range and default.
 
     ``live``: may be changed in running calls. ``needs``: what must be present for the parameter to
-    act, in words. ``secret``: write-only in forms, never logged.
+    act, in words. ``secret``: write-only in forms, never logged. ``placeholders``: the text is a
+    template (see `placeholders`); one that does not compile is refused.
     """
 
     help: str
@@ -55,6 +81,30 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     secret: bool = False
     needs: str = ""
     source: str = ""
+    placeholders: bool = False
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        """What pydantic validates by: the declared type, and for a template that it compiles."""
+        schema = handler(source)
+        if not self.placeholders:
+            return schema
+        return core_schema.no_info_after_validator_function(_template, schema)
+
+
+def _template(value: str) -> str:
+    try:
+        placeholders.check(value)
+    except PlaceholderError as error:
+        raise ValueError(error.reason) from None
+    return value
+
+
+class Part(BaseModel):
+    """An object inside a value, such as one SIP header; its names are camelCase on the wire."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
 
 class ParamSet(BaseModel):
@@ -99,11 +149,6 @@ class Declared(msgspec.Struct, frozen=True):
     def wire_name(self) -> str:
         """The name on the wire and in stored configuration."""
         return str(self.field.alias)
-
-    @property
-    def many(self) -> bool:
-        """Whether the value is a list or an object (replaced whole, never merged)."""
-        return get_origin(self.field.annotation) in (list, dict, tuple)
 
 
 def declared(section: type[ParamSet]) -> Iterator[Declared]:

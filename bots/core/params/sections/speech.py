@@ -1,13 +1,16 @@
 """Language, voice and hints for the speech services."""
 
 import re
-from typing import Annotated, ClassVar
+from functools import partial
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, Field
 
-from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet, Part
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
+_param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
+_ANOTHER_RECOGNISER = Later.SPEECH_BY_URL
 
 
 def _language_tag(value: str) -> str:
@@ -15,6 +18,13 @@ def _language_tag(value: str) -> str:
     if value and not _TAG.fullmatch(value):
         raise ValueError("use a BCP 47 language tag such as en-US")
     return value
+
+
+class SpeechContext(Part):
+    """Phrases and how much more likely than others they are."""
+
+    phrases: tuple[str, ...] = Field(max_length=5000)
+    boost: float = Field(default=0, ge=0, le=100)
 
 
 class Speech(ParamSet):
@@ -25,47 +35,83 @@ class Speech(ParamSet):
     language: Annotated[
         str,
         AfterValidator(_language_tag),
-        Param(
-            help="Language of the conversation, a BCP 47 tag.",
-            levels=BOT_SETTABLE,
-            source="VoiceAI Connect",
-        ),
+        _param(help="Language of the conversation, a BCP 47 tag."),
     ] = Field("en-US", alias="language", min_length=1)
     stt_language: Annotated[
         str,
         AfterValidator(_language_tag),
-        Param(
-            help="Language the caller speaks when it differs; empty: language.",
-            levels=BOT_SETTABLE,
-            source="VoiceAI Connect",
-        ),
+        _param(help="Language the caller speaks when it differs; empty: language."),
     ] = Field("", alias="sttLanguage")
     tts_language: Annotated[
         str,
         AfterValidator(_language_tag),
-        Param(
-            help="Language the bot speaks when it differs; empty: language.",
-            levels=BOT_SETTABLE,
-            source="VoiceAI Connect",
-        ),
+        _param(help="Language the bot speaks when it differs; empty: language."),
     ] = Field("", alias="ttsLanguage")
     voice_name: Annotated[
-        str,
+        str, _param(help="Voice of the synthesiser; empty: its own choice for the language.")
+    ] = Field("", alias="voiceName", max_length=200)
+    disable_tts_cache: Annotated[
+        bool,
+        _param(help="Synthesise anew what is said, and keep nothing of it for the next time."),
+    ] = Field(default=False, alias="disableTtsCache")
+    tts_override_config: Annotated[
+        dict[str, Any],
         Param(
-            help="Voice of the synthesiser; empty: its own choice for the language.",
-            levels=BOT_SETTABLE,
+            help="Fields of the synthesiser's own request that are set or replaced.",
+            needs=Later.SPEECH_BY_URL,
             source="VoiceAI Connect",
         ),
-    ] = Field("", alias="voiceName", max_length=200)
+    ] = Field({}, alias="ttsOverrideConfig")
+    stt_disable_punctuation: Annotated[
+        bool,
+        _param(
+            help="Recognised text comes without full stops, commas and question marks.",
+            needs="a recogniser that punctuates",
+        ),
+    ] = Field(default=False, alias="sttDisablePunctuation")
+    stt_context_id: Annotated[
+        str,
+        _param(
+            help="A model or context of your own at the recogniser, such as Azure Custom Speech.",
+            needs=_ANOTHER_RECOGNISER,
+        ),
+    ] = Field("", alias="sttContextId", max_length=500)
     stt_context_phrases: Annotated[
         tuple[str, ...],
-        Param(
+        _param(
             help="Phrases the caller is likely to say, beside those of the bot itself.",
-            levels=BOT_SETTABLE,
             needs="a recogniser that takes phrase hints",
-            source="VoiceAI Connect",
         ),
     ] = Field((), alias="sttContextPhrases", max_length=5000)
+    stt_context_boost: Annotated[
+        float,
+        _param(
+            help="How much more likely sttContextPhrases are than other words.",
+            needs=Later.GOOGLE,
+        ),
+    ] = Field(0, alias="sttContextBoost", ge=0, le=100)
+    stt_speech_contexts: Annotated[
+        tuple[SpeechContext, ...],
+        _param(
+            help="Several lists of phrases, each with a boost of its own: `phrases`, `boost`.",
+            needs=_ANOTHER_RECOGNISER,
+        ),
+    ] = Field((), alias="sttSpeechContexts", max_length=100)
+    stt_generic_data: Annotated[
+        Any,
+        _param(
+            help="Handed to the recogniser as it is; what it means is between it and the bot.",
+            needs=_ANOTHER_RECOGNISER,
+        ),
+    ] = Field(None, alias="sttGenericData")
+    speech_detection: Annotated[
+        bool,
+        Param(
+            help="Send audio to the recogniser only while the gateway itself hears a voice.",
+            needs=_ANOTHER_RECOGNISER,
+            source="VoiceAI Connect",
+        ),
+    ] = Field(default=False, alias="speechDetection")
     speech_silence_ms: Annotated[
         int,
         Param(
