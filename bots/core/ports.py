@@ -61,6 +61,8 @@ class SttCapabilities(msgspec.Struct, frozen=True, kw_only=True):
 
     rates_hz: tuple[int, ...]
     interim: bool = False
+    punctuation: bool = False
+    """Its results can have punctuation, and can do without."""
     endpointing: bool = True
     """False: the call's own voice activity detection brackets each utterance."""
     phrase_hints: bool = False
@@ -74,12 +76,17 @@ class RecognitionRequest(msgspec.Struct, frozen=True, kw_only=True):
     language: str
     rate_hz: int
     phrases: tuple[str, ...] = ()
+    punctuation: bool = True
+    context_id: str = ""
+    """A model or context of the customer's own, in the recogniser's terms."""
 
 
 class Hypothesis(msgspec.Struct, frozen=True):
-    """Interim text of the utterance in progress."""
+    """Interim text of the utterance in progress; ``confidence`` and ``stability`` are 0 to 1."""
 
     text: str
+    confidence: float | None = None
+    stability: float | None = None
 
 
 class Transcript(msgspec.Struct, frozen=True):
@@ -87,6 +94,8 @@ class Transcript(msgspec.Struct, frozen=True):
 
     text: str
     confidence: float | None = None
+    output: Json | None = None
+    """The recogniser's raw result, which bots may ask for."""
 
 
 class EndpointedSpeech(msgspec.Struct, frozen=True):

@@ -216,7 +216,6 @@ class AcStream:
             case "transferstatus":
                 value = activity.value if isinstance(activity.value, dict) else {}
                 session.take(_transfer_done(value))
-                session.take(events.VoiceSideReported(activity))
             case _:
                 session.take(events.VoiceSideReported(activity))
 
@@ -234,7 +233,7 @@ class AcStream:
         if self._server.state is ServerState.REQUESTED:
             self._send(self._server.accept(self._media))
 
-    def hang_up(self, *, reason_code: str, reason: str) -> None:
+    def hang_up(self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()) -> None:
         """``hangup``, after which the peer sends ``session.end``; a waiting call is refused."""
         if self._server.state is ServerState.REQUESTED:
             self._refuse(reason)
@@ -242,7 +241,10 @@ class AcStream:
                 over = events.CallerHungUp(reason_code="bot-disconnected", reason=reason)
                 self._session.take(over)
             return
-        self.send(event("hangup", activity_params={"hangupReason": reason}))
+        arguments: Json = {"hangupReason": reason}
+        if sip_headers:
+            arguments["hangupSipHeaders"] = list(sip_headers)
+        self.send(event("hangup", activity_params=arguments))
 
     def play_start(self, utterance: int, *, text: str, interruptible: bool) -> None:
         """``playStream.start``; the peer's own barge-in follows the prompt's."""
@@ -303,5 +305,8 @@ def _number(value: Any) -> float | None:
 
 def _transfer_done(value: Json) -> events.TransferDone:
     """``transferStatus``: ``status`` answered or failed, with a reason code and text."""
-    reason = value.get("reason") or value.get("reasonCode") or ""
-    return events.TransferDone(succeeded=value.get("status") == "answered", reason=str(reason))
+    return events.TransferDone(
+        succeeded=value.get("status") == "answered",
+        reason=str(value.get("reason") or ""),
+        reason_code=str(value.get("reasonCode") or ""),
+    )

@@ -4,14 +4,22 @@ from typing import Any, Literal
 
 import msgspec
 
-from bots.core.activities import Activity
+from bots.core.activities import Activity, Json
 from bots.core.errors import Fault
 from bots.core.params.resolve import Resolved
 
 EndedBy = Literal["caller", "bot", "gateway", "operator"]
 CallState = Literal[
-    "connecting", "bot speaking", "listening", "caller speaking", "thinking", "closing", "ended"
+    "connecting",
+    "bot speaking",
+    "listening",
+    "caller speaking",
+    "thinking",
+    "transferring",
+    "closing",
+    "ended",
 ]
+FailingService = Literal["bot", "stt", "tts", "channel"]
 
 
 class OpenBot(msgspec.Struct, frozen=True):
@@ -115,10 +123,14 @@ class PostMetaData(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HangUp(msgspec.Struct, frozen=True, kw_only=True):
-    """End the call at the voice side, or refuse it when it was not accepted yet."""
+    """End the call at the voice side, or refuse it when it was not accepted yet.
+
+    ``sip_headers``, each with ``name`` and ``value``, go into the message that ends it.
+    """
 
     reason_code: str
     reason: str
+    sip_headers: tuple[Json, ...] = ()
 
 
 class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -174,7 +186,7 @@ class ShowState(msgspec.Struct, frozen=True):
 class ReportFault(msgspec.Struct, frozen=True, kw_only=True):
     """Tell operations that a service failed."""
 
-    service: Literal["bot", "stt", "tts", "channel"]
+    service: FailingService
     fault: Fault
     detail: str = ""
 

@@ -4,120 +4,141 @@
 when `DeadlinePassed` is due. ``now`` is seconds on any monotonic clock. The engine holds no socket,
 task, clock or model; it composes the machines beside it:
 
-======================  ==========================================================
-`prompts.PromptQueue`   what plays, what waits, what barge-in throws away
-`speaker.Speaker`       starts and silences prompts, records what was heard
-`floor.Floor`           who has the floor: caller, bot, nobody; when the gate is open
-`timeouts.Timers`       what the conversation waits for, and until when
-`scopes.Scopes`         the parameters in force
-`closing.Closing`       how the call ends, and who ended it
-======================  ==========================================================
+=======================  =========================================================
+`prompts.PromptQueue`    what plays, what waits, what barge-in throws away
+`speaker.Speaker`        starts and silences prompts, records what was heard
+`floor.Floor`            who has the floor: caller, bot, nobody
+`caller.CallerSide`      from voice, results and keys to turns; the caller's timers
+`bot.BotSide`            what the bot is told and owes; the bot's timers
+`notices.Notices`        what else the bot asked to be told
+`actions.Actions`        digits, metadata and recording for the bot
+`stopwatch.Stopwatch`    where the time of a turn went
+`timeouts.Timers`        what the conversation waits for, and until when
+`scopes.Scopes`          the parameters in force
+`life.Life`              the phase of the call, what failed, how it ends
+=======================  =========================================================
 
 Rules that hold after every event: at most one prompt plays; from arrival to `Finish` there is a
 deadline; nothing follows `Finish`; the gate is open exactly when `Floor.listening` says so.
-
-NB Longer than other files on purpose: what may happen in which phase is to be read in one place.
 """
 
 from collections.abc import Callable
-from enum import Enum, auto
-from typing import Literal
 
 from bots.core.activities import Activity
-from bots.core.errors import Fault
+from bots.core.errors import Fault, PlaceholderError
 from bots.core.params.resolve import Resolved
 from bots.core.params.sections.barge_in import BargeIn
-from bots.core.params.sections.call_control import CallControl
-from bots.core.params.sections.dtmf import Dtmf
-from bots.core.params.sections.speech import Speech
+from bots.core.params.sections.call_initiation import CallInitiation
 from bots.core.params.sections.timeouts import Timeouts
-from calls.core import commands, events, vocabulary
-from calls.core.closing import (
-    HANG_UP_TIMEOUT_S,
-    STOP_TIMEOUT_S,
-    TRANSFER_TIMEOUT_S,
-    Closing,
-    Ending,
-)
+from calls.core import commands, events, start, vocabulary
+from calls.core.actions import Actions
+from calls.core.bot import BotSide
+from calls.core.caller import CallerSide
+from calls.core.closing import Cause, Ending, failure
 from calls.core.commands import Command
 from calls.core.events import Event
-from calls.core.floor import Floor, Utterance
+from calls.core.floor import Floor
+from calls.core.life import BEFORE_CLOSING, ESTABLISHED, WITH_BOT, Life, Phase
+from calls.core.notices import Notices
 from calls.core.outbox import Outbox
 from calls.core.ports import LegCapabilities
 from calls.core.prompts import Action, Prompt, PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.speaker import Speaker
-from calls.core.timeouts import NoInput, Timer, Timers
-from calls.core.transcript import spoken_text
+from calls.core.stopwatch import Stopwatch
+from calls.core.timeouts import Timer, Timers
 from calls.core.vocabulary import Purpose
 
 START_TIMEOUT_S = 2.0
 """How long a voice side that announced its ``start`` activity may take to send it."""
-UTTERANCE_TIMEOUT_S = 60.0
-"""How long the caller's voice may last without a result: longer, it is noise."""
-RECOGNITION_TIMEOUT_S = 8.0
-"""How long the recogniser may take for a final result after the caller stopped."""
-
-_SERVICE_NAMES = {"bot": "bot", "stt": "recogniser", "tts": "synthesiser"}
-
-
-class Phase(Enum):
-    """Where the call is in its life."""
-
-    NEW = auto()
-    JOINING = auto()
-    """The bot is being connected."""
-    STARTING = auto()
-    """The bot is there and the call accepted; the voice side's ``start`` is awaited."""
-    TALKING = auto()
-    CLOSING = auto()
-    """A hang-up or a transfer was sent; the voice side's word is awaited."""
-    ENDING = auto()
-    """Over; the last prompt's heard position is awaited, so that the transcript is exact."""
-    ENDED = auto()
-
-
-_BEFORE_CLOSING = frozenset({Phase.JOINING, Phase.STARTING, Phase.TALKING})
+MAX_RECOGNITION_TIMEOUTS = 3
+"""Utterances in a row without a result after which the recogniser counts as failed."""
 
 
 class Conversation:
     """One call. Feed it every event in order with a time that never goes back."""
 
     def __init__(self, configured: Resolved, leg: LegCapabilities) -> None:
-        self.phase = Phase.NEW
-        self.turns = 0
-        """How often the caller said or pressed something that went to the bot."""
-        self._params = Scopes(configured)
         self._leg = leg
-        self._out = Outbox()
-        self._queue = PromptQueue()
-        self._speaker = Speaker(self._queue, self._out)
-        self._floor = Floor()
-        self._timers = Timers()
-        self._no_input = NoInput()
-        self._closing = Closing()
         self._arrival: events.CallArrived | None = None
+        self._compose(Scopes(configured))
+        life, caller, speaker = self._life, self._caller, self._speaker
         self._handlers: dict[type, Callable[..., None]] = {
             events.CallArrived: self._call_arrived,
             events.BotJoined: self._bot_joined,
             events.CallStarted: self._call_started,
             events.BotSpoke: self._bot_spoke,
+            events.BotAcknowledged: self._bot_acknowledged,
             events.BotLeft: self._bot_left,
-            events.VoiceStarted: self._voice_started,
-            events.VoiceStopped: self._voice_stopped,
-            events.CallerSaid: self._caller_said,
+            events.VoiceStarted: caller.voice_started,
+            events.VoiceStopped: caller.voice_stopped,
+            events.CallerSaid: caller.said,
             events.DigitsPressed: self._digits_pressed,
             events.CallerSilent: self._caller_silent,
             events.VoiceSideReported: self._voice_side_reported,
-            events.PlaybackStarted: self._speaker.started,
-            events.PlaybackDone: self._playback_done,
-            events.TransferDone: self._transfer_done,
-            events.CallerHungUp: self._caller_hung_up,
-            events.LegLost: self._leg_lost,
-            events.ServiceFailed: self._service_failed,
-            events.EndRequested: self._end_requested,
+            events.AudioReady: speaker.ready,
+            events.PlaybackStarted: speaker.started,
+            events.PlaybackEnding: speaker.ending,
+            events.PlaybackDone: life.playback_done,
+            events.PlayUrlFailed: life.play_url_failed,
+            events.ServiceFailed: life.service_failed,
+            events.MetaDataSent: self._meta_data_sent,
+            events.TransferDone: life.transfer_done,
+            events.CallerHungUp: life.caller_hung_up,
+            events.LegLost: life.leg_lost,
+            events.LegResumed: self._leg_resumed,
+            events.EndRequested: life.end_requested,
             events.DeadlinePassed: self._deadline_passed,
         }
+
+    def _compose(self, params: Scopes) -> None:
+        """Build the machines; those that many use come first."""
+        self._params, audio = params, self._leg.audio
+        out, timers, queue, floor = Outbox(), Timers(), PromptQueue(), Floor()
+        self._out, self._timers, self._queue, self._floor = out, timers, queue, floor
+        stopwatch = self._stopwatch = Stopwatch(out)
+        self._actions = Actions(params, out)
+        self._speaker = Speaker(
+            queue, out, params=params, timers=timers, stopwatch=stopwatch, audio=audio
+        )
+        self._bot = BotSide(
+            params=params,
+            out=out,
+            timers=timers,
+            floor=floor,
+            queue=queue,
+            stopwatch=stopwatch,
+            audio=audio,
+        )
+        notices = Notices(params, timers, self._bot.tell)
+        self._caller = CallerSide(
+            params=params,
+            out=out,
+            timers=timers,
+            floor=floor,
+            queue=queue,
+            speaker=self._speaker,
+            notices=notices,
+            bot=self._bot,
+            audio=audio,
+        )
+        self._notices = notices
+        self._life = Life(
+            params=params,
+            out=out,
+            timers=timers,
+            queue=queue,
+            speaker=self._speaker,
+            bot=self._bot,
+            notices=notices,
+            actions=self._actions,
+            stopwatch=stopwatch,
+        )
+
+    @property
+    def phase(self) -> Phase:
+        """Where the call is in its life."""
+        return self._life.phase
 
     @property
     def deadline(self) -> float | None:
@@ -128,6 +149,11 @@ class Conversation:
     def listening(self) -> bool:
         """Whether the gate between the caller and the recogniser is to be open."""
         return self._floor.listening
+
+    @property
+    def turns(self) -> int:
+        """How often the caller said or pressed something that went to the bot."""
+        return self._bot.turns
 
     def handle(self, event: Event, now: float) -> list[Command]:
         """Take one event; answer what is to be done, in order. Nothing comes after `Finish`."""
@@ -141,40 +167,56 @@ class Conversation:
     def _call_arrived(self, event: events.CallArrived, now: float) -> None:
         if self.phase is not Phase.NEW:
             return
-        self.phase = Phase.JOINING
+        self._life.phase = Phase.JOINING
         self._arrival = event
-        limit_ms = self._params[Timeouts].max_call_duration_ms
-        self._timers.start(Timer.MAX_DURATION, now + limit_ms / 1000)
+        limits = self._params[Timeouts]
+        self._timers.start(Timer.MAX_DURATION, now + limits.max_call_duration_ms / 1000)
+        if limits.bot_no_input_give_up_timeout_ms:
+            due = now + limits.bot_no_input_give_up_timeout_ms / 1000
+            self._timers.start(Timer.BOT_GIVE_UP, due)
         self._out.emit(commands.OpenBot())
-        self._await_bot(now)
 
     def _bot_joined(self, _event: events.BotJoined, now: float) -> None:
         if self.phase is not Phase.JOINING or self._arrival is None:
             return
-        self.phase = Phase.STARTING
-        self._out.emit(commands.AcceptCall())
+        self._life.phase = Phase.STARTING
+        self._timers.stop(Timer.BOT_GIVE_UP)
         if self._arrival.announced:
-            # The bot owes nothing yet: it is the voice side that is waited for.
-            self._timers.stop(Timer.BOT_GIVE_UP)
+            self._life.accept()  # without it the voice side's own start activity does not come
             self._timers.start(Timer.START, now + START_TIMEOUT_S)
         else:
+            if not self._params[CallInitiation].connect_on_prompt:
+                self._life.accept()
             self._begin(self._arrival.start, now)
 
     def _call_started(self, event: events.CallStarted, now: float) -> None:
         if self.phase is Phase.STARTING:
             self._begin(event.start, now)
 
-    def _begin(self, start: Activity, now: float) -> None:
-        self.phase = Phase.TALKING
+    def _begin(self, activity: Activity, now: float) -> None:
+        self._life.phase = Phase.TALKING
         self._timers.stop(Timer.START)
-        self._out.emit(commands.SendToBot(start))
-        if self._queue.idle:  # a bot that has greeted already owes nothing
-            self._await_bot(now)
+        headers = self._arrival.sip_headers if self._arrival is not None else {}
+        begun = start.beginning(activity, headers, self._params)
+        try:
+            self._actions.meta_data_url = start.meta_data_url(self._params, begun.fields)
+        except PlaceholderError as error:
+            reason = f"The parameter sendMetaDataUrl could not be filled: {error}"
+            self._life.hang_up(failure(Cause.PLACEHOLDER, reason), now)
+            return
+        opening = [each for each in (begun.initial, start.hello(self._params)) if each is not None]
+        for each in opening:
+            self._bot.tell(each)
+        if opening and self._queue.idle:  # a bot that has greeted already owes nothing
+            self._bot.asked()
+        self._actions.begin(begun.fields, now)
+        if welcome := self._params[CallInitiation].welcome_message:
+            self._queue.add(Prompt(text=welcome))
 
     # --- the bot ------------------------------------------------------------------------------
 
     def _bot_spoke(self, event: events.BotSpoke, now: float) -> None:
-        if self.phase not in (Phase.STARTING, Phase.TALKING):
+        if self.phase not in WITH_BOT:
             return
         activity = event.activity
         purpose = vocabulary.purpose(activity)
@@ -184,242 +226,105 @@ class Conversation:
             return
         if self._queue.full and purpose is not Purpose.ABORT_PROMPTS:
             flood = "it says more than anybody can hear"
-            self._service_failed(
-                events.ServiceFailed(service="bot", fault=Fault.PROTOCOL, detail=flood), now
-            )
+            self._life.broken("bot", Fault.PROTOCOL, flood, now)
             return
         if purpose.answers:
-            self._bot_answered()
-        if purpose is Purpose.MESSAGE:
-            self._queue.add(Prompt(activity.text or "", activity))
-            self._prepare(activity)
+            self._bot.answered(now)
+        if purpose in (Purpose.MESSAGE, Purpose.PLAY_URL):
+            prompt = Prompt(text=activity.text or "", activity=activity)
+            self._queue.add(prompt)
+            self._speaker.prepare(prompt)
         elif purpose is Purpose.ABORT_PROMPTS:
             self._speaker.silence()
         else:
             self._queue.add(Action(activity))
 
-    def _prepare(self, activity: Activity) -> None:
-        """Have a message that must wait ready, unless it brings its own way of speaking."""
-        brought = {*(activity.activity_params or ()), *(activity.session_params or ())}
-        if self._leg.audio and activity.text and not brought & vocabulary.WAYS_OF_SPEAKING:
-            speech = self._params[Speech]
-            language = speech.tts_language or speech.language
-            self._speaker.prepare(activity.text, language=language, voice=speech.voice_name)
+    def _bot_acknowledged(self, _event: events.BotAcknowledged, now: float) -> None:
+        if self._bot.acknowledged() and self.phase is Phase.TALKING:
+            self._caller.acknowledged(now)
 
     def _bot_left(self, _event: events.BotLeft, now: float) -> None:
-        if self.phase is Phase.TALKING:
-            self._bot_answered()
+        if self.phase in (Phase.TALKING, Phase.TRANSFERRING):
+            self._bot.answered(now)
             self._queue.add(Action(vocabulary.BOT_LEFT))
-        elif self.phase in _BEFORE_CLOSING:
-            self._hang_up(Ending("bot", "bot-disconnected", "The bot left"), now)
-
-    def _await_bot(self, now: float) -> None:
-        self._floor.bot_owes_answer = True
-        give_up_ms = self._params[Timeouts].bot_no_input_give_up_timeout_ms
-        if give_up_ms:
-            self._timers.start(Timer.BOT_GIVE_UP, now + give_up_ms / 1000)
-
-    def _bot_answered(self) -> None:
-        self._floor.bot_owes_answer = False
-        self._timers.stop(Timer.BOT_GIVE_UP)
+        elif self.phase in (Phase.JOINING, Phase.STARTING):
+            self._life.hang_up(Ending("bot", "bot-disconnected", "The bot left"), now)
 
     # --- the caller ---------------------------------------------------------------------------
 
-    def _voice_started(self, _event: events.VoiceStarted, now: float) -> None:
-        if self._floor.listening:
-            self._floor.voice_began(now)
-            self._timers.start(Timer.RECOGNITION, now + UTTERANCE_TIMEOUT_S)
-            self._speaker.interrupt()
-
-    def _voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
-        if self._floor.caller_speaks:
-            self._floor.voice_ended(now - self._params[Speech].speech_silence_ms / 1000)
-            self._timers.start(Timer.RECOGNITION, now + RECOGNITION_TIMEOUT_S)
-
-    def _caller_said(self, event: events.CallerSaid, now: float) -> None:
-        if not self._floor.listening:
-            return
-        if event.text:
-            self._speaker.interrupt()
-        if not event.final:
-            self._out.emit(commands.ShowInterim("caller", event.text))
-            return
-        utterance = self._floor.utterance_over() or Utterance(now)
-        if not self._floor.caller_speaks:
-            self._timers.stop(Timer.RECOGNITION)
-        self._out.emit(commands.ShowInterim("caller", ""))
-        if event.text:
-            self._out.caller(utterance.began_at, "speech", event.text, event.confidence)
-            speech = self._params[Speech]
-            language = speech.stt_language or speech.language
-            said = vocabulary.caller_message(event.text, event.confidence, language)
-            self._turn(
-                said, now, ended_at=now if utterance.ended_at is None else utterance.ended_at
-            )
-
     def _digits_pressed(self, event: events.DigitsPressed, now: float) -> None:
-        if self.phase is not Phase.TALKING:
-            return
-        if self._queue.playing is not None and not self._params[BargeIn].barge_in_on_dtmf:
-            self._out.note(now, "Digits were pressed while the bot spoke; they were ignored")
-            return
-        self._speaker.silence()
-        self._no_input.heard()
-        self._timers.stop(Timer.USER_INPUT)
-        self._out.caller(now, "dtmf", event.digits)
-        if self._params[Dtmf].send_dtmf:
-            self._turn(vocabulary.digits(event.digits), now, ended_at=now)
-
-    def _turn(self, activity: Activity, now: float, *, ended_at: float) -> None:
-        """The caller's turn is complete: it goes to the bot, whose answer is awaited."""
-        self.turns += 1
-        self._speaker.turn_ended_at = ended_at
-        self._no_input.heard()
-        self._out.emit(commands.SendToBot(activity))
-        self._await_bot(now)
+        if self.phase is Phase.TALKING:
+            self._caller.pressed(event, now)
 
     def _caller_silent(self, _event: events.CallerSilent, now: float) -> None:
         if self.phase is Phase.TALKING and not self._floor.bot_owes_answer:
-            self._no_input_expired(now)
+            self._caller_gave_no_input(now)
 
-    def _no_input_expired(self, now: float) -> None:
-        limits = self._params[Timeouts]
-        if self._no_input.expired(limits.user_no_input_retries):
-            reason = f"The caller gave no input, {self._no_input.count} times"
-            self._hang_up(Ending("gateway", "no-user-input", reason), now)
-            return
-        if limits.user_no_input_send_event:
-            self._out.emit(commands.SendToBot(vocabulary.no_user_input(self._no_input.count)))
-        if limits.user_no_input_speech:
-            self._queue.add(Prompt(limits.user_no_input_speech))
+    def _caller_gave_no_input(self, now: float) -> None:
+        reason = self._caller.silent()
+        if reason is not None:
+            self._life.fail("general", failure(Cause.USER_NO_INPUT, reason), now)
 
     def _voice_side_reported(self, event: events.VoiceSideReported, _now: float) -> None:
         if self.phase is Phase.TALKING:
-            self._out.emit(commands.SendToBot(event.activity))
+            self._bot.tell(event.activity)
+
+    def _leg_resumed(self, _event: events.LegResumed, now: float) -> None:
+        self._out.note(now, "The voice connection was lost and came back")
 
     # --- the queue ----------------------------------------------------------------------------
 
-    def _playback_done(self, event: events.PlaybackDone, now: float) -> None:
-        if self._speaker.done(event, now) and self.phase is Phase.ENDING:
-            self._conclude(now)
-
     def _pump(self, now: float) -> None:
         """Start what is next in the queue until a prompt plays or the call closes."""
-        while self.phase is Phase.TALKING and (item := self._queue.next()) is not None:
+        while (
+            self.phase in (Phase.TALKING, Phase.FAILING)
+            and (item := self._queue.next()) is not None
+        ):
             if item.activity is not None:
-                for name, problem in self._params.enter(item.activity).items():
-                    self._out.note(now, f"The bot set {name}: {problem}")
-            if isinstance(item, Action):
+                self._enter(item.activity, now)
+            if isinstance(item, Prompt):
+                self._say(item, now)
+            else:
                 self._act(item.activity, now)
-            elif spoken_text(item.text):
-                speech = self._params[Speech]
-                self._speaker.play(
-                    item.text,
-                    language=speech.tts_language or speech.language,
-                    voice=speech.voice_name,
-                    interruptible=self._params[BargeIn].barge_in,
-                    activity=item.activity,
-                )
+        self._life.settle(now)
+
+    def _enter(self, activity: Activity, now: float) -> None:
+        before = self._params.resolved
+        for name, problem in self._params.enter(activity).items():
+            self._out.note(now, f"The bot set {name}: {problem}")
+        if self._params.resolved is not before:
+            self._out.emit(commands.UseParameters(self._params.resolved))
+
+    def _say(self, prompt: Prompt, now: float) -> None:
+        self._life.accept()
+        self._speaker.play(prompt, now)
+        if prompt.by_bot and self.phase is Phase.TALKING:
+            self._bot.answered(now)
+            if self._params[Timeouts].expect_another_bot_message:
+                self._bot.asked()
 
     def _act(self, activity: Activity, now: float) -> None:
         match activity.event:
             case "hangup":
-                self._closing.bot_result = vocabulary.bot_result(activity)
-                reason = vocabulary.hang_up_reason(activity)
-                self._hang_up(Ending("bot", "bot-disconnected", reason), now)
+                self._life.bot_hangs_up(activity, now)
             case "transfer" | "handover":
-                self._transfer(activity, now)
+                self._life.transfer(activity, now)
+            case "expectanotherbotmessage":
+                self._bot.asked()
+            case _ if self._actions.perform(activity, now):
+                pass
             case _ if not self._leg.audio:
                 self._out.emit(commands.SendToVoiceSide(activity))
 
-    # --- the end ------------------------------------------------------------------------------
-
-    def _transfer(self, activity: Activity, now: float) -> None:
-        control = self._params[CallControl]
-        target = str(activity.parameter("transferTarget") or control.transfer_target)
-        reason = str(activity.parameter("handoverReason") or control.handover_reason)
-        if not target:
-            self._out.note(now, "The bot asked for a transfer without transferTarget; ignored")
-            return
-        self._out.note(now, f"Transfer to {target}")
-        ending = Ending("bot", "transferred", reason or "Transferred by the bot")
-        self._close(ending, now + TRANSFER_TIMEOUT_S)
-        self._out.emit(commands.TransferCall(target=target, reason=reason, activity=activity))
-
-    def _hang_up(self, ending: Ending, now: float) -> None:
-        self._close(ending, now + HANG_UP_TIMEOUT_S)
-        self._speaker.silence()
-        self._out.emit(commands.HangUp(reason_code=ending.reason_code, reason=ending.reason))
-
-    def _close(self, ending: Ending, due: float) -> None:
-        """Nothing more is said or heard; only the voice side's word is awaited, until ``due``."""
-        self.phase = Phase.CLOSING
-        self._closing.ending = ending
-        self._queue.clear()
-        self._timers.clear()
-        self._timers.start(Timer.VOICE_SIDE, due)
-
-    def _transfer_done(self, event: events.TransferDone, now: float) -> None:
-        if self.phase is Phase.CLOSING:
-            if not event.succeeded:
-                self._closing.transfer_failed(event.reason)
-            self._end(now)
-
-    def _caller_hung_up(self, event: events.CallerHungUp, now: float) -> None:
-        self._closing.voice_side_ended(event.reason_code, event.reason)
-        self._end(now)
-
-    def _leg_lost(self, _event: events.LegLost, now: float) -> None:
-        self._closing.leg_lost()
-        self._end(now)
-
-    def _end_requested(self, event: events.EndRequested, now: float) -> None:
-        ending = Ending(event.by, event.reason_code, event.reason)
-        if self.phase in _BEFORE_CLOSING:
-            self._hang_up(ending, now)
-        elif self.phase is Phase.NEW:  # a call that nobody knows of yet has nobody to wait for
-            self._hang_up(ending, now)
-            self._end(now)
-
-    def _service_failed(self, event: events.ServiceFailed, now: float) -> None:
-        if event.utterance is not None:
-            cut = events.PlaybackDone(
-                utterance=event.utterance, heard_ms=event.heard_ms, total_ms=0, interrupted=True
-            )
-            if not self._speaker.done(cut, now):
-                return
-        fault, detail = event.fault, event.detail
-        self._out.emit(commands.ReportFault(service=event.service, fault=fault, detail=detail))
-        if self.phase in _BEFORE_CLOSING:
-            reason = f"The {_SERVICE_NAMES[event.service]} failed: {fault}"
-            self._hang_up(Ending("gateway", "error", reason), now)
-        elif self.phase is Phase.ENDING and self._queue.playing is None:
-            self._conclude(now)
-
-    def _end(self, now: float) -> None:
-        """The call is over: settle what was heard of the last prompt, then finish."""
-        if self.phase is Phase.ENDING:
-            return
-        self._queue.clear()
-        self._timers.clear()
-        self._speaker.silence()
-        if self._queue.playing is None:
-            self._conclude(now)
-        else:
-            self.phase = Phase.ENDING
-            self._timers.start(Timer.VOICE_SIDE, now + STOP_TIMEOUT_S)
-
-    def _conclude(self, now: float) -> None:
-        self.phase = Phase.ENDED
-        self._timers.clear()
-        self._out.show("ended")
-        self._out.emit(self._closing.finish(now, self.turns))
+    def _meta_data_sent(self, event: events.MetaDataSent, now: float) -> None:
+        if event.problem:
+            self._out.note(now, f"The bot's metadata could not be sent: {event.problem}")
 
     # --- time ---------------------------------------------------------------------------------
 
     def _deadline_passed(self, _event: events.DeadlinePassed, now: float) -> None:
         for timer in self._timers.expire(now):
-            if timer is Timer.VOICE_SIDE or self.phase in _BEFORE_CLOSING:
+            if timer is Timer.VOICE_SIDE or self.phase in BEFORE_CLOSING:
                 self._expired(timer, now)
 
     def _expired(self, timer: Timer, now: float) -> None:
@@ -427,67 +332,88 @@ class Conversation:
             case Timer.START if self._arrival is not None:
                 self._begin(self._arrival.start, now)
             case Timer.USER_INPUT:
-                self._no_input_expired(now)
+                self._caller_gave_no_input(now)
+            case Timer.USER_GIVE_UP:
+                reason = "The caller gave no input for too long"
+                self._life.fail("general", failure(Cause.USER_NO_INPUT, reason), now)
             case Timer.RECOGNITION:
-                self._floor.forget_caller()
-                self._report_timeout("stt", "no result after the caller stopped speaking")
+                self._recognition_expired(now)
+            case Timer.COLLECTION:
+                self._caller.collection_expired(now)
+            case Timer.DIGITS:
+                self._caller.digits_expired(now)
+            case Timer.ACKNOWLEDGEMENT:
+                self._caller.acknowledged(now)
+            case Timer.RESUME:
+                self._bot.resume()
+            case Timer.VOICE_EVENT:
+                self._notices.expired()
+            case Timer.BOT_INPUT:
+                self._bot_gave_no_input(self._bot.silent(), now)
             case Timer.BOT_GIVE_UP:
-                self._report_timeout("bot", "no answer")
-                self._hang_up(Ending("gateway", "bot-no-input", "The bot did not answer"), now)
+                self._bot_gave_no_input("The bot did not answer", now)
+            case Timer.FIRST_AUDIO:
+                self._speaker.stop()
+                self._life.broken("tts", Fault.TIMEOUT, "no audio for a prompt", now)
             case Timer.MAX_DURATION:
                 reason = "The call reached its longest permitted duration"
-                self._hang_up(Ending("gateway", "max-duration", reason), now)
+                self._life.hang_up(failure(Cause.MAX_DURATION, reason), now)
             case _:
-                self._voice_side_silent(now)
+                self._life.voice_side_silent(now)
 
-    def _report_timeout(self, service: Literal["bot", "stt"], detail: str) -> None:
-        report = commands.ReportFault(service=service, fault=Fault.TIMEOUT, detail=detail)
-        self._out.emit(report)
-
-    def _voice_side_silent(self, now: float) -> None:
-        self._closing.unconfirmed()
-        if self.phase is Phase.ENDING:
-            self._queue.done()
-            self._conclude(now)
+    def _recognition_expired(self, now: float) -> None:
+        self._caller.recognition_expired(now)
+        detail = "no result after the caller stopped speaking"
+        if self._caller.recognition_timeouts >= MAX_RECOGNITION_TIMEOUTS:
+            self._life.broken("stt", Fault.TIMEOUT, detail, now)
         else:
-            self._end(now)
+            report = commands.ReportFault(service="stt", fault=Fault.TIMEOUT, detail=detail)
+            self._out.emit(report)
+
+    def _bot_gave_no_input(self, reason: str | None, now: float) -> None:
+        if reason is not None:
+            report = commands.ReportFault(service="bot", fault=Fault.TIMEOUT, detail="no answer")
+            self._out.emit(report)
+            self._life.fail("bot", failure(Cause.BOT_NO_INPUT, reason), now)
+
+    # --- after every event --------------------------------------------------------------------
 
     def _settle(self, now: float) -> None:
-        """After every event: start what is due and make gate, timer and display agree."""
+        """Start what is due and make gate, timers and display agree."""
         self._pump(now)
         if self.phase in (Phase.NEW, Phase.ENDED):
             return
         talking = self.phase is Phase.TALKING
-        playing = self._queue.playing
-        self._settle_gate(talking=talking)
-        self._settle_user_timer(now)
-        if talking:
-            self._out.show(self._floor.state(playing))
-        else:
-            self._out.show("connecting" if self.phase in _BEFORE_CLOSING else "closing")
+        self._settle_gate(now, talking=talking)
+        if self.phase in ESTABLISHED:
+            self._caller.settle(now, talking=talking)
+            self._bot.settle(now, talking=talking)
+        self._stopwatch.settle(idle=self._queue.idle)
+        self._show()
 
-    def _settle_gate(self, *, talking: bool) -> None:
+    def _settle_gate(self, now: float, *, talking: bool) -> None:
+        playing = self._queue.playing
         barge_in = self._params[BargeIn].barge_in
-        wanted = talking and self._floor.wants_gate(self._queue.playing, barge_in=barge_in)
+        if playing is not None:
+            barge_in = playing.interruptible
+        more = self._queue.prompts_wait
+        wanted = (
+            talking
+            and self._life.accepted
+            and self._floor.takes_input(playing, barge_in=barge_in, more=more)
+        )
         if wanted == self._floor.listening:
             return
         self._floor.listening = wanted
         if not wanted:
-            self._floor.forget_caller()
-            self._timers.stop(Timer.RECOGNITION)
+            self._caller.gate_shut(now)
         self._out.emit(commands.Listen(wanted))
 
-    def _settle_user_timer(self, now: float) -> None:
-        """The caller is waited for exactly while it is their turn and they are silent."""
-        timeout_ms = self._params[Timeouts].user_no_input_timeout_ms
-        waiting = (
-            self.phase is Phase.TALKING
-            and self._leg.audio
-            and self._queue.idle
-            and not self._floor.caller_speaks
-            and not self._floor.bot_owes_answer
-        )
-        if not waiting or not timeout_ms:
-            self._timers.stop(Timer.USER_INPUT)
-        elif not self._timers.running(Timer.USER_INPUT):
-            self._timers.start(Timer.USER_INPUT, now + timeout_ms / 1000)
+    def _show(self) -> None:
+        match self.phase:
+            case Phase.TALKING | Phase.FAILING if self._life.accepted:
+                self._out.show(self._floor.state(self._queue.playing))
+            case Phase.TRANSFERRING:
+                self._out.show("transferring")
+            case phase:
+                self._out.show("connecting" if phase in BEFORE_CLOSING else "closing")

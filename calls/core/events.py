@@ -141,6 +141,10 @@ class LegLost(msgspec.Struct, frozen=True):
     """The voice leg went away and did not come back within the grace period."""
 
 
+class LegResumed(msgspec.Struct, frozen=True):
+    """The voice leg had gone away and came back within the grace period."""
+
+
 class ServiceFailed(msgspec.Struct, frozen=True, kw_only=True):
     """A service the call depends on failed beyond what its adapter could repair.
 
@@ -174,6 +178,7 @@ class EndRequested(msgspec.Struct, frozen=True, kw_only=True):
     by: Literal["operator", "gateway"]
     reason_code: str
     reason: str
+    cause: str = ""
 
 
 class DeadlinePassed(msgspec.Struct, frozen=True):
@@ -200,6 +205,7 @@ Event = (
     | TransferDone
     | CallerHungUp
     | LegLost
+    | LegResumed
     | ServiceFailed
     | PlayUrlFailed
     | MetaDataSent

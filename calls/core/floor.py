@@ -9,10 +9,14 @@ from calls.core.prompts import Playing
 
 
 class Utterance(msgspec.Struct):
-    """One stretch of the caller's voice, in seconds on the engine's clock; it may go on."""
+    """One stretch of the caller's voice, in seconds on the engine's clock; it may go on.
+
+    ``ended_at`` is when the voice stopped, ``decided_at`` when that was sure.
+    """
 
     began_at: float
     ended_at: float | None = None
+    decided_at: float | None = None
 
 
 class Floor:
@@ -23,6 +27,10 @@ class Floor:
         """The gate between the caller and the recogniser is open."""
         self.bot_owes_answer = False
         """The bot was told something and has not answered."""
+        self.resumed = False
+        """The bot has not answered for so long that the caller may speak again."""
+        self.typing = False
+        """The bot was told digits; more may follow before it answers."""
         self._utterances: deque[Utterance] = deque()
         """Those whose result is not here yet; the caller may speak again before it is."""
 
@@ -31,15 +39,26 @@ class Floor:
         """The caller is speaking, or has spoken and the final result is not here yet."""
         return bool(self._utterances)
 
+    @property
+    def voice_is_over(self) -> bool:
+        """The caller has fallen silent and the result is not here yet."""
+        return bool(self._utterances) and self._utterances[-1].ended_at is not None
+
+    @property
+    def bot_is_awaited(self) -> bool:
+        """It is the bot's turn, and only the bot's."""
+        return self.bot_owes_answer and not self.resumed
+
     def voice_began(self, now: float) -> None:
         """The caller began to speak."""
         if not self._utterances or self._utterances[-1].ended_at is not None:
             self._utterances.append(Utterance(now))
 
-    def voice_ended(self, at: float) -> None:
-        """The caller fell silent; a result is expected."""
+    def voice_ended(self, at: float, now: float) -> None:
+        """The caller fell silent at ``at``, which is sure ``now``; a result is expected."""
         if self._utterances:
             self._utterances[-1].ended_at = at
+            self._utterances[-1].decided_at = now
 
     def utterance_over(self) -> Utterance | None:
         """A result came: the utterance it belongs to, if its voice was noticed."""
@@ -49,15 +68,16 @@ class Floor:
         """Nothing more is expected of what the caller said."""
         self._utterances.clear()
 
-    def wants_gate(self, playing: Playing | None, *, barge_in: bool) -> bool:
-        """Whether the caller should be listened to.
+    def takes_input(self, playing: Playing | None, *, barge_in: bool, more: bool) -> bool:
+        """Whether the caller's input counts; ``more``: further prompts wait.
 
-        With barge-in always; without it not from the end of the caller's utterance until the bot's
-        prompts have ended. A prompt keeps the rule it was started with.
+        With barge-in always; without it not from the end of the caller's turn until the bot's
+        prompts have ended, or have all but ended: the caller's first word may come a few tenths of
+        a second early. A prompt keeps the rule it was started with.
         """
         if playing is not None:
-            return playing.interruptible
-        return barge_in or not self.bot_owes_answer
+            return barge_in or (playing.ending and not more and not self.bot_is_awaited)
+        return barge_in or not self.bot_is_awaited
 
     def state(self, playing: Playing | None) -> CallState:
         """What the live page shows."""
@@ -65,4 +85,4 @@ class Floor:
             return "bot speaking"
         if self.caller_speaks:
             return "caller speaking"
-        return "thinking" if self.bot_owes_answer else "listening"
+        return "thinking" if self.bot_is_awaited else "listening"

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from bots.core.activities import Activity
+from bots.core.activities import Activity, Json
 from bots.core.audio import AudioFormat
 
 TEST_CALLER = "voice-ai-gateway-testcall"
@@ -56,8 +56,11 @@ class VoiceLeg(Protocol):
         """Take the call."""
         ...
 
-    def hang_up(self, *, reason_code: str, reason: str) -> None:
-        """End the call at the voice side, or refuse it when it was not taken yet."""
+    def hang_up(self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()) -> None:
+        """End the call at the voice side, or refuse it when it was not taken yet.
+
+        ``sip_headers``, each with ``name`` and ``value``, go into the message that ends it.
+        """
         ...
 
     def play_start(self, utterance: int, *, text: str, interruptible: bool) -> None:

@@ -14,11 +14,21 @@ MAX_WAITING = 500
 """Prompts and actions that may wait; a bot that says more does not know what it does."""
 
 
-class Prompt(msgspec.Struct, frozen=True):
-    """Something to say; ``activity`` carries its parameters when it came from the bot."""
+class Prompt(msgspec.Struct, frozen=True, kw_only=True):
+    """Something to say: ``text``, or the audio file at ``url``.
 
-    text: str
+    ``activity`` is the bot's own, a message or a ``playUrl`` whose file its parameters name. A
+    prompt without one is the gateway's: a welcome, a reminder, a failure prompt.
+    """
+
+    text: str = ""
+    url: str = ""
     activity: Activity | None = None
+
+    @property
+    def by_bot(self) -> bool:
+        """The bot sent it in this call."""
+        return self.activity is not None
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -27,14 +37,26 @@ class Action(msgspec.Struct, frozen=True):
     activity: Activity
 
 
-class Playing(msgspec.Struct):
+class AudioFile(msgspec.Struct, frozen=True):
+    """The audio file of a prompt that plays, and what to do when it cannot be had."""
+
+    url: str
+    failure_handling: str
+    """``disconnect``, ``ignore`` or ``notify-bot`` (Bot API, 6.5)."""
+
+
+class Playing(msgspec.Struct, kw_only=True):
     """The prompt at the caller's ear."""
 
     utterance: int
     text: str
     interruptible: bool
+    by_bot: bool
+    file: AudioFile | None = None
     started_at: float | None = None
     """When the caller heard the first sample, in seconds on the engine's clock."""
+    ending: bool = False
+    """Only a few tenths of a second of it are left."""
     stopping: bool = False
     delay_ms: int | None = None
     """From the end of the caller's turn to the first sample heard."""
@@ -58,6 +80,11 @@ class PromptQueue:
         """Nothing more is to be added."""
         return len(self._waiting) >= MAX_WAITING
 
+    @property
+    def prompts_wait(self) -> bool:
+        """More is to be said after what plays."""
+        return any(isinstance(item, Prompt) for item in self._waiting)
+
     def add(self, item: Prompt | Action) -> None:
         """Queue ``item`` behind everything that waits."""
         self._waiting.append(item)
@@ -68,10 +95,22 @@ class PromptQueue:
             return None
         return self._waiting.popleft()
 
-    def play(self, text: str, *, interruptible: bool) -> Playing:
-        """Make ``text`` the prompt that plays; utterance numbers never repeat in a call."""
+    def play(
+        self, text: str, *, interruptible: bool, by_bot: bool, file: AudioFile | None = None
+    ) -> Playing:
+        """Make ``text`` the prompt that plays; utterance numbers never repeat in a call.
+
+        The number tells a late report of the player from one about what plays, so that nothing
+        stale follows a purge.
+        """
         self._last_utterance += 1
-        self.playing = Playing(self._last_utterance, text, interruptible)
+        self.playing = Playing(
+            utterance=self._last_utterance,
+            text=text,
+            interruptible=interruptible,
+            by_bot=by_bot,
+            file=file,
+        )
         return self.playing
 
     def current(self, utterance: int) -> Playing | None:

@@ -11,12 +11,13 @@ from bots.core.activities import Activity, Json
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level, ParamSet
 from bots.core.params.resolve import Layer, Resolved
+from calls.core import vocabulary
+from calls.core.vocabulary import Purpose
 
 P = TypeVar("P", bound=ParamSet)
 
 _BY_BOT = "bot at run time"
-_OWN_PARAMETERS = frozenset({"hangup", "transfer", "handover"})
-"""Events whose activityParams are arguments of the event, not settings."""
+_ENDING_A_SCOPE = frozenset({Purpose.MESSAGE, Purpose.PLAY_URL})
 
 
 class Scopes:
@@ -32,6 +33,11 @@ class Scopes:
         """The section with the values in force."""
         return self._resolved[section]
 
+    @property
+    def resolved(self) -> Resolved:
+        """The values in force; another object whenever they have changed."""
+        return self._resolved
+
     def enter(self, activity: Activity) -> dict[str, str]:
         """Apply the parameters of ``activity`` as it is handled; answers what was refused, why."""
         problems: dict[str, str] = {}
@@ -39,11 +45,11 @@ class Scopes:
         if activity.event == "config" and activity.activity_params:
             session |= self._accepted(Level.SESSION, activity.activity_params, problems)
             lasting = {name: self._activity[name] for name in self._activity.keys() - session}
-        elif activity.event in _OWN_PARAMETERS:
+        elif activity.event in vocabulary.OWN_ARGUMENTS:
             lasting = self._activity
         else:
             lasting = self._accepted(Level.ACTIVITY, activity.activity_params, problems)
-            if activity.kind != "message":
+            if vocabulary.purpose(activity) not in _ENDING_A_SCOPE:
                 lasting = self._activity | lasting
         try:
             self._set(self._session | session, lasting)

@@ -1,48 +1,107 @@
 """The bot's voice: starts prompts, silences them, and records what the caller heard of each."""
 
-from bots.core.activities import Activity
+from bots.core.params.sections.audio_files import AudioFiles
+from bots.core.params.sections.barge_in import BargeIn
+from bots.core.params.sections.speech import Speech
+from bots.core.params.sections.timeouts import Timeouts
 from calls.core import commands, events
 from calls.core.outbox import Outbox
-from calls.core.prompts import Playing, PromptQueue
-from calls.core.transcript import heard_text, spoken_text
+from calls.core.prompts import AudioFile, Playing, Prompt, PromptQueue
+from calls.core.scopes import Scopes
+from calls.core.stopwatch import Stopwatch
+from calls.core.timeouts import Timer, Timers
+from calls.core.transcript import file_text, heard_text, spoken_text
+from calls.core.vocabulary import WAYS_OF_SPEAKING
 
 
 class Speaker:
     """Plays one prompt of the queue at a time."""
 
-    def __init__(self, queue: PromptQueue, out: Outbox) -> None:
+    def __init__(
+        self,
+        queue: PromptQueue,
+        out: Outbox,
+        *,
+        params: Scopes,
+        timers: Timers,
+        stopwatch: Stopwatch,
+        audio: bool,
+    ) -> None:
         self._queue = queue
         self._out = out
-        self.turn_ended_at: float | None = None
-        """When the caller's last turn ended; None once an answer is heard."""
+        self._params = params
+        self._timers = timers
+        self._stopwatch = stopwatch
+        self._audio = audio
 
-    def play(
-        self,
-        text: str,
-        *,
-        language: str,
-        voice: str,
-        interruptible: bool,
-        activity: Activity | None,
-    ) -> None:
-        """Start ``text``; the queue must be free (`PromptQueue.next` gave the item)."""
-        playing = self._queue.play(text, interruptible=interruptible)
+    def play(self, prompt: Prompt, now: float) -> None:
+        """Start ``prompt``; the queue must be free (`PromptQueue.next` gave it).
+
+        The parameters in force say which file a ``playUrl`` means, and how a text is spoken.
+        """
+        url, speech = prompt.url, self._params[Speech]
+        if prompt.activity is not None and prompt.activity.kind != "message":
+            url = self._params[AudioFiles].play_url_url
+        if url:
+            self._play_file(prompt, url)
+        elif spoken_text(prompt.text):
+            interruptible = self._params[BargeIn].barge_in
+            playing = self._queue.play(
+                prompt.text, interruptible=interruptible, by_bot=prompt.by_bot
+            )
+            self._out.emit(
+                commands.Play(
+                    utterance=playing.utterance,
+                    text=prompt.text,
+                    language=speech.tts_language or speech.language,
+                    voice=speech.voice_name,
+                    interruptible=interruptible,
+                    cache=not speech.disable_tts_cache,
+                    activity=prompt.activity,
+                )
+            )
+        if self._audio and self._queue.playing is not None:
+            limit_ms = self._params[Timeouts].tts_response_timeout_ms
+            self._timers.start(Timer.FIRST_AUDIO, now + limit_ms / 1000)
+
+    def _play_file(self, prompt: Prompt, url: str) -> None:
+        files = self._params[AudioFiles]
+        text = (prompt.by_bot and files.play_url_alt_text) or file_text(url)
+        interruptible = self._params[BargeIn].barge_in
+        playing = self._queue.play(
+            text,
+            interruptible=interruptible,
+            by_bot=prompt.by_bot,
+            file=AudioFile(url, files.play_url_failure_handling),
+        )
         self._out.emit(
-            commands.Play(
+            commands.PlayUrl(
                 utterance=playing.utterance,
+                url=url,
+                media_format=files.play_url_media_format,
+                cache=files.play_url_caching or not prompt.by_bot,
                 text=text,
-                language=language,
-                voice=voice,
                 interruptible=interruptible,
-                activity=activity,
+                activity=prompt.activity,
             )
         )
 
-    def prepare(self, text: str, *, language: str, voice: str) -> None:
-        """``text`` waits behind the prompt that plays: have it ready when its turn comes."""
-        playing = self._queue.playing
-        if playing is not None and not playing.stopping:
-            self._out.emit(commands.Prepare(text=text, language=language, voice=voice))
+    def prepare(self, prompt: Prompt) -> None:
+        """Have a message that must wait ready, unless it brings its own way of speaking."""
+        playing, activity = self._queue.playing, prompt.activity
+        if playing is None or playing.stopping or not self._audio or not prompt.text:
+            return
+        if activity is not None:
+            brought = {*(activity.activity_params or ()), *(activity.session_params or ())}
+            if brought & WAYS_OF_SPEAKING:
+                return
+        speech = self._params[Speech]
+        language = speech.tts_language or speech.language
+        cache = not speech.disable_tts_cache
+        prepare = commands.Prepare(
+            text=prompt.text, language=language, voice=speech.voice_name, cache=cache
+        )
+        self._out.emit(prepare)
 
     def interrupt(self) -> None:
         """The caller speaks: silence the bot if its prompt may be interrupted."""
@@ -52,10 +111,23 @@ class Speaker:
     def silence(self) -> None:
         """Stop the prompt that plays and drop those that wait; actions stay queued."""
         self._queue.purge()
+        self.stop()
+
+    def stop(self) -> None:
+        """Stop the prompt that plays; those that wait follow."""
         playing = self._queue.playing
+        self._timers.stop(Timer.FIRST_AUDIO)
         if playing is not None and not playing.stopping:
             playing.stopping = True
             self._out.emit(commands.StopPlayback(playing.utterance))
+
+    def ready(self, event: events.AudioReady, now: float) -> None:
+        """The prompt's first audio exists."""
+        playing = self._queue.current(event.utterance)
+        if playing is not None:
+            self._timers.stop(Timer.FIRST_AUDIO)
+            if playing.by_bot:
+                self._stopwatch.audio_ready(now)
 
     def started(self, event: events.PlaybackStarted, now: float) -> None:
         """The caller hears the prompt; the delay of the bot's turn is known."""
@@ -63,26 +135,37 @@ class Speaker:
         if playing is None or playing.started_at is not None:
             return
         playing.started_at = now
-        if self.turn_ended_at is not None:
-            playing.delay_ms = max(0, round((now - self.turn_ended_at) * 1000))
-            self.turn_ended_at = None
+        self._timers.stop(Timer.FIRST_AUDIO)
+        if playing.by_bot:
+            playing.delay_ms = self._stopwatch.audio_sent(now)
         self._out.emit(commands.ShowInterim("bot", spoken_text(playing.text)))
 
-    def done(self, event: events.PlaybackDone, now: float) -> bool:
-        """The prompt has ended; False when the event is about an older one."""
+    def ending(self, event: events.PlaybackEnding, _now: float) -> None:
+        """The prompt is about to end."""
+        playing = self._queue.current(event.utterance)
+        if playing is not None and not playing.stopping:
+            playing.ending = True
+
+    def done(self, event: events.PlaybackDone, now: float) -> Playing | None:
+        """The prompt that has ended; None when the event is about an older one."""
         playing = self._queue.current(event.utterance)
         if playing is None:
-            return False
+            return None
         self._queue.done()
+        self._timers.stop(Timer.FIRST_AUDIO)
         if playing.started_at is not None:
             self._out.emit(commands.ShowInterim("bot", ""))
+        if playing.by_bot:
+            self._stopwatch.playback_ended(now)
         self._record(playing, event, now)
-        return True
+        return playing
 
     def _record(self, playing: Playing, event: events.PlaybackDone, now: float) -> None:
         spoken = heard = spoken_text(playing.text)
-        if event.interrupted:
+        if event.interrupted and playing.file is None:
             heard = heard_text(playing.text, heard_ms=event.heard_ms, total_ms=event.total_ms)
+        elif event.interrupted and not event.heard_ms:
+            heard = ""  # of a file, whose words are not known, all or nothing counts
         if heard:
             self._out.emit(
                 commands.RecordLine(

@@ -12,10 +12,26 @@ class Timer(StrEnum):
     """The voice side's own ``start`` activity."""
     USER_INPUT = "user-input"
     """The caller, who is expected to say something."""
+    USER_GIVE_UP = "user-give-up"
+    """The caller, in all."""
     RECOGNITION = "recognition"
     """The recogniser's final result after the caller stopped."""
-    BOT_GIVE_UP = "bot-give-up"
+    COLLECTION = "collection"
+    """The end of what the caller says in several utterances (continuous ASR)."""
+    DIGITS = "digits"
+    """The next digit of those that are collected."""
+    ACKNOWLEDGEMENT = "acknowledgement"
+    """The bot's word that it has the last digit."""
+    BOT_INPUT = "bot-input"
     """The bot's answer."""
+    BOT_GIVE_UP = "bot-give-up"
+    """The bot's answer, in all."""
+    RESUME = "resume"
+    """The bot's answer, before the caller may speak again (resumeRecognitionTimeoutMS)."""
+    FIRST_AUDIO = "first-audio"
+    """The first audio of a prompt."""
+    VOICE_EVENT = "voice-event"
+    """Enough voice, or enough silence, to tell the bot."""
     VOICE_SIDE = "voice-side"
     """The voice side's confirmation of a hang-up, a transfer or a stopped prompt."""
 
@@ -35,6 +51,10 @@ class Timers:
         """Run ``timer`` until ``due``, whether or not it was running."""
         self._due[timer] = due
 
+    def wait(self, timer: Timer, due: float) -> None:
+        """Run ``timer`` until ``due`` unless it is running already."""
+        self._due.setdefault(timer, due)
+
     def stop(self, *timers: Timer) -> None:
         """Stop timers that may be running."""
         for timer in timers:
@@ -51,25 +71,29 @@ class Timers:
             del self._due[timer]
         return [timer for _, timer in due]
 
+    def keep(self, timer: Timer) -> None:
+        """Stop every timer but ``timer``."""
+        self._due = {kept: due for kept, due in self._due.items() if kept is timer}
+
     def clear(self) -> None:
         """Stop every timer."""
         self._due.clear()
 
 
 class NoInput:
-    """Counts how often the caller stayed silent (product description 6.6).
+    """Counts how often the caller or the bot stayed silent (product description 6.6).
 
-    The first expiry asks, then ``retries`` more do; the one after that gives up.
+    The first expiry asks, then ``retries`` more do; then they are used up.
     """
 
     def __init__(self) -> None:
         self.count = 0
 
     def heard(self) -> None:
-        """The caller said or pressed something: count from the beginning."""
+        """There was input: count from the beginning."""
         self.count = 0
 
     def expired(self, retries: int) -> bool:
-        """Count one expiry; True when it is time to give up."""
+        """Count one expiry; True when the retries are used up."""
         self.count += 1
         return self.count > retries + 1

@@ -28,3 +28,14 @@ def heard_text(text: str, *, heard_ms: float, total_ms: float) -> str:
         return spoken
     words = re.finditer(r"\S+", spoken)
     return " ".join(word.group() for word in words if word.end() <= letters)
+
+
+def file_text(url: str) -> str:
+    """What stands for an audio file whose text is not known; never its query, which may be secret.
+
+    ``https://example.com/prompts/welcome.wav?key=1`` gives ``(audio welcome.wav)``.
+    """
+    if url.startswith("data:"):
+        return "(audio)"
+    name = url.split("?")[0].split("#")[0].rsplit("/", 1)[-1]
+    return f"(audio {name})" if name else "(audio)"

@@ -10,7 +10,7 @@ import msgspec
 from bots.core.activities import Activity
 from bots.core.errors import Fault, ServiceError, first_service_error
 from bots.core.ports import BotConnector, BotConversation, BotSession
-from calls.core.events import BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
+from calls.core.events import BotAcknowledged, BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
 
 JOIN_TIMEOUT_S = 10.0
 SEND_TIMEOUT_S = 30.0
@@ -76,12 +76,14 @@ class BotLine:
         self._report(ServiceFailed(service="bot", fault=error.fault, detail=error.detail))
 
     async def close(self, reason_code: str, reason: str) -> None:
-        """Tell the bot that the call ended, within a bounded time."""
+        """Tell the bot what it was not told yet and that the call ended, within a bounded time."""
         if self._session is None:
             return
         session, self._session = self._session, None
         try:
             async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                while not self._outgoing.empty():
+                    await session.send(self._outgoing.get_nowait())
                 await session.close(reason_code, reason)
         except (ServiceError, TimeoutError):
             return  # the call is over; there is nobody left to fail
@@ -94,6 +96,7 @@ class BotLine:
                     await session.send(activity)
             except TimeoutError:
                 raise ServiceError("bot", Fault.TIMEOUT, "it took no activity") from None
+            self._report(BotAcknowledged())
 
     async def _listen(self, session: BotSession) -> None:
         async for activity in session.activities():

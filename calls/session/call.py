@@ -14,10 +14,12 @@ import structlog
 
 from bots.core.activities import Activity, event
 from bots.core.params.sections.call_control import CallControl
+from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.speech import Speech
 from bots.core.ports import BotConversation
 from bots.selectors import CallConfiguration
 from calls.core import commands, events
+from calls.core.closing import Cause
 from calls.core.commands import Command
 from calls.core.engine import Conversation, Phase
 from calls.core.events import Event
@@ -25,6 +27,8 @@ from calls.core.ports import CallStart, VoiceLeg
 from calls.session.bot import BotLine, stamped
 from calls.session.detached import DetachedLeg
 from calls.session.ear import Ear
+from calls.session.metadata import post_metadata
+from calls.session.outbound import outbound
 from calls.session.plugins import CallPlugins
 from calls.session.reporter import Reporter
 from calls.session.voice import Voice
@@ -55,6 +59,8 @@ class CallSession:
         self.frames_in = 0
         self._log = log.bind(call=str(call_id), bot=configuration.bot)
         self._configuration = configuration
+        self._parameters = configuration.resolved
+        """Those in force."""
         self._plugins = plugins
         self.leg = leg
         self._reporter = reporter
@@ -119,7 +125,7 @@ class CallSession:
         self._ear = Ear(
             stt=self._plugins.stt,
             vad=self._plugins.vad,
-            settings=self._configuration.resolved[Speech],
+            settings=self._parameters[Speech],
             phrases=self._plugins.connector.phrases(),
             source=self.leg.caller_audio,
             shown=lambda: self.leg,
@@ -170,12 +176,17 @@ class CallSession:
             self._voice.detach()
             before.close()
         self._voice.attach(leg)
+        self.take(events.LegResumed())
 
     # --- the task -------------------------------------------------------------------------------
 
     async def run(self) -> None:
         """Carry the call to its end; always ends with a complete CDR and a closed leg."""
-        arrived = events.CallArrived(start=self._start_activity(), announced=self.start.announced)
+        arrived = events.CallArrived(
+            start=self._start_activity(),
+            announced=self.start.announced,
+            sip_headers=self.start.sip_headers,
+        )
         try:
             async with asyncio.TaskGroup() as self._group:
                 self.take(arrived)
@@ -184,11 +195,14 @@ class CallSession:
                     task.cancel()
         except* Exception:  # noqa: BLE001 - call root
             self._log.exception("call.crashed")
-            self.take(events.EndRequested(by="gateway", reason_code="internal", reason=OUR_ERROR))
+            broken = events.EndRequested(
+                by="gateway", reason_code="error", reason=OUR_ERROR, cause=Cause.INTERNAL
+            )
+            self.take(broken)
             await self._over.wait()
         finally:
             # Still going on here means that the task was cancelled.
-            self._abort("shutdown", "The gateway was stopped at once")
+            self._abort(Cause.SHUTDOWN, "The gateway was stopped at once")
             await self._bot.close(self._finish.reason_code, self._finish.reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -223,6 +237,11 @@ class CallSession:
             case commands.AcceptCall():
                 self.leg.accept()
                 self._log.info("call.accepted")
+            case commands.UseParameters(parameters):
+                self._voice.use(parameters)
+                if self._ear is not None:
+                    self._ear.use(parameters[Speech])
+                self._parameters = parameters
             case commands.SendToBot(activity):
                 self._bot.send(activity)
             case commands.SendToVoiceSide(activity):
@@ -231,17 +250,23 @@ class CallSession:
                 self._voice.prepare(command, self.leg)
             case commands.Play():
                 self._voice.play(command, self.leg)
+            case commands.PlayUrl():
+                self._voice.play_url(command, self.leg)
             case commands.StopPlayback():
                 self._voice.stop()
             case commands.Listen(on):
                 if self._ear is not None:
                     self._ear.listen(on=on)
-            case commands.TransferCall():
-                self._transfer(command)
-            case commands.HangUp(reason_code=reason_code, reason=reason):
-                self.leg.hang_up(reason_code=reason_code, reason=reason)
+            case commands.TransferCall(activity=activity):
+                self.leg.send(stamped(activity))
+            case commands.PostMetaData():
+                self._spawn(self._post(command))
+            case commands.HangUp(reason_code=code, reason=reason, sip_headers=headers):
+                self.leg.hang_up(reason_code=code, reason=reason, sip_headers=headers)
             case commands.RecordLine():
                 self._reporter.line(command, self._engine.turns)
+            case commands.RecordTurn():
+                self._reporter.turn(command)
             case commands.ShowInterim():
                 self._reporter.interim(command)
             case commands.ShowState():
@@ -253,12 +278,16 @@ class CallSession:
             case _:
                 assert_never(command)
 
-    def _transfer(self, command: commands.TransferCall) -> None:
-        arguments = dict(command.activity.activity_params or {})
-        arguments["transferTarget"] = command.target
-        if command.reason:
-            arguments["handoverReason"] = command.reason
-        self.leg.send(stamped(event("transfer", activity_params=arguments)))
+    async def _post(self, command: commands.PostMetaData) -> None:
+        params = self._parameters[MetaData]
+        self.take(
+            await post_metadata(
+                outbound(),
+                command,
+                username=params.send_meta_data_username,
+                password=params.send_meta_data_password,
+            )
+        )
 
     def _end(self, finish: commands.Finish) -> None:
         self._finish = finish
@@ -271,7 +300,7 @@ class CallSession:
         self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
         self.leg.close()
 
-    def _abort(self, reason_code: str = "internal", reason: str = OUR_ERROR) -> None:
+    def _abort(self, cause: Cause = Cause.INTERNAL, reason: str = OUR_ERROR) -> None:
         """End the call at once and without the engine, which may be what broke."""
         if self._over.is_set():
             return
@@ -279,8 +308,9 @@ class CallSession:
         finish = commands.Finish(
             at=self._loop.time(),
             ended_by="gateway",
-            reason_code=reason_code,
+            reason_code="error",
             reason=reason,
+            cause=cause,
             turns=self._engine.turns,
         )
         try:

@@ -3,7 +3,7 @@
 from collections import deque
 from typing import TYPE_CHECKING
 
-from bots.core.activities import Activity
+from bots.core.activities import Activity, Json
 
 if TYPE_CHECKING:
     from calls.core.ports import VoiceLeg
@@ -21,22 +21,22 @@ class DetachedLeg:
         self.prompt_audio = lost.prompt_audio
         self.media = lost.media
         self._kept: deque[Activity] = deque(maxlen=MAX_KEPT)
-        self._hang_up: tuple[str, str] | None = None
+        self._hang_up: tuple[str, str, tuple[Json, ...]] | None = None
 
     def hand_over(self, leg: "VoiceLeg") -> None:
         """Tell the new connection what it missed."""
         for activity in self._kept:
             leg.send(activity)
         if self._hang_up is not None:
-            reason_code, reason = self._hang_up
-            leg.hang_up(reason_code=reason_code, reason=reason)
+            reason_code, reason, headers = self._hang_up
+            leg.hang_up(reason_code=reason_code, reason=reason, sip_headers=headers)
 
     def accept(self) -> None:
         """Nobody to tell; a call is resumed only after it was accepted."""
 
-    def hang_up(self, *, reason_code: str, reason: str) -> None:
+    def hang_up(self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()) -> None:
         """Keep the hang-up."""
-        self._hang_up = (reason_code, reason)
+        self._hang_up = (reason_code, reason, sip_headers)
 
     def play_start(self, utterance: int, *, text: str, interruptible: bool) -> None:
         """Nobody to tell; the player holds the prompt."""

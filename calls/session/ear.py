@@ -9,7 +9,7 @@ from typing import Literal, Never, Protocol
 import structlog
 
 from bots.core.audio import AudioFormat
-from bots.core.errors import Fault, ServiceError
+from bots.core.errors import Fault, ServiceError, first_service_error
 from bots.core.params.sections.speech import Speech
 from bots.core.ports import (
     EndpointedSpeech,
@@ -54,6 +54,8 @@ def recognition_request(
         language=settings.stt_language or settings.language,
         rate_hz=rate_hz if rate_hz in rates_hz else max(rates_hz),
         phrases=(*phrases, *settings.stt_context_phrases),
+        punctuation=not settings.stt_disable_punctuation,
+        context_id=settings.stt_context_id,
     )
 
 
@@ -81,6 +83,7 @@ class Ear:
         self._failures = 0
         self._listening = False
         self._gate: Gate | None = None
+        self._changed = asyncio.Event()
         self._early: deque[bytes] = deque()
         self._early_bytes = 0
         self.dropped = 0
@@ -91,6 +94,12 @@ class Ear:
         self._listening = on
         if self._gate is not None:
             self._gate.switch(on=on)
+
+    def use(self, settings: Speech) -> None:
+        """These settings from here on; a stream that was asked for others is opened anew."""
+        before, self._settings = self._request(), settings
+        if self._request() != before:
+            self._changed.set()
 
     def push(self, audio: bytes) -> None:
         """Caller audio in the source format, any length."""
@@ -109,6 +118,7 @@ class Ear:
         while self._failures < MAX_FAILURES:
             try:
                 await self._listen()
+                self._report(CallerSaid(text="", final=True))
             except ServiceError as error:
                 self._failures += 1
                 if not error.fault.retryable or self._failures == MAX_FAILURES:
@@ -118,12 +128,13 @@ class Ear:
                 log.warning("stt.reopened", fault=error.fault, detail=error.detail)
                 self._report(CallerSaid(text="", final=True))
 
-    async def _listen(self) -> Never:
-        """One stream of the recogniser, from opening to end.
+    async def _listen(self) -> None:
+        """One stream of the recogniser, from opening until other settings are to be used.
 
         Raises:
             ServiceError: why it ended; services end even good streams after some minutes.
         """
+        self._changed.clear()
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 recognition = await self._stt.open(self._request())
@@ -132,12 +143,20 @@ class Ear:
             raise ServiceError("stt", Fault.TIMEOUT, detail) from None
         try:
             self._open_gate(recognition)
-            async for event in recognition.events():
-                self._heard(event)
-            raise ServiceError("stt", Fault.CONNECTIVITY, "it ended the stream")
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(self._read(recognition))
+                await self._changed.wait()
+                reading.cancel()
+        except* ServiceError as errors:
+            raise first_service_error(errors) from None
         finally:
             self._gate = None
             await _close(recognition)
+
+    async def _read(self, recognition: Recognition) -> Never:
+        async for event in recognition.events():
+            self._heard(event)
+        raise ServiceError("stt", Fault.CONNECTIVITY, "it ended the stream")
 
     def _request(self) -> RecognitionRequest:
         return recognition_request(
@@ -176,14 +195,20 @@ class Ear:
 
     def _heard(self, event: Hypothesis | Transcript | EndpointedSpeech) -> None:
         match event:
-            case Hypothesis(text):
+            case Hypothesis(text, confidence, stability):
                 self._shown().show_speech(text=text, final=False, confidence=None)
-                self._report(CallerSaid(text=text, final=False))
-            case Transcript(text, confidence):
+                interim = CallerSaid(
+                    text=text, final=False, confidence=confidence, stability=stability
+                )
+                self._report(interim)
+            case Transcript(text, confidence, output):
                 self._failures = 0
                 if text:
                     self._shown().show_speech(text=text, final=True, confidence=confidence)
-                self._report(CallerSaid(text=text, final=True, confidence=confidence))
+                final = CallerSaid(
+                    text=text, final=True, confidence=confidence, recognition_output=output
+                )
+                self._report(final)
             case EndpointedSpeech(speaking):
                 self._report(VoiceStarted() if speaking else VoiceStopped())
 

@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
+from bots.core.params.sections.storage import Storage
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
 from bots.selectors import CallConfiguration
 from bots.workers.pool import close_pools
+from calls.core.closing import Cause
 from calls.core.events import EndRequested
 from calls.core.ports import CallStart, VoiceLeg
 from calls.database import db
@@ -92,7 +94,13 @@ class SessionHost:
         plugins = self._shelf.of(configuration)
         call_id = uuid.uuid4()
         loop = asyncio.get_running_loop()
-        reporter = Reporter(self._records, self._live, call_id=call_id, started=loop.time())
+        reporter = Reporter(
+            self._records,
+            self._live,
+            call_id=call_id,
+            started=loop.time(),
+            storage=configuration.resolved[Storage],
+        )
         session = CallSession(
             call_id=call_id,
             configuration=configuration,
@@ -124,7 +132,12 @@ class SessionHost:
         await self._until_idle(deadline_s)
         for session in list(self._calls.values()):
             session.take(
-                EndRequested(by="gateway", reason_code="shutdown", reason="The gateway shuts down")
+                EndRequested(
+                    by="gateway",
+                    reason_code="error",
+                    reason="The gateway shuts down",
+                    cause=Cause.SHUTDOWN,
+                )
             )
         await self._until_idle(END_TIMEOUT_S)
         for task in self._tasks:

@@ -16,18 +16,16 @@ from bots.core.activities import Activity
 from bots.core.errors import Fault
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
-from bots.core.params.sections.barge_in import BargeIn
-from bots.core.params.sections.call_control import CallControl
-from bots.core.params.sections.dtmf import Dtmf
-from bots.core.params.sections.speech import Speech
-from bots.core.params.sections.timeouts import Timeouts
+from bots.core.params.sections import COMMON
 from calls.core import commands, events
 from calls.core.commands import Command
 from calls.core.engine import Conversation
 from calls.core.ports import LegCapabilities
 
 START = activities.event("start", parameters={"caller": "+15550100", "callee": "+15550199"})
-CATALOGUE = Catalogue([Speech, BargeIn, Dtmf, Timeouts, CallControl])
+CATALOGUE = Catalogue(COMMON)
+USUAL = {"caller", "callee", "numberMetaData"}
+"""Start attributes that no transcript writes."""
 NAMES: dict[str, Any] = {
     **{name: value for name, value in vars(events).items() if isinstance(value, type)},
     "START": START,
@@ -54,12 +52,19 @@ def written(command: Command) -> str:
     """One command as a transcript writes it."""
     match command:
         case commands.Prepare():
-            voice = f" voice={command.voice}" if command.voice else ""
-            return f"Prepare {command.text!r} {command.language}{voice}"
+            return f"Prepare {command.text!r} {_manner(command)}"
         case commands.Play():
-            voice = f" voice={command.voice}" if command.voice else ""
             cut = "" if command.interruptible else " uninterruptible"
-            return f"Play {command.utterance} {command.text!r} {command.language}{voice}{cut}"
+            return f"Play {command.utterance} {command.text!r} {_manner(command)}{cut}"
+        case commands.PlayUrl():
+            kept = " cached" if command.cache else ""
+            cut = "" if command.interruptible else " uninterruptible"
+            shown = f"{command.url} {command.media_format} {command.text!r}"
+            return f"PlayUrl {command.utterance} {shown}{kept}{cut}"
+        case commands.PostMetaData():
+            return f"PostMetaData {command.url} {command.metadata} {command.timeout_ms} ms"
+        case commands.RecordTurn():
+            return _turn(command)
         case commands.RecordLine():
             whole = f" of {command.full_text!r}" if command.full_text else ""
             after = f" after {command.delay_ms} ms" if command.delay_ms is not None else ""
@@ -68,19 +73,28 @@ def written(command: Command) -> str:
         case commands.SendToBot(activity) | commands.SendToVoiceSide(activity):
             return f"{type(command).__name__} {_activity(activity)}"
         case commands.TransferCall():
-            return f"TransferCall {command.target} {command.reason!r}"
+            known = {"transferTarget", "handoverReason"}
+            more = {
+                name: value
+                for name, value in (command.activity.activity_params or {}).items()
+                if name not in known
+            }
+            shown = f" {more}" if more else ""
+            return f"TransferCall {command.target} {command.reason!r}{shown}"
         case commands.HangUp():
-            return f"HangUp {command.reason_code} {command.reason!r}"
+            headers = f" {list(command.sip_headers)}" if command.sip_headers else ""
+            return f"HangUp {command.reason_code} {command.reason!r}{headers}"
         case commands.Listen(on):
             return f"Listen {'on' if on else 'off'}"
         case commands.ReportFault():
             return f"ReportFault {command.service} {command.fault} {command.detail!r}"
         case commands.Finish():
             result = f" result={command.bot_result}" if command.bot_result else ""
-            turns = f"turns={command.turns}"
+            cause = f" cause={command.cause}" if command.cause else ""
+            recordings = f" recordings={list(command.recordings)}" if command.recordings else ""
             return (
-                f"Finish by {command.ended_by} {command.reason_code} {command.reason!r} "
-                f"{turns}{result}"
+                f"Finish by {command.ended_by} {command.reason_code} {command.reason!r}{cause} "
+                f"turns={command.turns}{result}{recordings}"
             )
         case commands.StopPlayback(utterance):
             return f"StopPlayback {utterance}"
@@ -92,12 +106,41 @@ def written(command: Command) -> str:
             return type(command).__name__
 
 
+def _manner(command: commands.Prepare | commands.Play) -> str:
+    voice = f" voice={command.voice}" if command.voice else ""
+    return f"{command.language}{voice}{'' if command.cache else ' uncached'}"
+
+
+def _turn(turn: commands.RecordTurn) -> str:
+    """The times of a turn in milliseconds since the caller stopped."""
+    moments = {
+        "decided": turn.end_decided_at,
+        "text": turn.final_text_at,
+        "sent": turn.sent_to_bot_at,
+        "answered": turn.bot_answered_at,
+        "audio": turn.audio_ready_at,
+        "heard": turn.audio_sent_at,
+        "over": turn.playback_ended_at,
+    }
+    shown = [
+        f"{name}+{round((at - turn.caller_stopped_at) * 1000)}"
+        for name, at in moments.items()
+        if at is not None
+    ]
+    return f"Turn {turn.turn} {turn.kind} {' '.join(shown)}"
+
+
 def _activity(activity: Activity) -> str:
     what = activity.text if activity.kind == "message" else activity.name
-    value = f" {activity.value!r}" if activity.value is not None else ""
-    parameters = activity.parameters if activity is not START else None
-    sure = f" {parameters}" if parameters else ""
-    return f"{activity.type} {what!r}{value}{sure}"
+    shown = [f"{activity.type} {what!r}"]
+    if activity.value is not None:
+        shown.append(f"{activity.value!r}")
+    hidden = USUAL if activity.name == "start" else set()
+    parameters = {
+        name: value for name, value in (activity.parameters or {}).items() if name not in hidden
+    }
+    shown += [str(given) for given in (parameters, activity.activity_params) if given]
+    return " ".join(shown)
 
 
 def play(path: Path) -> list[str]:

@@ -1,0 +1,309 @@
+"""The caller's side of a conversation: from voice, results and keys to turns.
+
+Turn-taking is that of product description 6.3.5 (continuous ASR), 6.3.9 (barge-in), 6.4 (DTMF) and
+6.6 (the caller's timers).
+"""
+
+from bots.core.params.sections.barge_in import BargeIn
+from bots.core.params.sections.continuous_asr import ContinuousAsr
+from bots.core.params.sections.dtmf import Dtmf
+from bots.core.params.sections.speech import Speech
+from bots.core.params.sections.timeouts import Timeouts
+from calls.core import commands, events, vocabulary
+from calls.core.bot import BotSide
+from calls.core.continuous_asr import Collection, Recognised
+from calls.core.floor import Floor, Utterance
+from calls.core.keypad import Keypad
+from calls.core.notices import Notices
+from calls.core.outbox import Outbox
+from calls.core.prompts import PromptQueue
+from calls.core.scopes import Scopes
+from calls.core.speaker import Speaker
+from calls.core.timeouts import NoInput, Timer, Timers
+
+UTTERANCE_TIMEOUT_S = 60.0
+"""How long the caller's voice may last without a result: longer, it is noise."""
+
+
+class CallerSide:
+    """Hears the caller and hands complete turns to the bot's side.
+
+    ``audio``: False for a text session, whose peer collects and waits itself.
+    """
+
+    def __init__(
+        self,
+        *,
+        params: Scopes,
+        out: Outbox,
+        timers: Timers,
+        floor: Floor,
+        queue: PromptQueue,
+        speaker: Speaker,
+        notices: Notices,
+        bot: BotSide,
+        audio: bool,
+    ) -> None:
+        self.recognition_timeouts = 0
+        """How often in a row the recogniser gave no result."""
+        self._params = params
+        self._out = out
+        self._timers = timers
+        self._floor = floor
+        self._queue = queue
+        self._speaker = speaker
+        self._notices = notices
+        self._bot = bot
+        self._audio = audio
+        self._keypad = Keypad(params, timers, self._deliver_digits)
+        self._collection = Collection()
+        self._no_input = NoInput()
+        self._give_up_at: float | None = None
+        self._superseded = False
+        """The final result that is still to come was counted as its interim text stood."""
+
+    # --- voice ------------------------------------------------------------------------------------
+
+    def voice_started(self, _event: events.VoiceStarted, now: float) -> None:
+        """The caller began to speak."""
+        if not self._floor.listening:
+            return
+        self._superseded = False
+        self._floor.voice_began(now)
+        self._timers.start(Timer.RECOGNITION, now + UTTERANCE_TIMEOUT_S)
+        self._timers.stop(Timer.COLLECTION)
+        if self._params[BargeIn].barge_in_min_word_count <= 1:
+            self._speaker.interrupt()
+        self._notices.voice_began(now)
+
+    def voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
+        """The caller fell silent, so long ago as it takes to be sure."""
+        if not self._floor.caller_speaks:
+            return
+        ended_at = now - self._params[Speech].speech_silence_ms / 1000
+        self._floor.voice_ended(ended_at, now)
+        limit_ms = self._params[Timeouts].stt_response_timeout_ms
+        self._timers.start(Timer.RECOGNITION, now + limit_ms / 1000)
+        self._notices.voice_ended(ended_at, now)
+
+    # --- speech -----------------------------------------------------------------------------------
+
+    def said(self, event: events.CallerSaid, now: float) -> None:
+        """The recogniser's word, interim or final."""
+        if not self._floor.listening:
+            return
+        late, self._superseded = self._superseded, False
+        if not event.final:
+            self._interim(event, now)
+            return
+        if late:
+            return
+        utterance = self._floor.utterance_over() or Utterance(now)
+        if not self._floor.caller_speaks:
+            self._timers.stop(Timer.RECOGNITION)
+        self._out.emit(commands.ShowInterim("caller", ""))
+        if event.text and self._may_interrupt(event.text):
+            self._speaker.interrupt()
+            self.recognition_timeouts = 0
+            self._collect(Recognised(utterance, event, now), now)
+        elif event.text:
+            words = "The caller said too few words to interrupt the bot"
+            self._out.note(now, f"{words}: {event.text}")
+        else:
+            self._await_more(now)
+
+    def _interim(self, event: events.CallerSaid, now: float) -> None:
+        if event.text and self._may_interrupt(event.text):
+            self._speaker.interrupt()
+        self._out.emit(commands.ShowInterim("caller", event.text))
+        self._notices.hypothesis(event)
+        asr = self._params[ContinuousAsr]
+        if event.text and asr.continuous_asr and self._audio:
+            self._collection.hypothesis = event.text
+            limit_ms = asr.continuous_asr_hypothesis_timeout_ms
+            self._timers.start(Timer.COLLECTION, now + limit_ms / 1000)
+
+    def _may_interrupt(self, text: str) -> bool:
+        """Whether ``text`` has enough words for what it does to a prompt."""
+        playing = self._queue.playing
+        if playing is None or playing.stopping or not playing.interruptible:
+            return True
+        return len(text.split()) >= self._params[BargeIn].barge_in_min_word_count
+
+    def _collect(self, recognised: Recognised, now: float) -> None:
+        said = recognised.said
+        self._out.caller(recognised.utterance.began_at, "speech", said.text, said.confidence)
+        self._collection.add(recognised)
+        self._no_input.heard()
+        self._give_up_at = None
+        self._await_more(now)
+
+    def _await_more(self, now: float) -> None:
+        """The turn is complete, unless the caller may go on (continuous ASR)."""
+        asr = self._params[ContinuousAsr]
+        if not asr.continuous_asr or not self._audio:
+            self._complete(now)
+        elif self._floor.caller_speaks or not self._collection:
+            return
+        elif self._collection.submitted:
+            self._complete(now)
+        else:
+            self._timers.start(Timer.COLLECTION, now + asr.continuous_asr_timeout_in_ms / 1000)
+
+    def collection_expired(self, now: float) -> None:
+        """The caller has been silent long enough: the turn is complete."""
+        self._superseded = bool(self._collection.hypothesis)
+        self._collection.take_hypothesis(now)
+        self._floor.forget_caller()
+        self._timers.stop(Timer.RECOGNITION)
+        self._complete(now)
+
+    def _complete(self, now: float) -> None:
+        """What was collected goes to the bot."""
+        self._timers.stop(Timer.COLLECTION)
+        collected = self._collection.take()
+        if not collected:
+            return
+        self._keypad.flush(now)
+        last = collected[-1]
+        stopped_at = last.at if last.utterance.ended_at is None else last.utterance.ended_at
+        decided_at = last.at if last.utterance.decided_at is None else last.utterance.decided_at
+        speech = self._params[Speech]
+        activity = vocabulary.caller_message(
+            [each.said for each in collected],
+            speech.stt_language or speech.language,
+            continuous=self._params[ContinuousAsr].continuous_asr,
+        )
+        self._bot.take_turn(
+            activity,
+            commands.RecordTurn(
+                turn=self._bot.turns + 1,
+                kind="speech",
+                caller_stopped_at=stopped_at,
+                end_decided_at=max(stopped_at, decided_at),
+                final_text_at=max(stopped_at, decided_at, last.at),
+                sent_to_bot_at=now,
+            ),
+        )
+
+    def recognition_expired(self, now: float) -> None:
+        """The recogniser gave no result in time: what the caller said is lost."""
+        if self._floor.voice_is_over:
+            self.recognition_timeouts += 1
+        self._floor.forget_caller()
+        self._await_more(now)
+
+    def gate_shut(self, now: float) -> None:
+        """The caller is no longer listened to: what was said so far counts."""
+        self._floor.forget_caller()
+        self._timers.stop(Timer.RECOGNITION)
+        self._complete(now)
+
+    # --- keys -------------------------------------------------------------------------------------
+
+    def pressed(self, event: events.DigitsPressed, now: float) -> None:
+        """The caller pressed keys."""
+        interrupts = self._params[BargeIn].barge_in_on_dtmf
+        playing = self._queue.playing
+        more = self._queue.prompts_wait
+        typing = self._floor.typing and playing is None
+        if not typing and not self._floor.takes_input(playing, barge_in=interrupts, more=more):
+            whose = "while the bot spoke" if playing is not None else "in the bot's turn"
+            self._out.note(now, f"Digits were pressed {whose}; they were ignored")
+            return
+        if interrupts:
+            self._speaker.silence()
+        self._no_input.heard()
+        self._give_up_at = None
+        self._timers.stop(Timer.USER_INPUT)
+        self._out.caller(now, "dtmf", event.digits)
+        if self._audio:
+            for digit in event.digits:
+                self._press(digit, now)
+        elif self._params[Dtmf].send_dtmf:
+            self._deliver_digits(event.digits, now, now)
+
+    def _press(self, digit: str, now: float) -> None:
+        asr = self._params[ContinuousAsr]
+        speaking = self._floor.caller_speaks
+        if asr.continuous_asr and digit in asr.continuous_asr_digits:
+            if speaking:
+                self._collection.submitted = True
+                return
+            if self._collection:
+                self._complete(now)
+                return
+        if self._params[Dtmf].send_dtmf:
+            self._keypad.press(digit, now)
+
+    def acknowledged(self, now: float) -> None:
+        """The bot has the digit that was sent, or has had its time."""
+        self._keypad.acknowledged(now)
+
+    def digits_expired(self, now: float) -> None:
+        """No further digit came."""
+        self._keypad.flush(now)
+
+    def _deliver_digits(self, digits: str, pressed_at: float, now: float) -> None:
+        self._complete(now)
+        as_text = self._params[Dtmf].send_dtmf_as_text
+        speech = self._params[Speech]
+        said = [events.CallerSaid(text=digits, final=True)]
+        language = speech.stt_language or speech.language
+        activity = (
+            vocabulary.caller_message(said, language, continuous=False)
+            if as_text
+            else vocabulary.digits(digits)
+        )
+        self._bot.take_turn(
+            activity,
+            commands.RecordTurn(
+                turn=self._bot.turns + 1,
+                kind="dtmf",
+                caller_stopped_at=pressed_at,
+                end_decided_at=pressed_at,
+                final_text_at=pressed_at,
+                sent_to_bot_at=now,
+            ),
+        )
+
+    # --- silence ----------------------------------------------------------------------------------
+
+    def silent(self) -> str | None:
+        """The caller gave no input in time; answers why to give up, when it is time to."""
+        limits = self._params[Timeouts]
+        used_up = self._no_input.expired(limits.user_no_input_retries)
+        if used_up:
+            reason = f"The caller gave no input, {self._no_input.count} times"
+            return None if limits.user_no_input_give_up_timeout_ms else reason
+        notice = vocabulary.no_user_input(self._no_input.count)
+        if limits.user_no_input_send_event or self._notices.wants("noUserInput"):
+            self._bot.tell(notice)
+        self._bot.remind(limits.user_no_input_speech, limits.user_no_input_url)
+        return None
+
+    def settle(self, now: float, *, talking: bool) -> None:
+        """The caller is waited for exactly while it is their turn and they are silent."""
+        limits = self._params[Timeouts]
+        waiting = (
+            talking
+            and self._audio
+            and self._queue.idle
+            and not self._floor.caller_speaks
+            and not self._collection
+            and not self._keypad.collecting
+            and not self._floor.bot_is_awaited
+        )
+        if not waiting:
+            self._timers.stop(Timer.USER_INPUT, Timer.USER_GIVE_UP)
+            return
+        if limits.user_no_input_timeout_ms:
+            self._timers.wait(Timer.USER_INPUT, now + limits.user_no_input_timeout_ms / 1000)
+        else:
+            self._timers.stop(Timer.USER_INPUT)
+        if limits.user_no_input_give_up_timeout_ms:
+            if self._give_up_at is None:
+                self._give_up_at = now + limits.user_no_input_give_up_timeout_ms / 1000
+            self._timers.wait(Timer.USER_GIVE_UP, max(now, self._give_up_at))
+        else:
+            self._timers.stop(Timer.USER_GIVE_UP)

@@ -1,0 +1,319 @@
+"""From arrival to end: in which phase a call is, and every way in which it ends.
+
+A call ends because somebody hung up, because it was moved, or because something failed; then the
+activities configured for the failure come first (product description 6.5).
+"""
+
+from enum import Enum, auto
+
+from bots.core.activities import Activity
+from bots.core.errors import Fault
+from bots.core.params.sections.call_control import CallControl
+from bots.core.params.sections.failover import Failover
+from calls.core import commands, events, transfer, vocabulary
+from calls.core.actions import Actions
+from calls.core.bot import BotSide
+from calls.core.closing import (
+    FAILOVER_TIMEOUT_S,
+    HANG_UP_TIMEOUT_S,
+    RINGING_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    TRANSFER_TIMEOUT_S,
+    Cause,
+    Closing,
+    Ending,
+    failure,
+)
+from calls.core.commands import FailingService
+from calls.core.notices import Notices
+from calls.core.outbox import Outbox
+from calls.core.prompts import Action, Prompt, PromptQueue
+from calls.core.scopes import Scopes
+from calls.core.speaker import Speaker
+from calls.core.stopwatch import Stopwatch
+from calls.core.timeouts import Timer, Timers
+from calls.core.vocabulary import Purpose
+
+_SERVICE_NAMES: dict[FailingService, str] = {
+    "bot": "bot",
+    "stt": "recogniser",
+    "tts": "synthesiser",
+    "channel": "voice side",
+}
+
+
+class Phase(Enum):
+    """Where the call is in its life."""
+
+    NEW = auto()
+    JOINING = auto()
+    """The bot is being connected."""
+    STARTING = auto()
+    """The bot is there and the call accepted; the voice side's ``start`` is awaited."""
+    TALKING = auto()
+    TRANSFERRING = auto()
+    """The call is being moved, and the bot stays to hear whether it was."""
+    FAILING = auto()
+    """A service failed; the activities configured for that are carried out, without the bot."""
+    CLOSING = auto()
+    """A hang-up or a transfer was sent; the voice side's word is awaited."""
+    ENDING = auto()
+    """Over; the last prompt's heard position is awaited, so that the transcript is exact."""
+    ENDED = auto()
+
+
+WITH_BOT = frozenset({Phase.STARTING, Phase.TALKING, Phase.TRANSFERRING})
+ESTABLISHED = WITH_BOT | {Phase.FAILING}
+BEFORE_CLOSING = ESTABLISHED | {Phase.JOINING}
+
+
+class Life:
+    """The phase of one call, and its end."""
+
+    def __init__(
+        self,
+        *,
+        params: Scopes,
+        out: Outbox,
+        timers: Timers,
+        queue: PromptQueue,
+        speaker: Speaker,
+        bot: BotSide,
+        notices: Notices,
+        actions: Actions,
+        stopwatch: Stopwatch,
+    ) -> None:
+        self.phase = Phase.NEW
+        self.accepted = False
+        self._params = params
+        self._out = out
+        self._timers = timers
+        self._queue = queue
+        self._speaker = speaker
+        self._bot = bot
+        self._notices = notices
+        self._actions = actions
+        self._stopwatch = stopwatch
+        self._closing = Closing()
+        self._failed: Ending | None = None
+        """How the call ends when the activities for a failure have been carried out."""
+
+    def accept(self) -> None:
+        """Take the call, if it was not taken yet."""
+        if not self.accepted:
+            self.accepted = True
+            self._out.emit(commands.AcceptCall())
+
+    # --- failures -----------------------------------------------------------------------------
+
+    def service_failed(self, event: events.ServiceFailed, now: float) -> None:
+        """A service failed beyond repair; if it was about a prompt, that one has ended."""
+        if event.utterance is not None:
+            cut = _cut(event.utterance, event.heard_ms)
+            if self._speaker.done(cut, now) is None:
+                return
+        self.broken(event.service, event.fault, event.detail, now)
+
+    def broken(self, service: FailingService, fault: Fault, detail: str, now: float) -> None:
+        """Report that ``service`` failed, and do what is configured for that."""
+        self._out.emit(commands.ReportFault(service=service, fault=fault, detail=detail))
+        reason = f"The {_SERVICE_NAMES[service]} failed: {fault}"
+        self.fail(service, failure(f"{service}:{fault}", reason), now)
+
+    def play_url_failed(self, event: events.PlayUrlFailed, now: float) -> None:
+        """An audio file could not be played: do what the bot or the administrator chose (6.5)."""
+        playing = self._speaker.done(_cut(event.utterance, event.heard_ms), now)
+        if playing is None or playing.file is None:
+            return
+        reason = f"The audio file could not be played: {event.reason}"
+        self._out.note(now, reason)
+        handling = playing.file.failure_handling
+        if handling == "notify-bot" and self.phase is Phase.TALKING:
+            url, ours = playing.file.url, not playing.by_bot
+            self._bot.tell(vocabulary.play_url_failed(url, event.reason, self_generated=ours))
+            self._bot.asked()
+        elif handling == "disconnect" and playing.by_bot:
+            self.fail("general", failure(Cause.PLAY_URL, reason), now)
+        elif self.phase is Phase.ENDING:
+            self._conclude(now)
+
+    def fail(self, cause: str, ending: Ending, now: float) -> None:
+        """The conversation cannot go on: carry out what is configured for that, then end it.
+
+        ``cause`` is one of the lists of ``failoverActivities``. A second failure meanwhile is
+        passed over: the next activity follows.
+        """
+        if self.phase is Phase.JOINING or (self.phase in WITH_BOT and not self.accepted):
+            self.hang_up(ending, now)  # unanswered, so that the voice side can try elsewhere
+        elif self.phase in WITH_BOT:
+            self.phase = Phase.FAILING
+            self._failed = ending
+            self._timers.keep(Timer.MAX_DURATION)
+            self._timers.wait(Timer.MAX_DURATION, now + FAILOVER_TIMEOUT_S)
+            self._queue.clear()
+            self._speaker.stop()
+            for activity in self._params[Failover].failover_activities.activities(cause):
+                prompt = vocabulary.purpose(activity) in (Purpose.MESSAGE, Purpose.PLAY_URL)
+                text = activity.text or ""
+                item = Prompt(text=text, activity=activity) if prompt else Action(activity)
+                self._queue.add(item)
+        elif self.phase is Phase.ENDING and self._queue.playing is None:
+            self._conclude(now)
+
+    def settle(self, now: float) -> None:
+        """After every event: a call that failed ends when its activities are carried out."""
+        if self.phase is Phase.FAILING and self._queue.idle and self._failed is not None:
+            self.hang_up(self._failed, now)
+
+    # --- moving -------------------------------------------------------------------------------
+
+    def transfer(self, activity: Activity, now: float) -> None:
+        """Move the call as ``activity`` asks."""
+        asked = transfer.asked_for(activity, self._params)
+        if asked is None:
+            self._out.note(now, "The bot asked for a transfer without transferTarget; ignored")
+            return
+        self.accept()
+        self._out.note(now, f"Transfer to {asked.target}")
+        if asked.notify and self._failed is None:
+            self.phase = Phase.TRANSFERRING
+            self._timers.start(Timer.VOICE_SIDE, now + RINGING_TIMEOUT_S)
+        else:
+            ending = Ending("bot", "transferred", asked.reason or "Transferred by the bot")
+            if self._failed is not None:
+                reason = f"{self._failed.reason}; transferred to {asked.target}"
+                ending = Ending("gateway", "transferred", reason, self._failed.cause)
+            self._close(ending, now + TRANSFER_TIMEOUT_S)
+        self._out.emit(asked.command())
+
+    def transfer_done(self, event: events.TransferDone, now: float) -> None:
+        """The voice side's word on a transfer; a bot that stayed gets it too (6.7)."""
+        if self.phase is Phase.CLOSING:
+            self._closed_by_transfer(event, now)
+        elif self.phase in (Phase.TALKING, Phase.TRANSFERRING):
+            self._bot.tell(vocabulary.transfer_status(event))
+            if self.phase is Phase.TRANSFERRING:
+                self._timers.stop(Timer.VOICE_SIDE)
+                self._moved(event, now)
+
+    def _closed_by_transfer(self, event: events.TransferDone, now: float) -> None:
+        """The bot has gone, but a caller who could not be moved is still there."""
+        if event.succeeded or not self._closing.transferring or self._failed is not None:
+            if not event.succeeded:
+                self._closing.transfer_failed(event.reason)
+            self.end(now)
+            return
+        self.phase = Phase.TALKING
+        reason = f"The transfer failed: {event.reason or event.reason_code}"
+        self.fail("channel", failure(Cause.TRANSFER, reason), now)
+
+    def _moved(self, event: events.TransferDone, now: float) -> None:
+        if event.succeeded:
+            self._closing.ending = Ending("bot", "transferred", "Transferred by the bot")
+            self.end(now)
+        else:
+            self._out.note(now, f"The transfer failed: {event.reason or event.reason_code}")
+            self.phase = Phase.TALKING
+            self._bot.asked()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def bot_hangs_up(self, activity: Activity, now: float) -> None:
+        """The bot's ``hangup``, or the one that is configured for a failure."""
+        self._closing.bot_result = vocabulary.bot_result(activity)
+        configured = self._params[CallControl].hangup_reason
+        reason = activity.parameter("hangupReason") or configured or "The bot hung up"
+        ending = self._failed or Ending("bot", "bot-disconnected", str(reason))
+        self.hang_up(ending, now, vocabulary.hang_up_headers(activity))
+
+    def hang_up(
+        self, ending: Ending, now: float, sip_headers: tuple[dict[str, object], ...] = ()
+    ) -> None:
+        """End the call at the voice side, whose word is awaited."""
+        self._close(ending, now + HANG_UP_TIMEOUT_S)
+        self._speaker.silence()
+        configured = self._params[CallControl].hangup_sip_headers
+        self._out.emit(
+            commands.HangUp(
+                reason_code=ending.reason_code,
+                reason=ending.reason,
+                sip_headers=sip_headers or tuple(header.model_dump() for header in configured),
+            )
+        )
+
+    def _close(self, ending: Ending, due: float) -> None:
+        """Nothing more is said or heard; only the voice side's word is awaited, until ``due``."""
+        self.phase = Phase.CLOSING
+        self._closing.ending = ending
+        self._queue.clear()
+        self._timers.keep(Timer.MAX_DURATION)
+        self._timers.start(Timer.VOICE_SIDE, due)
+
+    def caller_hung_up(self, event: events.CallerHungUp, now: float) -> None:
+        """The voice side ended the call."""
+        self._closing.voice_side_ended(event.reason_code, event.reason)
+        self.end(now)
+
+    def leg_lost(self, _event: events.LegLost, now: float) -> None:
+        """The voice side went away without a word."""
+        self._closing.leg_lost()
+        self.end(now)
+
+    def end_requested(self, event: events.EndRequested, now: float) -> None:
+        """Somebody on our side ends the call."""
+        ending = Ending(event.by, event.reason_code, event.reason, event.cause)
+        if self.phase in BEFORE_CLOSING:
+            self.hang_up(ending, now)
+        elif self.phase is Phase.NEW:  # a call that nobody knows of yet has nobody to wait for
+            self.hang_up(ending, now)
+            self.end(now)
+
+    def end(self, now: float) -> None:
+        """The call is over: settle what was heard of the last prompt, then finish."""
+        if self.phase is Phase.ENDING:
+            return
+        self._queue.clear()
+        self._timers.clear()
+        self._speaker.silence()
+        if self._queue.playing is None:
+            self._conclude(now)
+        else:
+            self.phase = Phase.ENDING
+            self._timers.start(Timer.VOICE_SIDE, now + STOP_TIMEOUT_S)
+
+    def playback_done(self, event: events.PlaybackDone, now: float) -> None:
+        """A prompt has ended; in the end it is the last thing that is awaited."""
+        if self._speaker.done(event, now) is None:
+            return
+        if self.phase is Phase.ENDING:
+            self._conclude(now)
+        elif self.phase is Phase.TALKING:
+            self._notices.send(vocabulary.PLAY_FINISHED)
+
+    def voice_side_silent(self, now: float) -> None:
+        """What the voice side, or the player, should have confirmed was not in time."""
+        if self.phase is Phase.TRANSFERRING:
+            silence = "the voice side did not report the outcome"
+            unknown = events.TransferDone(succeeded=False, reason=silence, reason_code="error")
+            self.transfer_done(unknown, now)
+        elif self.phase is Phase.ENDING:
+            self._closing.unconfirmed()
+            self._queue.done()
+            self._conclude(now)
+        else:
+            self._closing.unconfirmed()
+            self.end(now)
+
+    def _conclude(self, now: float) -> None:
+        self.phase = Phase.ENDED
+        self._timers.clear()
+        self._stopwatch.close()
+        finish = self._closing.finish(now, self._bot.turns, self._actions.recordings)
+        self._notices.send(vocabulary.conversation_end(finish.reason_code, finish.reason))
+        self._out.show("ended")
+        self._out.emit(finish)
+
+
+def _cut(utterance: int, heard_ms: float) -> events.PlaybackDone:
+    """A prompt that broke off after ``heard_ms``; its length is not known."""
+    return events.PlaybackDone(utterance=utterance, heard_ms=heard_ms, total_ms=0, interrupted=True)
