@@ -5,6 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.core import checks
+from django.db import DEFAULT_DB_ALIAS, connection
 
 from bots.core import catalogue, registry
 
@@ -27,6 +28,7 @@ class BotsConfig(AppConfig):
         registry.discover(PLUGIN_PACKAGES)
         catalogue.everything()
         checks.register(broken_plugins)
+        checks.register(unreadable_secrets, checks.Tags.database)
 
 
 def broken_plugins(
@@ -43,4 +45,34 @@ def broken_plugins(
             id="bots.W001",
         )
         for name, reason in sorted(registry.broken.items())
+    ]
+
+
+def unreadable_secrets(
+    app_configs: Sequence[AppConfig] | None,
+    *,
+    databases: Sequence[str] | None = None,
+    **kwargs: Any,
+) -> Iterable[checks.CheckMessage]:
+    """One warning for each stored secret that no key decrypts; asks the database only if told to.
+
+    Before the first migration there is no table and so no secret.
+    """
+    from bots import models, selectors  # NB models can be imported only once all apps are loaded
+
+    wanted = app_configs is None or apps.get_app_config("bots") in app_configs
+    table = models.Bot._meta.db_table
+    if not wanted or DEFAULT_DB_ALIAS not in (databases or ()):
+        return []
+    if table not in connection.introspection.table_names():
+        return []
+    return [
+        checks.Warning(
+            f"The secret {place} cannot be decrypted with any of the keys in FIELD_KEYS.",
+            hint="Give its key back, or set it again. Until then calls to the bots that use it "
+            "are refused; other bots are not affected.",
+            obj=place,
+            id="bots.W002",
+        )
+        for place in selectors.unreadable_secrets()
     ]

@@ -27,9 +27,9 @@ _slug = RegexValidator(
 class Provider(models.Model):
     """A configured bot framework or speech service; ``params`` holds the plug-in's own values.
 
-    NB Credentials never go into ``params``: they belong in a field of their own, encrypted under
-    the field key of the installation and decrypted only when a call is configured. Until that field
-    exists a plug-in sees the defaults of its credentials, and `bots.services` refuses secrets.
+    Secrets among them are encrypted (see `bots.secrets`). NB Credentials are no parameters, they
+    belong in a field of their own; without that field a plug-in sees the defaults of its
+    credentials.
     """
 
     class Kind(models.TextChoices):
@@ -65,8 +65,8 @@ class Provider(models.Model):
 class Bot(models.Model):
     """A bot that takes calls, or a base bot: a template that others inherit from and nobody calls.
 
-    ``params`` holds own values only; what is absent, and each empty provider, is inherited from
-    ``base``. ``revision`` counts every change.
+    ``params`` holds own values only, secrets encrypted (see `bots.secrets`); what is absent, and
+    each empty provider, is inherited from ``base``. ``revision`` counts every change.
     """
 
     class Access(models.TextChoices):
@@ -157,7 +157,8 @@ class Bot(models.Model):
 class BotRevision(models.Model):
     """One state of a bot's configuration, as it was after a change; never altered.
 
-    ``settings`` holds the other fields by name, references as names; access tokens are not kept.
+    Secrets in ``params`` are encrypted; only a rotation of keys encrypts them anew. ``settings``
+    holds the other fields by name, references as names; access tokens are not kept.
     """
 
     bot = models.ForeignKey(Bot, on_delete=models.CASCADE, related_name="revisions")

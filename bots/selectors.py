@@ -12,11 +12,11 @@ from typing import Any, Literal
 import msgspec
 from django.db.models import Q, QuerySet, Value
 
-from bots import access
+from bots import access, secrets
 from bots.core import catalogue, registry
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level, ParamSet
-from bots.core.params.resolve import Layer, Resolved, resolve
+from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
 from bots.core.registry import Kind, Plugin
 from bots.models import SLUG, Bot, Provider
 
@@ -121,8 +121,11 @@ def effective(line: Sequence[Bot]) -> Effective:
             problems[ROLES[kind]] = str(error)
     if "bot" not in providers and not bot.is_base:
         problems["provider"] = "no bot framework is chosen, here or in a base bot; choose one"
+    used = catalogue.of(plugins.values())
+    layers, unreadable = secrets.opened_layers(used, _layers(line, providers, used))
+    problems |= unreadable
     try:
-        resolved = resolve(catalogue.of(plugins.values()), _layers(line, providers, plugins))
+        resolved = resolve(used, layers)
     except ParameterError as error:
         problems |= error.problems
     if problems:
@@ -144,9 +147,9 @@ def _plugin_names(providers: Mapping[Kind, Provider]) -> Iterator[tuple[Kind, st
 
 
 def _layers(
-    line: Sequence[Bot], providers: Mapping[Kind, Provider], plugins: Mapping[Kind, Plugin]
+    line: Sequence[Bot], providers: Mapping[Kind, Provider], used: Catalogue
 ) -> list[Layer]:
-    used = catalogue.of(plugins.values())
+    """What each place sets, as it is stored, the weakest first."""
     known = catalogue.everything()
 
     def in_force(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,6 +195,21 @@ def _stored_lineage(bot_name: str) -> tuple[Bot, ...]:
     if bot is None:
         raise LookupError(f"there is no bot named {bot_name!r}")
     return lineage(bot, {base.pk: base for base in found})
+
+
+def unreadable_secrets() -> list[str]:
+    """Every stored secret that no key decrypts, such as ``bot demo: sendMetaDataPassword``."""
+    known = catalogue.everything()
+    rows: list[tuple[str, QuerySet[Bot] | QuerySet[Provider]]] = [
+        ("bot", Bot.objects.all()),
+        ("provider", Provider.objects.all()),
+    ]
+    return [
+        f"{title} {name}: {parameter}"
+        for title, table in rows
+        for name, params in table.order_by("name").values_list("name", "params")
+        for parameter in secrets.opened(known, params)[1]
+    ]
 
 
 # --- calls ----------------------------------------------------------------------------------------

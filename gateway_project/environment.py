@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from gateway_project.keys import is_field_key
 from gateway_project.logging import Style
 
 ROLES = ("web", "worker", "beat")
@@ -38,9 +39,9 @@ class Variable:
 def _field(
     name: str, default: str, parse: Callable[[str], Any], help_text: str, *, secret: bool = False
 ) -> Any:
-    """A dataclass field that carries its `Variable`."""
+    """A dataclass field that carries its `Variable`; the value of a secret is not in the repr."""
     declared = Variable(name, default, parse, help_text, secret)
-    return dataclasses.field(metadata={"variable": declared})
+    return dataclasses.field(repr=not secret, metadata={"variable": declared})
 
 
 def _flag(text: str) -> bool:
@@ -81,6 +82,13 @@ def _hosts(text: str) -> tuple[str, ...]:
     ):
         raise ValueError("comma-separated host names without scheme, port and path")
     return hosts
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    found = _names(text)
+    if not all(map(is_field_key, found)):
+        raise ValueError("comma-separated keys, each of 32 random bytes in URL-safe base64")
+    return found
 
 
 def _roles(text: str) -> frozenset[str]:
@@ -191,6 +199,15 @@ class Environment:
         "",
         str,
         "Signs sessions and forms. Empty: generated once and kept in `VAR_DIR`.",
+        secret=True,
+    )
+    field_keys: tuple[str, ...] = _field(
+        "FIELD_KEYS",
+        "",
+        _keys,
+        "Comma-separated keys of secrets in the database: the first encrypts, all decrypt. Each is "
+        "32 random bytes in URL-safe base64. Needed with a database server; else, when empty, one "
+        "is generated and kept in `VAR_DIR`.",
         secret=True,
     )
     admin_password: str = _field(

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import secrets
 import tempfile
 from contextlib import suppress
@@ -26,6 +27,32 @@ def private_directory(path: Path) -> Path:
             f"({error.strerror})."
         ) from None
     return path
+
+
+def is_field_key(text: str) -> bool:
+    """Whether ``text`` is 32 bytes in URL-safe base64, the form of a Fernet key."""
+    return re.fullmatch(r"[A-Za-z0-9_-]{43}=", text) is not None
+
+
+def field_keys(given: tuple[str, ...], path: Path, *, shared: bool) -> tuple[str, ...]:
+    """The keys that encrypt stored secrets: those ``given``, else one kept in ``path``.
+
+    Raises:
+        ImproperlyConfigured: none is given although the database is ``shared``, that is, outlives
+            this machine's files and may be used by other machines; or the file holds no such key.
+    """
+    if given:
+        return given
+    if shared:
+        raise ImproperlyConfigured(
+            "FIELD_KEYS must be set when DATABASE_URL names a database server: every machine needs "
+            "the same key to read the stored secrets, and without it they are lost. Make one with: "
+            "openssl rand -base64 32 | tr '+/' '-_'"
+        )
+    key = stored_key(path)
+    if not is_field_key(key):
+        raise ImproperlyConfigured(f"The key file '{path}' holds no key that can encrypt secrets.")
+    return (key,)
 
 
 def stored_key(path: Path) -> str:

@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from bots.core.errors import ParameterError
+from bots.selectors import unreadable_secrets
 from bots.services import seed_demo
 from gateway_project.supervisor import CannotRun
 
@@ -31,6 +32,8 @@ def prepare() -> str | None:
     call_command("migrate", interactive=False, verbosity=0)
     collect_static()
     password = create_admin()
+    if places := unreadable_secrets():
+        log.error("secrets.unreadable", places=places)
     if settings.DEMO:
         try:
             seed_demo()

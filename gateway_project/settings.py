@@ -110,6 +110,11 @@ TEMPLATES = [
 
 # Storage.
 DATABASES = {"default": backends.database(ENVIRONMENT.database_url, VAR_DIR)}
+FIELD_KEYS = keys.field_keys(
+    ENVIRONMENT.field_keys,
+    VAR_DIR / "field.key",
+    shared=DATABASES["default"]["ENGINE"] != "django.db.backends.sqlite3",
+)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"

@@ -17,6 +17,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from cryptography.fernet import Fernet
+
 START_SECONDS = 60.0
 
 PACKAGES = {
@@ -169,6 +171,7 @@ def main(command: list[str]) -> int:
     try:
         with postgres() as database_url, redis() as redis_url:
             environ = {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+            environ.setdefault("FIELD_KEYS", Fernet.generate_key().decode("ascii"))
             return subprocess.run(command, env=environ, check=False).returncode
     except MissingProgram as problem:
         print(f"Not run on PostgreSQL and Redis: {problem}")

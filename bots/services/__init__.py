@@ -16,9 +16,11 @@ from bots.services.checks import StaleRevision
 from bots.services.clients import api_client_create, api_client_update
 from bots.services.demo import seed_demo
 from bots.services.providers import provider_create, provider_update
+from bots.services.rotation import Rotation, rotate_secrets
 
 __all__ = [
     "BotFields",
+    "Rotation",
     "StaleRevision",
     "api_client_create",
     "api_client_update",
@@ -28,6 +30,7 @@ __all__ = [
     "mint_voice_token",
     "provider_create",
     "provider_update",
+    "rotate_secrets",
     "route_create",
     "seed_demo",
 ]

@@ -19,12 +19,17 @@ from bots.services.checks import (
     heirs,
     locked_bots,
     new_problems,
+    receive,
+    seal,
     value_problems,
 )
 
 
 class BotFields(TypedDict, total=False):
-    """What can be set on a bot; ``params`` replaces all own values."""
+    """What can be set on a bot; ``params`` replaces all own values.
+
+    A secret among them is given in plain and stored encrypted; the mask leaves it as it is.
+    """
 
     display_name: str
     is_base: bool
@@ -54,14 +59,14 @@ def bot_create(*, name: str, author: str, message: str = "", **fields: Unpack[Bo
     """
     stored = locked_bots()
     bot = Bot(name=name)
-    _apply(bot, fields)
-    _check(bot, stored, changed=_INHERITED)
+    refused = _apply(bot, fields, held=None)
+    _check(bot, stored, changed=_INHERITED, refused=refused)
+    seal(bot)
     bot.save(force_insert=True)
     _record(bot, author, message)
     return bot
 
 
-@transaction.atomic
 def bot_update(
     *,
     bot: Bot,
@@ -79,16 +84,7 @@ def bot_update(
         StaleRevision: the bot is not at ``expected_revision`` any more.
         ParameterError: every problem, by field or wire name.
     """
-    stored = locked_bots()
-    _claim(bot, expected_revision)
-    before = stored[bot.pk]
-    after = copy.copy(before)
-    _apply(after, changes)
-    if after.access_mode != Bot.Access.TOKEN:
-        after.token_digest = ""
-    _check(after, stored, changed={field for field in changes if _differs(before, after, field)})
-    _store(after, author, message)
-    return after
+    return _change(bot, expected_revision, author, message, changes)
 
 
 def bot_restore(*, bot: Bot, number: int, expected_revision: int, author: str) -> Bot:
@@ -115,13 +111,8 @@ def bot_restore(*, bot: Bot, number: int, expected_revision: int, author: str) -
                 problems[field] = f"{name} does not exist any more; create it first"
     if problems:
         raise ParameterError(problems)
-    return bot_update(
-        bot=bot,
-        expected_revision=expected_revision,
-        author=author,
-        message=f"Restore revision {number}",
-        **fields,
-    )
+    message = f"Restore revision {number}"
+    return _change(bot, expected_revision, author, message, fields, held=then.params)
 
 
 @transaction.atomic
@@ -161,12 +152,42 @@ def route_create(*, pattern: str, bot: Bot, priority: int = 100) -> Route:
     return route
 
 
-def _apply(bot: Bot, fields: BotFields) -> None:
-    """Set ``fields``; providers are read again, so that what is checked is what is stored."""
+@transaction.atomic
+def _change(
+    bot: Bot,
+    expected_revision: int,
+    author: str,
+    message: str,
+    changes: Mapping[str, Any],
+    *,
+    held: Mapping[str, Any] | None = None,
+) -> Bot:
+    """Store ``changes``; encrypted secrets are taken from ``held``, by default the bot's own."""
+    stored = locked_bots()
+    _claim(bot, expected_revision)
+    before = stored[bot.pk]
+    after = copy.copy(before)
+    refused = _apply(after, changes, held=before.params if held is None else held)
+    if after.access_mode != Bot.Access.TOKEN:
+        after.token_digest = ""
+    changed = {field for field in changes if _differs(before, after, field)}
+    _check(after, stored, changed=changed, refused=refused)
+    _store(after, author, message)
+    return after
+
+
+def _apply(
+    bot: Bot, fields: Mapping[str, Any], *, held: Mapping[str, Any] | None
+) -> dict[str, str]:
+    """Set ``fields``; the secrets that are refused, by wire name.
+
+    Providers are read again, so that what is checked is what is stored.
+    """
     given = {value.pk for value in fields.values() if isinstance(value, Provider)}
     fresh = Provider.objects.in_bulk(given) if given else {}
     for field, value in fields.items():
         setattr(bot, field, fresh.get(value.pk, value) if isinstance(value, Provider) else value)
+    return receive(bot, bot.params, held) if "params" in fields else {}
 
 
 def _differs(before: Bot, after: Bot, field: str) -> bool:
@@ -174,7 +195,13 @@ def _differs(before: Bot, after: Bot, field: str) -> bool:
     return bool(getattr(before, attribute) != getattr(after, attribute))
 
 
-def _check(bot: Bot, stored: Mapping[int, Bot], *, changed: set[str] | frozenset[str]) -> None:
+def _check(
+    bot: Bot,
+    stored: Mapping[int, Bot],
+    *,
+    changed: set[str] | frozenset[str],
+    refused: Mapping[str, str],
+) -> None:
     """Refuse ``bot`` as it would be stored, if it or one of its heirs would not work.
 
     A bot that does not work may still be renamed or disabled.
@@ -182,7 +209,7 @@ def _check(bot: Bot, stored: Mapping[int, Bot], *, changed: set[str] | frozenset
     Raises:
         ParameterError: every problem, by field or wire name.
     """
-    problems = field_problems(bot)
+    problems = field_problems(bot) | dict(refused)
     if bot.access_mode == Bot.Access.TOKEN and not bot.token_digest:
         problems["access_mode"] = "needs a token first: mint one for this bot"
     if bot.is_base and bot.access_mode != Bot.Access.NONE:
@@ -223,6 +250,7 @@ def _claim(bot: Bot, expected_revision: int) -> None:
 
 def _store(bot: Bot, author: str, message: str) -> None:
     """Write ``bot``, read before the claim, at the revision that was claimed."""
+    seal(bot)
     bot.revision += 1
     bot.save(force_update=True)
     _record(bot, author, message)

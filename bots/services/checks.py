@@ -1,14 +1,17 @@
 """What must hold before a change is stored, beyond what one row of the database can show."""
 
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
+from bots import secrets
+from bots.core import catalogue
 from bots.core.errors import GatewayError, ParameterError
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Catalogue
-from bots.models import Bot
+from bots.models import Bot, Provider
 from bots.selectors import effective, lineage, with_providers
 
 
@@ -49,15 +52,29 @@ def field_problems(row: Model) -> dict[str, str]:
     return {}
 
 
+def receive(row: Bot | Provider, params: object, held: Mapping[str, Any] | None) -> dict[str, str]:
+    """Set ``params`` as somebody gives them; the secrets among them that are refused.
+
+    ``held`` is where `bots.secrets.received` takes encrypted secrets from.
+    """
+    row.params = params
+    if not isinstance(params, Mapping):
+        return {}
+    row.params, refused = secrets.received(catalogue.everything(), params, held)
+    return refused
+
+
+def seal(row: Bot | Provider) -> None:
+    """Encrypt the secrets among the parameters of ``row``; call it before every save."""
+    row.params = secrets.sealed(catalogue.everything(), row.params)
+
+
 def value_problems(known: Catalogue, level: Level, params: object) -> dict[str, str]:
-    """What is wrong with own values as they are stored, by wire name."""
+    """What is wrong with own values, secrets encrypted or not, by wire name."""
     if not isinstance(params, Mapping):
         return {"params": "must be an object of wire names and values"}
-    problems = known.problems(level, params)
-    for name in params:
-        if name in known and known[name].param.secret:
-            problems[name] = "is a secret; secrets are not stored among the parameters"
-    return problems
+    plain, unreadable = secrets.opened(known, params)
+    return known.problems(level, plain) | unreadable
 
 
 def effective_problems(bot: Bot, bots: Mapping[int, Bot]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from bots.services.checks import (
     field_problems,
     locked_bots,
     new_problems,
+    receive,
+    seal,
     value_problems,
 )
 
@@ -24,13 +26,14 @@ from bots.services.checks import (
 def provider_create(
     *, name: str, kind: Kind, plugin: str, params: Mapping[str, Any] | None = None
 ) -> Provider:
-    """Store a new provider at revision 1; ``plugin`` is one of that kind.
+    """Store a new provider at revision 1; ``plugin`` is one of that kind. Secrets are encrypted.
 
     Raises:
         ParameterError: every problem, by field or wire name.
     """
-    provider = Provider(name=name, kind=kind, plugin=plugin, params=params or {})
-    _check(provider)
+    provider = Provider(name=name, kind=kind, plugin=plugin, params={})
+    _check(provider, receive(provider, params or {}, held=None))
+    seal(provider)
     provider.save(force_insert=True)
     return provider
 
@@ -40,6 +43,8 @@ def provider_update(
     *, provider: Provider, expected_revision: int, params: Mapping[str, Any]
 ) -> Provider:
     """Replace the provider's own values and answer it as it is afterwards.
+
+    Secrets are encrypted; the mask leaves one as it is.
 
     Raises:
         StaleRevision: the provider is not at ``expected_revision`` any more.
@@ -52,16 +57,16 @@ def provider_update(
         current = rows.values_list("revision", flat=True).first()
         raise StaleRevision(provider.name, expected_revision, current or 0)
     after = rows.get()
-    after.params = dict(params)
-    _check(after)
+    _check(after, receive(after, params, held=after.params))
     if problems := new_problems(bots, bots, {key: _using(bot, after) for key, bot in bots.items()}):
         raise ParameterError(problems)
+    seal(after)
     after.save(force_update=True)
     return after
 
 
-def _check(provider: Provider) -> None:
-    problems = field_problems(provider)
+def _check(provider: Provider, refused: Mapping[str, str]) -> None:
+    problems = field_problems(provider) | dict(refused)
     if "kind" not in problems:
         try:
             # The field's choices, just checked, are kinds of plug-ins.

@@ -6,14 +6,17 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
+from bots.core.params.resolve import MASK
 from bots.models import Bot
+from bots.selectors import call_configuration
+from bots.services import bot_create, bot_update, provider_create
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 
-def bot(*words: Any) -> str:
+def bot(*words: Any, typed: str = "") -> str:
     output = StringIO()
-    call_command("bot", *words, stdout=output)
+    call_command("bot", *words, stdout=output, stdin=StringIO(typed))
     return output.getvalue()
 
 
@@ -44,6 +47,48 @@ def test_the_access_mode_can_be_changed_and_forgets_the_token(base: Bot, mode: s
 def test_a_base_bot_takes_no_calls_so_it_asks_for_nothing(base: Bot) -> None:
     with pytest.raises(CommandError, match="a base bot takes no calls"):
         bot("access", "retail", "oauth")
+
+
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (("userNoInputTimeoutMS", "4000"), 4000),
+        (("language", "de-DE"), "de-DE"),
+        (("bargeIn", "true"), True),
+    ],
+)
+def test_a_parameter_is_set_and_inherited_again(
+    base: Bot, words: tuple[str, str], value: object
+) -> None:
+    bot("set", "retail", "voiceName", "Anna")
+    bot("set", "retail", *words)
+    assert stored("retail").params == {"voiceName": "Anna", words[0]: value}
+    bot("unset", "retail", words[0])
+    assert stored("retail").params == {"voiceName": "Anna"}
+    assert stored("retail").revisions.count() == 3
+
+
+def test_a_wrong_or_missing_value_is_refused(base: Bot) -> None:
+    with pytest.raises(CommandError, match=r"^userNoInputTimeoutMS: "):
+        bot("set", "retail", "userNoInputTimeoutMS", "soon")
+    with pytest.raises(CommandError, match=r"^give the value of language$"):
+        bot("set", "retail", "language")
+
+
+@pytest.mark.usefixtures("plugins")
+def test_a_secret_is_typed_and_never_shown(base: Bot) -> None:
+    with pytest.raises(CommandError, match="leave its value out and type it") as refused:
+        bot("set", "retail", "echoPin", "canary-1234")
+    assert "canary" not in str(refused.value)
+    provider = provider_create(name="echo", kind="bot", plugin="echo")
+    bot_update(bot=base, expected_revision=1, author="ann", provider=provider)
+    bot("set", "retail", "echoPin", typed="canary-1234\nmore")
+    shown = bot("show", "retail") + bot("show", "retail", "--json")
+    assert "canary" not in shown
+    assert shown.count(MASK) == 2
+    made = bot_create(name="door", author="ann", base=stored("retail"))
+    params: Any = call_configuration(made.name).connector.params
+    assert params.pin.get_secret_value() == "canary-1234"
 
 
 @pytest.mark.parametrize("words", [("token", "nobody"), ("access", "nobody", "none")])

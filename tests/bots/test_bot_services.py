@@ -134,12 +134,6 @@ def test_parameters_must_be_an_object(bot: Bot) -> None:
     assert found == {"params": "must be an object of wire names and values"}
 
 
-def test_secrets_are_not_stored_among_the_parameters(bot: Bot) -> None:
-    found = problems(lambda: update(bot, params={"echoPin": "1234"}))
-    assert list(found) == ["echoPin"]
-    assert "1234" not in str(found)
-
-
 def test_a_base_must_be_a_base_bot(bot: Bot, echo: Provider) -> None:
     found = problems(lambda: bot_create(name="x", author="a", base=bot, provider=echo))
     assert "base" in found

@@ -117,6 +117,33 @@ def test_the_value_of_a_malformed_secret_is_not_repeated() -> None:
     assert "canary" not in str(refused.value)
 
 
+KEYS = tuple(f"{letter * 43}=" for letter in "ab")
+
+
+def test_keys_are_read_in_their_order(tmp_path: Path) -> None:
+    assert read({"FIELD_KEYS": f"{KEYS[0]}, {KEYS[1]}"}).field_keys == KEYS
+    file = tmp_path / "keys"
+    file.write_text(",".join(KEYS) + "\n", encoding="utf-8")
+    assert read({"FIELD_KEYS_FILE": str(file)}).field_keys == KEYS
+    assert read({}).field_keys == ()
+
+
+def test_a_malformed_key_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({"FIELD_KEYS": f"{KEYS[0]},canary"})
+    assert str(refused.value) == (
+        "FIELD_KEYS must be comma-separated keys, each of 32 random bytes in URL-safe base64."
+    )
+
+
+def test_no_secret_is_in_the_repr() -> None:
+    given = {"FIELD_KEYS": KEYS[0], "SECRET_KEY": "canary", "REDIS_URL": "redis://:canary@h"}
+    text = repr(read({**given, "HOST": "0.0.0.0"}))
+    assert "0.0.0.0" in text
+    assert "canary" not in text
+    assert KEYS[0] not in text
+
+
 def test_a_secret_may_come_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("s3cret\n", encoding="utf-8")

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 from django.contrib.auth import get_user_model
 from pytest_django.fixtures import Settings
+from structlog.testing import capture_logs
 
+from bots.models import Bot
 from gateway_project import environment, preparation
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
@@ -62,3 +64,20 @@ def test_an_operator_who_renamed_the_first_user_gets_no_second_one(settings: Set
     get_user_model().objects.create_superuser("root", password="x")
     assert preparation.create_admin() is None
     assert get_user_model().objects.count() == 1
+
+
+@pytest.mark.usefixtures("installation")
+def test_secrets_that_no_key_decrypts_are_logged_and_stop_nothing(settings: Settings) -> None:
+    settings.ENVIRONMENT = environment.read({"GATEWAY_ADMIN_PASSWORD": "given-password"})
+    settings.DEMO = False
+    params = {"sendMetaDataPassword": {"$secret": "made under a lost key"}}
+    Bot.objects.create(name="base", is_base=True, params=params)
+    with capture_logs() as logs:
+        preparation.prepare()
+    assert [line for line in logs if line["event"] == "secrets.unreadable"] == [
+        {
+            "event": "secrets.unreadable",
+            "log_level": "error",
+            "places": ["bot base: sendMetaDataPassword"],
+        }
+    ]

@@ -1,22 +1,25 @@
-"""``manage.py bot``: look at bots, and say how voice gateways prove who they are to them."""
+"""``manage.py bot``: look at bots, set their parameters, and say who may call them."""
 
 import getpass
 import json
+import sys
 from argparse import ArgumentParser
-from typing import Any
+from typing import Any, TextIO, Unpack
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bots.core import catalogue
 from bots.core.errors import ParameterError
 from bots.models import Bot
 from bots.selectors import bot_parameters, with_providers
-from bots.services import StaleRevision, bot_update, mint_voice_token
+from bots.services import BotFields, StaleRevision, bot_update, mint_voice_token
 
 _LONGEST = 60
 
 
 class Command(BaseCommand):
-    help = "List bots, show a bot's parameters with where each comes from, set who may call it."
+    help = "List bots, show and set a bot's parameters, set who may call it."
+    stealth_options = ("stdin",)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -24,6 +27,18 @@ class Command(BaseCommand):
         show = actions.add_parser("show", help="Effective parameters and their origins.")
         show.add_argument("name")
         show.add_argument("--json", action="store_true", help="Whole values, for programs.")
+        change = actions.add_parser("set", help="Set one parameter of a bot or base bot.")
+        change.add_argument("name")
+        change.add_argument("parameter")
+        change.add_argument(
+            "value",
+            nargs="?",
+            help="JSON, or text as it is. A secret is left out: it is asked for, or read from the "
+            "first line of the standard input.",
+        )
+        unset = actions.add_parser("unset", help="Inherit a parameter again.")
+        unset.add_argument("name")
+        unset.add_argument("parameter")
         token = actions.add_parser(
             "token", help="Print a new permanent token, once; the one before stops working."
         )
@@ -41,7 +56,16 @@ class Command(BaseCommand):
             case "show":
                 self._show(options["name"], as_json=options["json"])
             case "access":
-                self._access(options["name"], options["mode"])
+                _change(_bot(options["name"]), access_mode=options["mode"])
+            case "set":
+                bot, parameter = _bot(options["name"]), options["parameter"]
+                stdin: TextIO = options.get("stdin") or sys.stdin
+                value = _value(parameter, options["value"], stdin)
+                _change(bot, params={**bot.params, parameter: value})
+            case "unset":
+                bot, parameter = _bot(options["name"]), options["parameter"]
+                params = {name: value for name, value in bot.params.items() if name != parameter}
+                _change(bot, params=params)
             case _:
                 self._token(options["name"])
 
@@ -81,14 +105,28 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         self.stdout.write(token)
 
-    def _access(self, name: str, mode: str) -> None:
-        bot = _bot(name)
-        try:
-            bot_update(
-                bot=bot, expected_revision=bot.revision, author=_operator(), access_mode=mode
-            )
-        except (ParameterError, StaleRevision) as error:
-            raise CommandError(str(error)) from None
+
+def _change(bot: Bot, **changes: Unpack[BotFields]) -> None:
+    try:
+        bot_update(bot=bot, expected_revision=bot.revision, author=_operator(), **changes)
+    except (ParameterError, StaleRevision) as error:
+        raise CommandError(str(error)) from None
+
+
+def _value(parameter: str, given: str | None, stdin: TextIO) -> Any:
+    """The value to set; a secret never comes from the command line, which others can see."""
+    known = catalogue.everything()
+    secret = parameter in known and known[parameter].param.secret
+    if secret and given is not None:
+        raise CommandError(f"{parameter} is a secret: leave its value out and type it when asked")
+    if secret:
+        return getpass.getpass("Value: ") if stdin.isatty() else stdin.readline().rstrip("\r\n")
+    if given is None:
+        raise CommandError(f"give the value of {parameter}")
+    try:
+        return json.loads(given)
+    except ValueError:
+        return given
 
 
 def _bot(name: str) -> Bot:
