@@ -3,7 +3,8 @@
 ``0.4 > Event(arguments)`` happens at 0.4 s; every ``0.4 < command`` line that follows must come
 out, in this order and no other. ``params name=value ...`` (JSON values) configures the call;
 ``text session`` makes the voice side speak and recognise itself. After every event the engine must
-have a deadline, until it has finished; ``deadline 5.4`` demands an exact one.
+have a deadline, until it has finished; ``deadline 5.4`` demands an exact one. ``UseParameters``
+shows what has changed, and a message its language when that is not English.
 """
 
 import json
@@ -20,6 +21,7 @@ from bots.core.params.sections import COMMON
 from calls.core import commands, events
 from calls.core.commands import Command
 from calls.core.engine import Conversation
+from calls.core.life import Phase
 from calls.core.ports import LegCapabilities
 
 START = activities.event("start", parameters={"caller": "+15550100", "callee": "+15550199"})
@@ -133,6 +135,8 @@ def _turn(turn: commands.RecordTurn) -> str:
 def _activity(activity: Activity) -> str:
     what = activity.text if activity.kind == "message" else activity.name
     shown = [f"{activity.type} {what!r}"]
+    if activity.language not in (None, "en-US"):
+        shown.append(f"in {activity.language}")
     if activity.value is not None:
         shown.append(f"{activity.value!r}")
     hidden = USUAL if activity.name == "start" else set()
@@ -143,12 +147,20 @@ def _activity(activity: Activity) -> str:
     return " ".join(shown)
 
 
+def _changed(before: Resolved, after: Resolved) -> str:
+    """The values that differ, as they are in ``after``."""
+    known = before.values()
+    changed = {name: value for name, value in after.values().items() if value != known[name]}
+    return "".join(f" {name}={value!r}" for name, value in changed.items())
+
+
 def play(path: Path) -> list[str]:
     """Play the transcript; answers it as it came out, line by line (equal when all is right)."""
     out: list[str] = []
     values: dict[str, Any] = {}
     capabilities = LegCapabilities(audio=True)
     conversation: Conversation | None = None
+    in_force = configured()
     for line in path.read_text().splitlines():
         words = line.split(maxsplit=2)
         if line.startswith("params "):
@@ -163,22 +175,20 @@ def play(path: Path) -> list[str]:
             continue
         elif len(words) == 3 and words[1] == ">":
             if conversation is None:
-                conversation = Conversation(configured(**values), capabilities)
+                in_force = configured(**values)
+                conversation = Conversation(in_force, capabilities)
             out.append(line)
             now = float(words[0])
             event = eval(words[2], {}, NAMES)  # test data of our own
             produced = conversation.handle(event, now)
-            out += [f"{words[0]} < {written(command)}" for command in produced]
-            finished = any(isinstance(command, commands.Finish) for command in produced)
-            assert (
-                finished
-                or conversation.deadline is not None
-                or conversation.phase.name
-                in (
-                    "NEW",
-                    "ENDED",
-                )
-            ), "no wait without a deadline"
+            for command in produced:
+                shown = written(command)
+                if isinstance(command, commands.UseParameters):
+                    shown += _changed(in_force, command.parameters)
+                    in_force = command.parameters
+                out.append(f"{words[0]} < {shown}")
+            waiting = conversation.phase not in (Phase.NEW, Phase.ENDED)
+            assert not waiting or conversation.deadline is not None, "no wait without a deadline"
             continue
         elif len(words) == 3 and words[1] == "<":
             continue
