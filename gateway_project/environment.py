@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from bots.core.addresses import Destinations
 from gateway_project.keys import is_field_key
 from gateway_project.logging import Style
 
@@ -89,6 +90,16 @@ def _keys(text: str) -> tuple[str, ...]:
     if not all(map(is_field_key, found)):
         raise ValueError("comma-separated keys, each of 32 random bytes in URL-safe base64")
     return found
+
+
+def _destinations(text: str) -> tuple[str, ...]:
+    try:
+        Destinations(_names(text))
+    except ValueError:
+        raise ValueError(
+            "comma-separated networks (10.1.0.0/16, ::1) and full host names"
+        ) from None
+    return _names(text)
 
 
 def _roles(text: str) -> frozenset[str]:
@@ -232,6 +243,14 @@ class Environment:
         "30",
         _whole(0, 86_400),
         "How long live calls may go on after a request to stop.",
+    )
+    outbound_allow: tuple[str, ...] = _field(
+        "OUTBOUND_ALLOW",
+        "",
+        _destinations,
+        "Comma-separated networks (`10.1.0.0/16`) and host names that requests to addresses named "
+        "by bots and operators may reach although they are not on the public Internet: audio files "
+        "and metadata. `127.0.0.0/8` on a laptop.",
     )
     log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",

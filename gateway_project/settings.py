@@ -22,6 +22,7 @@ DEBUG = ENVIRONMENT.debug
 DEMO = ENVIRONMENT.demo
 MAX_CALLS = ENVIRONMENT.max_calls
 DRAIN_SECONDS = ENVIRONMENT.drain_seconds
+OUTBOUND_ALLOW = ENVIRONMENT.outbound_allow
 PUBLIC_URL = ENVIRONMENT.public_url or f"http://127.0.0.1:{ENVIRONMENT.port}"
 
 # Hosts, TLS and cookies.

@@ -35,6 +35,7 @@ def test_every_value_is_read() -> None:
             "REDIS_URL": "rediss://cache:6380/2",
             "DEMO": "Yes",
             "MAX_CALLS": "200",
+            "OUTBOUND_ALLOW": "10.1.0.0/16, ::1,crm.internal",
             "LOG_FORMAT": "JSON",
         }
     )
@@ -47,6 +48,7 @@ def test_every_value_is_read() -> None:
     assert values.redis_url == "rediss://cache:6380/2"
     assert values.demo
     assert values.max_calls == 200
+    assert values.outbound_allow == ("10.1.0.0/16", "::1", "crm.internal")
     assert values.log_format == "json"
 
 
@@ -62,6 +64,12 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ("PORT", "٣", "PORT must be a whole number from 1 to 65535, not '٣'."),
         ("MAX_CALLS", "-1", "MAX_CALLS must be a whole number from 1 to 100000, not '-1'."),
         ("DEMO", "maybe", "DEMO must be 1 or 0 (also true/false, yes/no, on/off), not 'maybe'."),
+        (
+            "OUTBOUND_ALLOW",
+            "crm.internal,10.0.0.1/8",
+            "OUTBOUND_ALLOW must be comma-separated networks (10.1.0.0/16, ::1) and full host "
+            "names, not 'crm.internal,10.0.0.1/8'.",
+        ),
         ("LOG_FORMAT", "xml", "LOG_FORMAT must be one of console, json, not 'xml'."),
         (
             "ROLE",
