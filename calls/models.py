@@ -1,12 +1,17 @@
-"""Call records: the CDR, the transcript and the leases of the processes that own live calls."""
+"""Call records: the CDR, the transcript, the times of each turn, and the leases of processes."""
 
 import uuid
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from bots.models import Bot
+
+
+def _follows(later: str, earlier: str) -> Q:
+    """``later`` did not happen, or not before ``earlier``."""
+    return Q(**{later: None}) | Q(**{f"{earlier}__isnull": False, f"{later}__gte": F(earlier)})
 
 
 class Call(models.Model):
@@ -45,8 +50,23 @@ class Call(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     turns = models.PositiveIntegerField(default=0)
     ended_by = models.CharField(max_length=8, choices=EndedBy, blank=True)
-    reason_code = models.CharField(max_length=40, blank=True)
-    reason = models.CharField(max_length=500, blank=True)
+    reason_code = models.CharField(
+        max_length=40, blank=True, help_text="One of the Bot API's, e.g. client-disconnected."
+    )
+    reason = models.CharField(max_length=500, blank=True, help_text="In words.")
+    cause = models.CharField(
+        max_length=80,
+        blank=True,
+        help_text="The timer or fault that ended the call, e.g. user-no-input or tts:timeout.",
+    )
+    recordings = models.JSONField(
+        default=list, blank=True, help_text="Ids of the call's recording sessions."
+    )
+    transcript_days = models.PositiveSmallIntegerField(
+        default=1, help_text="How long the transcript is kept after the call; 0: it is not stored."
+    )
+    transcript_expires_at = models.DateTimeField(null=True, blank=True)
+    transcript_deleted_at = models.DateTimeField(null=True, blank=True)
     frames_in = models.PositiveBigIntegerField(default=0)
     frames_dropped = models.PositiveBigIntegerField(default=0)
     bot_result = models.JSONField(null=True, blank=True)
@@ -57,6 +77,11 @@ class Call(models.Model):
             models.Index(fields=["-started_at", "id"], name="call_by_start"),
             models.Index(fields=["owner"], name="call_active", condition=Q(state="active")),
             models.Index(fields=["conversation_id"], name="call_by_conversation"),
+            models.Index(
+                fields=["transcript_expires_at"],
+                name="call_transcript_due",
+                condition=Q(transcript_expires_at__isnull=False, transcript_deleted_at=None),
+            ),
         ]
         constraints: ClassVar = [
             models.CheckConstraint(
@@ -66,7 +91,13 @@ class Call(models.Model):
             ),
             models.CheckConstraint(
                 name="call_ends_after_start",
-                condition=Q(ended_at=None) | Q(ended_at__gte=models.F("started_at")),
+                condition=Q(ended_at=None) | Q(ended_at__gte=F("started_at")),
+            ),
+            # What callers said is never kept for ever by an oversight.
+            models.CheckConstraint(
+                name="call_transcript_expires",
+                condition=Q(transcript_expires_at=None) & (Q(state="active") | Q(transcript_days=0))
+                | Q(state="ended", transcript_days__gt=0, transcript_expires_at__isnull=False),
             ),
         ]
 
@@ -100,6 +131,44 @@ class TranscriptEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.call_id}#{self.seq} {self.side}"
+
+
+class TurnTiming(models.Model):
+    """When what happened in one turn, in milliseconds since the call started.
+
+    The moments are those of `calls.core.commands.RecordTurn`; empty: it did not come to that.
+    """
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="timings")
+    turn = models.PositiveIntegerField()
+    kind = models.CharField(max_length=8, choices=[("speech", "speech"), ("dtmf", "dtmf")])
+    caller_stopped_ms = models.PositiveIntegerField()
+    end_decided_ms = models.PositiveIntegerField()
+    final_text_ms = models.PositiveIntegerField()
+    sent_to_bot_ms = models.PositiveIntegerField()
+    bot_answered_ms = models.PositiveIntegerField(null=True, blank=True)
+    audio_ready_ms = models.PositiveIntegerField(null=True, blank=True)
+    audio_sent_ms = models.PositiveIntegerField(null=True, blank=True)
+    playback_ended_ms = models.PositiveIntegerField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["call", "turn"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["call", "turn"], name="turn_unique"),
+            models.CheckConstraint(
+                name="turn_times_do_not_decrease",
+                condition=Q(end_decided_ms__gte=F("caller_stopped_ms"))
+                & Q(final_text_ms__gte=F("end_decided_ms"))
+                & Q(sent_to_bot_ms__gte=F("final_text_ms"))
+                & _follows("bot_answered_ms", "sent_to_bot_ms")
+                & _follows("audio_ready_ms", "bot_answered_ms")
+                & _follows("audio_sent_ms", "audio_ready_ms")
+                & _follows("playback_ended_ms", "audio_sent_ms"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_id} turn {self.turn}"
 
 
 class ProcessLease(models.Model):

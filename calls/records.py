@@ -4,8 +4,8 @@ Calls hand their facts over and go on; the thread writes them in batches (every 
 one transaction each), and at once when a call begins. A database that is away delays records,
 never a call: the batch is tried again until it is written. A fact that the database refuses is
 logged and takes no other with it; the start and the end of a call are then tried without what they
-can do without. The queue is bounded; when it is full, transcript lines are given up first, counted
-and logged, and the start and the end of a call never are.
+can do without. The queue is bounded; when it is full, transcript lines and turns are given up
+first, counted and logged, and the start and the end of a call never are.
 """
 
 import threading
@@ -27,7 +27,7 @@ from django.db import (
 )
 from django.db.models import Q
 
-from calls.models import Call, TranscriptEntry
+from calls.models import Call, TranscriptEntry, TurnTiming
 from calls.services import LOST_REASON
 
 FLUSH_S = 0.5
@@ -58,6 +58,7 @@ class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
     callee: str
     owner: str
     started_at: datetime
+    transcript_days: int
 
 
 class CallDescribed(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,6 +83,22 @@ class LineHeard(msgspec.Struct, frozen=True, kw_only=True):
     delay_ms: int | None
 
 
+class TurnTimed(msgspec.Struct, frozen=True, kw_only=True):
+    """When what happened in one turn; the fields are those of `calls.models.TurnTiming`."""
+
+    call_id: uuid.UUID
+    turn: int
+    kind: str
+    caller_stopped_ms: int
+    end_decided_ms: int
+    final_text_ms: int
+    sent_to_bot_ms: int
+    bot_answered_ms: int | None
+    audio_ready_ms: int | None
+    audio_sent_ms: int | None
+    playback_ended_ms: int | None
+
+
 class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
     """A call ended; completes the CDR."""
 
@@ -90,20 +107,25 @@ class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
     ended_by: str
     reason_code: str
     reason: str
+    cause: str
     turns: int
     frames_in: int
     frames_dropped: int
     bot_result: dict[str, object] | None
+    recordings: list[str]
+    transcript_expires_at: datetime | None
 
 
-Fact = CallOpened | CallDescribed | LineHeard | CallClosed
+Detail = LineHeard | TurnTimed
+"""What a call's record can do without."""
+Fact = CallOpened | CallDescribed | Detail | CallClosed
 
 
 class RecordWriter:
     """The writer thread of one process: `start`, any number of `put`, `stop`."""
 
     def __init__(self) -> None:
-        self.lost_lines = 0
+        self.lost_details = 0
         self._queue: deque[Fact] = deque()
         self._wake = threading.Event()
         self._stopping = False
@@ -118,9 +140,9 @@ class RecordWriter:
 
     def put(self, fact: Fact) -> None:
         """Hand over one fact; never blocks. Facts of one call are written in this order."""
-        if len(self._queue) >= MAX_QUEUED and isinstance(fact, LineHeard):
-            self.lost_lines += 1
-            if self.lost_lines == 1:
+        if len(self._queue) >= MAX_QUEUED and isinstance(fact, Detail):
+            self.lost_details += 1
+            if self.lost_details == 1:
                 log.error("records.full", queued=len(self._queue))
             return
         self._queue.append(fact)
@@ -208,9 +230,11 @@ def write(batch: Sequence[Fact]) -> None:
     """
     opened = [_call(fact) for fact in batch if isinstance(fact, CallOpened)]
     lines = [_entry(fact) for fact in batch if isinstance(fact, LineHeard)]
+    turns = [_timing(fact) for fact in batch if isinstance(fact, TurnTimed)]
     with transaction.atomic():
         Call.objects.bulk_create(opened, ignore_conflicts=True)
         TranscriptEntry.objects.bulk_create(lines, ignore_conflicts=True)
+        TurnTiming.objects.bulk_create(turns, ignore_conflicts=True)
         for fact in batch:
             if isinstance(fact, CallDescribed | CallClosed):
                 _update(fact)
@@ -223,6 +247,10 @@ def _call(fact: CallOpened) -> Call:
 
 def _entry(fact: LineHeard) -> TranscriptEntry:
     return TranscriptEntry(**msgspec.structs.asdict(fact))
+
+
+def _timing(fact: TurnTimed) -> TurnTiming:
+    return TurnTiming(**msgspec.structs.asdict(fact))
 
 
 def _update(fact: CallDescribed | CallClosed) -> None:

@@ -1,16 +1,23 @@
-"""Writes about the processes that own calls: leases, and the calls that lost their process."""
+"""Writes that no live call makes: leases of processes, lost calls, transcripts that expire."""
 
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from calls.models import Call, ProcessLease
+from calls.models import Call, ProcessLease, TranscriptEntry
 
 LEASE_SECONDS = 30
 """A process whose lease was not renewed for this long is taken for dead."""
 
 LOST_REASON = "The gateway process that carried the call was lost"
+LOST_CAUSE = "process-lost"
+
+EXPIRY_CALLS = 50
+"""Calls whose transcripts are deleted at a stretch."""
+EXPIRY_LINES = 1_000
+"""Lines that one transaction deletes."""
 
 
 def renew_lease(owner: str, host: str, pid: int, now: datetime) -> None:
@@ -34,12 +41,41 @@ def close_lost_calls(now: datetime) -> int:
         # NB The call that started after ``now`` was read is not lost; ``started_at`` keeps the
         # constraint that a call ends after it starts.
         lost = Call.objects.filter(~Exists(current), state=Call.State.ACTIVE, started_at__lte=now)
-        closed = lost.update(
-            state=Call.State.ENDED,
-            ended_at=now,
-            ended_by=Call.EndedBy.GATEWAY,
-            reason_code="error",
-            reason=LOST_REASON,
-        )
+        ending = {
+            "state": Call.State.ENDED,
+            "ended_at": now,
+            "ended_by": Call.EndedBy.GATEWAY,
+            "reason_code": "error",
+            "reason": LOST_REASON,
+            "cause": LOST_CAUSE,
+        }
+        closed = 0
+        for days in list(lost.order_by().values_list("transcript_days", flat=True).distinct()):
+            expires_at = now + timedelta(days=days) if days else None
+            closed += lost.filter(transcript_days=days).update(
+                transcript_expires_at=expires_at, **ending
+            )
         ProcessLease.objects.filter(renewed_at__lt=expired_before).delete()
     return closed
+
+
+def delete_expired_transcripts(now: datetime) -> int:
+    """Delete the lines of transcripts that are due; return of how many calls.
+
+    The rest of the call's record stays. Each statement is a transaction of its own and bounded, so
+    that no lock is held for long; safe to run in several processes at once.
+    """
+    deleted = 0
+    due = Call.objects.filter(transcript_expires_at__lte=now, transcript_deleted_at=None)
+    first = due.order_by("transcript_expires_at").values_list("pk", flat=True)[:EXPIRY_CALLS]
+    while calls := list(first.all()):
+        _delete_lines(calls)
+        deleted += due.filter(pk__in=calls).update(transcript_deleted_at=now)
+    return deleted
+
+
+def _delete_lines(calls: list[UUID]) -> None:
+    lines = TranscriptEntry.objects.filter(call__in=calls).order_by("pk")
+    first = lines.values_list("pk", flat=True)[:EXPIRY_LINES]
+    while batch := list(first.all()):
+        TranscriptEntry.objects.filter(pk__in=batch).delete()

@@ -18,6 +18,14 @@ def close_lost_calls() -> None:
         log.warning("calls.lost", calls=closed)
 
 
+@shared_task(name="calls.tasks.delete_expired_transcripts")  # type: ignore[untyped-decorator]
+def delete_expired_transcripts() -> None:
+    """Delete the transcripts that have been kept for as long as their bots say."""
+    deleted = services.delete_expired_transcripts(timezone.now())
+    if deleted:
+        log.info("transcripts.deleted", calls=deleted)
+
+
 @shared_task(name="calls.tasks.clear_expired_tokens")  # type: ignore[untyped-decorator]  # no types
 def clear_expired_tokens() -> None:
     """Delete access tokens that have expired; they would only accumulate."""

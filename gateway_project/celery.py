@@ -18,15 +18,29 @@ app.conf.beat_schedule = {
         # A run that waited until the next one is due adds nothing.
         "options": {"expires": 15},
     },
+    "delete-expired-transcripts": {
+        "task": "calls.tasks.delete_expired_transcripts",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "clear-expired-tokens": {
         "task": "calls.tasks.clear_expired_tokens",
         "schedule": crontab(hour="3", minute="17"),
         "options": {"expires": 3600},
     },
 }
+AT_START = ("delete-expired-transcripts",)
+"""What may be overdue when nothing ran for a while."""
 app.autodiscover_tasks()
 
 
 @signals.setup_logging.connect  # type: ignore[untyped-decorator]  # the package ships no types
 def _keep_our_logging(**_: Any) -> None:
     """Django has set up the logs; Celery configures its own only while nobody listens here."""
+
+
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]  # as above
+def _catch_up(**_: Any) -> None:
+    for name in AT_START:
+        entry = app.conf.beat_schedule[name]
+        app.send_task(entry["task"], **entry["options"])

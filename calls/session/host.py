@@ -9,10 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from bots.core.params.sections.storage import Storage
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from bots.core.params.sections.storage import Storage
 from bots.selectors import CallConfiguration
 from bots.workers.pool import close_pools
 from calls.core.closing import Cause

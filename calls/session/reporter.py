@@ -6,14 +6,26 @@ from uuid import UUID
 
 import msgspec
 
+from bots.core.params.sections.storage import Storage
 from calls.core import commands
 from calls.core.ports import CallStart
+from calls.core.waterfall import turn_times
 from calls.live import LiveFeed, LiveLine
-from calls.records import CallClosed, CallDescribed, CallOpened, LineHeard, RecordWriter
+from calls.records import (
+    CallClosed,
+    CallDescribed,
+    CallOpened,
+    LineHeard,
+    RecordWriter,
+    TurnTimed,
+)
 
 MAX_ADDRESS_CHARS = 200
 MAX_REASON_CHARS = 500
 MAX_CODE_CHARS = 40
+MAX_CAUSE_CHARS = 80
+MAX_RECORDINGS = 100
+MAX_RECORDING_ID_CHARS = 200
 MAX_LINE_CHARS = 10_000
 """Longer than anybody speaks at a stretch; what waits to be written or shown stays bounded."""
 
@@ -26,11 +38,18 @@ def clean(text: str, limit: int) -> str:
 class Reporter:
     """Numbers the lines of one call and hands every fact to the record writer and the live feed.
 
-    ``started`` is the call's start on the engine's clock, in seconds.
+    ``started`` is the call's start on the engine's clock, in seconds. What ``storage`` says of
+    transcripts is settled when the call begins.
     """
 
     def __init__(
-        self, records: RecordWriter, live: LiveFeed, *, call_id: UUID, started: float
+        self,
+        records: RecordWriter,
+        live: LiveFeed,
+        *,
+        call_id: UUID,
+        started: float,
+        storage: Storage,
     ) -> None:
         self._records = records
         self._live = live
@@ -38,6 +57,9 @@ class Reporter:
         self._started = started
         self._started_at = datetime.now(UTC)
         self._last_seq = 0
+        self._transcript_days = (
+            storage.transcript_retention_days if storage.store_transcripts else 0
+        )
 
     def opened(
         self,
@@ -67,6 +89,7 @@ class Reporter:
                 callee=callee,
                 owner=owner,
                 started_at=self._started_at,
+                transcript_days=self._transcript_days,
             )
         )
         self._changed(
@@ -89,7 +112,7 @@ class Reporter:
         self._changed(caller=caller, callee=callee)
 
     def line(self, line: commands.RecordLine, turns: int) -> None:
-        """A final line of the transcript."""
+        """A final line of the transcript; shown in any case, stored unless the bot says not to."""
         self._last_seq += 1
         offset_ms = max(0, round((line.at - self._started) * 1000))
         text, full_text = clean(line.text, MAX_LINE_CHARS), clean(line.full_text, MAX_LINE_CHARS)
@@ -103,9 +126,16 @@ class Reporter:
             confidence=line.confidence,
             delay_ms=line.delay_ms,
         )
-        self._records.put(LineHeard(call_id=self._call_id, **msgspec.structs.asdict(shown)))
+        if self._transcript_days:
+            self._records.put(LineHeard(call_id=self._call_id, **msgspec.structs.asdict(shown)))
         self._live.line(str(self._call_id), shown)
         self._changed(turns=turns)
+
+    def turn(self, turn: commands.RecordTurn) -> None:
+        """The times of a turn that has ended."""
+        times = turn_times(turn, self._started)
+        self._records.put(TurnTimed(call_id=self._call_id, **msgspec.structs.asdict(times)))
+        self._live.turn(str(self._call_id), times)
 
     def interim(self, shown: commands.ShowInterim) -> None:
         """Text in progress, for the live page only."""
@@ -118,18 +148,26 @@ class Reporter:
     def closed(self, finish: commands.Finish, *, frames_in: int, frames_dropped: int) -> None:
         """The call ended; ``frames`` are pieces of caller audio."""
         reason = clean(finish.reason, MAX_REASON_CHARS)
+        # NB Not the wall clock, which may have been set back during the call.
+        ended_at = self._started_at + timedelta(seconds=max(0.0, finish.at - self._started))
+        days = self._transcript_days
         self._records.put(
             CallClosed(
                 call_id=self._call_id,
-                # NB Not the wall clock, which may have been set back during the call.
-                ended_at=self._started_at + timedelta(seconds=max(0.0, finish.at - self._started)),
+                ended_at=ended_at,
                 ended_by=finish.ended_by,
                 reason_code=clean(finish.reason_code, MAX_CODE_CHARS) or "error",
                 reason=reason,
+                cause=clean(finish.cause, MAX_CAUSE_CHARS),
                 turns=finish.turns,
                 frames_in=frames_in,
                 frames_dropped=frames_dropped,
                 bot_result=finish.bot_result,
+                recordings=[
+                    clean(recording, MAX_RECORDING_ID_CHARS)
+                    for recording in finish.recordings[:MAX_RECORDINGS]
+                ],
+                transcript_expires_at=ended_at + timedelta(days=days) if days else None,
             )
         )
         self._live.call_gone(str(self._call_id), reason)

@@ -9,7 +9,7 @@ from oauth2_provider.models import get_access_token_model
 from bots.models import ApiClient
 from calls import tasks
 from calls.models import Call, ProcessLease
-from calls.services import LEASE_SECONDS, LOST_REASON, close_lost_calls, renew_lease
+from calls.services import LEASE_SECONDS, LOST_CAUSE, LOST_REASON, close_lost_calls, renew_lease
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -17,7 +17,9 @@ NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 DEAD = NOW - timedelta(seconds=LEASE_SECONDS + 1)
 
 
-def active_call(owner: str, started_at: datetime = NOW - timedelta(minutes=5)) -> Call:
+def active_call(
+    owner: str, started_at: datetime = NOW - timedelta(minutes=5), transcript_days: int = 1
+) -> Call:
     return Call.objects.create(
         conversation_id="c",
         channel="audiocodes",
@@ -26,6 +28,7 @@ def active_call(owner: str, started_at: datetime = NOW - timedelta(minutes=5)) -
         bot_revision=1,
         owner=owner,
         started_at=started_at,
+        transcript_days=transcript_days,
     )
 
 
@@ -44,7 +47,7 @@ def test_a_call_whose_process_is_gone_is_ended(lease: str) -> None:
     assert close_lost_calls(NOW) == 1
     call.refresh_from_db()
     assert (call.state, call.ended_by, call.reason_code) == ("ended", "gateway", "error")
-    assert (call.reason, call.ended_at) == (LOST_REASON, NOW)
+    assert (call.reason, call.cause, call.ended_at) == (LOST_REASON, LOST_CAUSE, NOW)
     assert not ProcessLease.objects.exists()
 
 
@@ -67,11 +70,23 @@ def test_only_the_calls_of_the_lost_process_are_ended() -> None:
 def test_a_call_that_has_ended_keeps_its_own_reason() -> None:
     call = active_call("dead")
     Call.objects.filter(pk=call.pk).update(
-        state="ended", ended_at=NOW, ended_by="caller", reason_code="client-disconnected"
+        state="ended",
+        ended_at=NOW,
+        ended_by="caller",
+        reason_code="client-disconnected",
+        transcript_expires_at=NOW,
     )
     assert close_lost_calls(NOW + timedelta(minutes=1)) == 0
     call.refresh_from_db()
     assert (call.ended_by, call.ended_at) == ("caller", NOW)
+
+
+def test_the_transcripts_of_lost_calls_are_kept_as_long_as_each_bot_says() -> None:
+    kept = {days: active_call("dead", transcript_days=days) for days in (0, 1, 30)}
+    assert close_lost_calls(NOW) == 3
+    for days, call in kept.items():
+        call.refresh_from_db()
+        assert call.transcript_expires_at == (NOW + timedelta(days=days) if days else None)
 
 
 def test_a_call_that_starts_after_the_clock_was_read_is_left_for_the_next_run() -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -13,7 +14,7 @@ from django.db.backends.signals import connection_created
 
 from bots.models import Bot
 from calls import records
-from calls.models import Call, TranscriptEntry
+from calls.models import Call, TranscriptEntry, TurnTiming
 from calls.records import (
     CallClosed,
     CallDescribed,
@@ -21,6 +22,7 @@ from calls.records import (
     Fact,
     LineHeard,
     RecordWriter,
+    TurnTimed,
     write,
 )
 from calls.services import close_lost_calls
@@ -47,6 +49,7 @@ def opened(call_id: uuid.UUID, *, bot_id: int | None = None) -> CallOpened:
         callee="",
         owner="web-1",
         started_at=NOON,
+        transcript_days=1,
     )
 
 
@@ -64,16 +67,34 @@ def line(call_id: uuid.UUID, seq: int, text: str = "Hello.") -> LineHeard:
     )
 
 
+def timed(call_id: uuid.UUID, turn: int, **moments: int | None) -> TurnTimed:
+    values: dict[str, Any] = {
+        "kind": "speech",
+        "caller_stopped_ms": 1000,
+        "end_decided_ms": 1500,
+        "final_text_ms": 1600,
+        "sent_to_bot_ms": 1600,
+        "bot_answered_ms": 2000,
+        "audio_ready_ms": 2100,
+        "audio_sent_ms": 2120,
+        "playback_ended_ms": 4000,
+    }
+    return TurnTimed(call_id=call_id, turn=turn, **values | moments)
+
+
 def closed(call_id: uuid.UUID, **fields: Any) -> CallClosed:
     values: dict[str, Any] = {
         "ended_at": NOON + timedelta(seconds=75),
         "ended_by": "caller",
         "reason_code": "client-disconnected",
         "reason": "Client Side",
+        "cause": "",
         "turns": 2,
         "frames_in": 3750,
         "frames_dropped": 1,
         "bot_result": None,
+        "recordings": [],
+        "transcript_expires_at": NOON + timedelta(days=1, seconds=75),
     }
     return CallClosed(call_id=call_id, **values | fields)
 
@@ -81,7 +102,8 @@ def closed(call_id: uuid.UUID, **fields: Any) -> CallClosed:
 def whole_call(call_id: uuid.UUID) -> list[Fact]:
     described = CallDescribed(call_id=call_id, caller="+15550111", callee="+15550199")
     lines = [line(call_id, seq) for seq in (1, 2, 3)]
-    return [opened(call_id), described, *lines, closed(call_id)]
+    turns = [timed(call_id, turn) for turn in (1, 2)]
+    return [opened(call_id), described, *lines, *turns, closed(call_id)]
 
 
 def written(facts: list[Fact]) -> RecordWriter:
@@ -96,6 +118,10 @@ def written(facts: list[Fact]) -> RecordWriter:
 
 def spoken(call_id: uuid.UUID) -> list[tuple[int, str]]:
     return list(TranscriptEntry.objects.filter(call=call_id).values_list("seq", "text"))
+
+
+def answered_by(call_id: uuid.UUID) -> list[tuple[int, int | None]]:
+    return list(TurnTiming.objects.filter(call=call_id).values_list("turn", "playback_ended_ms"))
 
 
 @pytest.fixture
@@ -163,10 +189,12 @@ def test_writing_the_same_facts_again_changes_nothing(call_id: uuid.UUID) -> Non
     write(facts)
     before = Call.objects.filter(pk=call_id).values().get()
     write(facts)
-    write([closed(call_id, reason="later", turns=9), line(call_id, 2, "Changed.")])
+    later = timed(call_id, 2, playback_ended_ms=9000)
+    write([closed(call_id, reason="later", turns=9), line(call_id, 2, "Changed."), later])
 
     assert Call.objects.filter(pk=call_id).values().get() == before
     assert spoken(call_id) == [(1, "Hello."), (2, "Hello."), (3, "Hello.")]
+    assert answered_by(call_id) == [(1, 4000), (2, 4000)]
 
 
 def test_more_facts_than_a_batch_holds_are_all_written_in_order(call_id: uuid.UUID) -> None:
@@ -217,6 +245,39 @@ def test_a_result_of_the_bot_is_kept(call_id: uuid.UUID) -> None:
     assert Call.objects.get(pk=call_id).bot_result == {"ticket": 7}
 
 
+def test_what_ended_a_call_and_what_was_recorded_of_it_are_kept(call_id: uuid.UUID) -> None:
+    written([opened(call_id), closed(call_id, cause="tts:timeout", recordings=["r-1", "r-2"])])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.cause, call.recordings) == ("tts:timeout", ["r-1", "r-2"])
+    assert call.transcript_expires_at == NOON + timedelta(days=1, seconds=75)
+
+
+@pytest.mark.parametrize("missing", ["", "bot_answered", "audio_ready", "audio_sent"])
+def test_a_turn_is_stored_as_far_as_it_came(call_id: uuid.UUID, missing: str) -> None:
+    later = list(TurnTimed.__struct_fields__[7:])
+    nothing = later[later.index(f"{missing}_ms") :] if missing else []
+    fact = timed(call_id, 1, **dict.fromkeys(nothing))
+    written([opened(call_id), fact])
+
+    stored = TurnTiming.objects.values(*TurnTimed.__struct_fields__).get()
+    assert stored == msgspec.structs.asdict(fact)
+
+
+@pytest.mark.parametrize("name", TurnTimed.__struct_fields__[4:])
+def test_times_of_a_turn_that_go_back_are_refused_alone(call_id: uuid.UUID, name: str) -> None:
+    written([opened(call_id), timed(call_id, 1, **{name: 999}), timed(call_id, 2)])
+
+    assert answered_by(call_id) == [(2, 4000)]
+
+
+@pytest.mark.parametrize("name", ["bot_answered_ms", "audio_ready_ms", "audio_sent_ms"])
+def test_times_of_a_turn_with_a_hole_are_refused(call_id: uuid.UUID, name: str) -> None:
+    written([opened(call_id), timed(call_id, 1, **{name: None})])
+
+    assert answered_by(call_id) == []
+
+
 def test_an_end_that_is_refused_for_good_does_not_stop_the_writer(call_id: uuid.UUID) -> None:
     other = uuid.uuid4()
     written([opened(call_id), opened(other), closed(other, turns=-1), closed(call_id)])
@@ -235,7 +296,7 @@ def test_a_full_queue_gives_up_lines_and_never_the_start_or_the_end_of_a_call(
     writer.start()
     assert writer.stop(ENOUGH_S)
 
-    assert writer.lost_lines == 2
+    assert writer.lost_details == 4
     call = Call.objects.get(pk=call_id)
     assert (call.state, call.callee) == (Call.State.ENDED, "+15550199")
     assert spoken(call_id) == [(1, "Hello.")]

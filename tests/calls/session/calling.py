@@ -5,11 +5,12 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
-from bots.core.activities import Activity, event
+from bots.core.activities import Activity, Json, event
 from bots.core.audio import LPCM16_16K
 from bots.core.catalogue import of
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer, resolve
+from bots.core.params.sections.storage import Storage
 from bots.core.ports import BotConnector, SpeechToText, TextToSpeech
 from bots.core.registry import NoParams
 from bots.selectors import CallConfiguration, Configured
@@ -55,7 +56,9 @@ class Leg:
 
     def accept(self) -> None:
         self._note("accept")
-
+    def hang_up(
+        self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()
+    ) -> None:
     def hang_up(self, *, reason_code: str, reason: str) -> None:
         self._note("hang up", reason_code)
         if self._polite and self.session is not None:
@@ -109,7 +112,13 @@ class Line:
             ),
             leg=leg,
             start=CallStart(conversation_id="c-1", channel="test", announced=True),
-            reporter=Reporter(self._records, LiveFeed(), call_id=call_id, started=loop.time()),
+            reporter=Reporter(
+                self._records,
+                LiveFeed(),
+                call_id=call_id,
+                started=loop.time(),
+                storage=Storage(),
+            ),
         )
         leg.session = self.session
         self.task = loop.create_task(self.session.run())

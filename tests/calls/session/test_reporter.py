@@ -1,16 +1,37 @@
 """What of a call is written down, and in which shape."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import pytest
 
+from bots.core.params.sections.storage import Storage
 from calls.core import commands
 from calls.core.ports import CallStart
+from calls.core.publication import CallNews
+from calls.core.waterfall import TurnTimes
 from calls.live import LiveFeed
-from calls.records import CallClosed, CallDescribed, CallOpened, Fact, LineHeard, RecordWriter
-from calls.session.reporter import MAX_ADDRESS_CHARS, MAX_LINE_CHARS, MAX_REASON_CHARS, Reporter
+from calls.records import (
+    CallClosed,
+    CallDescribed,
+    CallOpened,
+    Fact,
+    LineHeard,
+    RecordWriter,
+    TurnTimed,
+)
+from calls.session.reporter import (
+    MAX_ADDRESS_CHARS,
+    MAX_CAUSE_CHARS,
+    MAX_LINE_CHARS,
+    MAX_REASON_CHARS,
+    MAX_RECORDING_ID_CHARS,
+    MAX_RECORDINGS,
+    Reporter,
+)
 
 HOSTILE = "\x00\ud800" + "1" * 1_000_000
 
@@ -18,9 +39,17 @@ HOSTILE = "\x00\ud800" + "1" * 1_000_000
 class Desk:
     """A reporter that began at 100 s of the engine's clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, **storage: Any) -> None:
         self._records = RecordWriter()
-        self.reporter = Reporter(self._records, LiveFeed(), call_id=uuid4(), started=100.0)
+        self.live = LiveFeed()
+        self.call_id = uuid4()
+        self.reporter = Reporter(
+            self._records,
+            self.live,
+            call_id=self.call_id,
+            started=100.0,
+            storage=Storage(**storage),
+        )
 
     def open(self, **start: Any) -> None:
         self.reporter.opened(
@@ -43,8 +72,18 @@ class Desk:
         self.reporter.closed(commands.Finish(**values | finish), frames_in=9, frames_dropped=1)
 
     @property
+    def facts(self) -> list[Fact]:
+        return list(self._records._queue)
+
+    @property
     def last(self) -> Fact:
-        return self._records._queue[-1]
+        return self.facts[-1]
+
+    @property
+    def shown(self) -> CallNews:
+        """What a supervisor who follows the call is told."""
+        (news,) = self.live._publication.state(str(self.call_id)).news
+        return news
 
 
 @pytest.fixture
@@ -93,9 +132,13 @@ async def test_whatever_a_peer_writes_fits_the_columns(desk: Desk) -> None:
     assert isinstance(desk.last, LineHeard)
     texts += [desk.last.text, desk.last.full_text]
     assert len(desk.last.text) == len(desk.last.full_text) == MAX_LINE_CHARS
-    desk.close(reason=HOSTILE, reason_code=HOSTILE)
+    recordings = (HOSTILE,) * 2 * MAX_RECORDINGS
+    desk.close(reason=HOSTILE, reason_code=HOSTILE, cause=HOSTILE, recordings=recordings)
     assert isinstance(desk.last, CallClosed)
-    texts += [desk.last.reason, desk.last.reason_code]
+    texts += [desk.last.reason, desk.last.reason_code, desk.last.cause, *desk.last.recordings]
+    assert len(desk.last.cause) == MAX_CAUSE_CHARS
+    assert {len(each) for each in desk.last.recordings} == {MAX_RECORDING_ID_CHARS}
+    assert len(desk.last.recordings) == MAX_RECORDINGS
     assert (len(desk.last.reason), len(desk.last.reason_code)) == (MAX_REASON_CHARS, 40)
     for text in texts:
         assert "\x00" not in text
@@ -106,3 +149,65 @@ async def test_an_end_has_a_reason_code_whatever_the_peer_says(desk: Desk) -> No
     desk.close(reason_code="\x00")
     assert isinstance(desk.last, CallClosed)
     assert desk.last.reason_code == "error"
+
+
+async def test_a_turn_is_stored_and_shown_in_milliseconds_since_the_start(desk: Desk) -> None:
+    desk.open()
+    desk.reporter.turn(
+        commands.RecordTurn(
+            turn=2,
+            kind="speech",
+            caller_stopped_at=110.0,
+            end_decided_at=110.5,
+            final_text_at=110.6,
+            sent_to_bot_at=110.6,
+            bot_answered_at=111.0,
+        )
+    )
+    times = TurnTimes(
+        turn=2,
+        kind="speech",
+        caller_stopped_ms=10_000,
+        end_decided_ms=10_500,
+        final_text_ms=10_600,
+        sent_to_bot_ms=10_600,
+        bot_answered_ms=11_000,
+    )
+    assert desk.last == TurnTimed(call_id=desk.call_id, **msgspec.structs.asdict(times))
+    assert desk.shown.turns == (times,)
+
+
+async def test_what_ended_a_call_and_its_recordings_are_told(desk: Desk) -> None:
+    desk.close(cause="tts:timeout", recordings=("r-1", "r-2"))
+    assert isinstance(desk.last, CallClosed)
+    assert (desk.last.cause, desk.last.recordings) == ("tts:timeout", ["r-1", "r-2"])
+
+
+async def test_a_transcript_is_kept_for_a_day_after_the_call_unless_the_bot_says_else(
+    desk: Desk,
+) -> None:
+    longer = Desk(transcriptRetentionDays=30)
+    for each, days in ((desk, 1), (longer, 30)):
+        each.open()
+        assert isinstance(each.last, CallOpened)
+        assert each.last.transcript_days == days
+        each.close()
+        assert isinstance(each.last, CallClosed)
+        assert each.last.transcript_expires_at == each.last.ended_at + timedelta(days=days)
+
+
+async def test_a_transcript_that_is_not_stored_is_shown_all_the_same() -> None:
+    desk = Desk(storeTranscripts=False)
+    desk.open()
+    assert isinstance(desk.last, CallOpened)
+    assert desk.last.transcript_days == 0
+    desk.reporter.line(said("My card number is"), turns=1)
+    desk.reporter.line(said("1234"), turns=1)
+    desk.close()
+    assert not any(isinstance(fact, LineHeard) for fact in desk.facts)
+    assert [(line.seq, line.text) for line in desk.shown.lines] == [
+        (1, "My card number is"),
+        (2, "1234"),
+    ]
+    assert isinstance(desk.last, CallClosed)
+    assert desk.last.transcript_expires_at is None
