@@ -1,8 +1,8 @@
 """The live feed's WebSocket for browsers: ``/ws/live``.
 
 Server to page (JSON text, kind in ``t``): ``hello``, ``snapshot``, ``call`` (``op`` upsert or
-gone), ``line``, ``interim``, ``following``, ``refused``, ``resync``, ``hb``. Page to server:
-``snapshot``, ``sub`` (``call``, ``since``), ``unsub``, ``ack``. See `calls.core.watch`.
+gone), ``line``, ``turn``, ``interim``, ``following``, ``refused``, ``resync``, ``hb``. Page to
+server: ``snapshot``, ``sub`` (``call``, ``since``), ``unsub``, ``ack``. See `calls.core.watch`.
 
 Close codes: 4400 not our protocol, 4401 not signed in, 4408 too slow, 4429 too many sockets.
 
@@ -29,7 +29,7 @@ from calls.core.watch import Watch, frame
 from calls.database import db
 from calls.live import GROUP, LAYER_ERRORS, REQUESTS, joined, read_batch, send_group
 from calls.models import Call
-from calls.selectors import Sight, ended_among, live_calls, transcript, visible_to
+from calls.selectors import Sight, ended_among, live_calls, transcript, turn_times, visible_to
 
 TICK_SECONDS = 1.0
 HEARTBEAT_SECONDS = 5
@@ -51,14 +51,14 @@ class Snapshot(msgspec.Struct, frozen=True, tag="snapshot", tag_field="t"):
 
 
 class Follow(msgspec.Struct, frozen=True, kw_only=True, tag="sub", tag_field="t"):
-    """The page wants the lines of ``call`` after number ``since``."""
+    """The page wants the lines of ``call`` after number ``since``, and its turns."""
 
     call: UUID
     since: int = 0
 
 
 class Leave(msgspec.Struct, frozen=True, kw_only=True, tag="unsub", tag_field="t"):
-    """The page wants no more lines of ``call``."""
+    """The page wants no more lines and turns of ``call``."""
 
     call: UUID
 
@@ -224,6 +224,8 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
         else:
             state, reason = call
             self._emit([frame("following", id=call_id, state=state)])
+            turns = await db(turn_times, pk)
+            self._emit(self._watch.turns(call_id, turns, time.monotonic()))
             await self._fetch(call_id, since)
             if state == Call.State.ENDED:
                 self._emit(self._watch.gone(call_id, reason, time.monotonic()))

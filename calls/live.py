@@ -33,6 +33,7 @@ from calls.core.publication import (
     LiveLine,
     Publication,
 )
+from calls.core.waterfall import TurnTimes
 
 __all__ = [
     "GROUP",
@@ -123,6 +124,11 @@ class LiveFeed:
         The last line and the turn delay of the call follow from it.
         """
         self._publication.line(call_id, line)
+        self._news.set()
+
+    def turn(self, call_id: str, times: TurnTimes) -> None:
+        """The times of a turn that has ended."""
+        self._publication.turn(call_id, times)
         self._news.set()
 
     def interim(self, call_id: str, side: str, text: str) -> None:

@@ -13,14 +13,15 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from calls.core.publication import LAST_LINE_CHARS, Fields, LiveLine
-from calls.models import Call, TranscriptEntry
+from calls.core.waterfall import TurnTimes
+from calls.models import Call, TranscriptEntry, TurnTiming
 
 LIVE_LIMIT = 200
 """Live calls in one list."""
 COUNT_LIMIT = 10_000
 """Calls are counted up to here; beyond, a page says "more than"."""
-REASON_SAMPLE = 500
-"""How many of the latest calls are looked at to offer end reasons in the filter."""
+SEEN_SAMPLE = 500
+"""How many of the latest calls are looked at to offer values in the filter."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,13 @@ def transcript(call_id: UUID, since: int = 0) -> list[LiveLine]:
     ]
 
 
+def turn_times(call_id: UUID) -> list[TurnTimes]:
+    """The stored times of the turns of a call, in order."""
+    names = TurnTimes.__struct_fields__
+    stored = TurnTiming.objects.filter(call=call_id).order_by("turn").values(*names)
+    return [TurnTimes(**times) for times in stored]
+
+
 # --- history --------------------------------------------------------------------------------------
 
 
@@ -110,6 +118,7 @@ class CallFilter:
     bot: str = ""
     state: str = ""
     reason: str = ""
+    cause: str = ""
     direction: str = ""
     is_test: bool | None = None
     since: datetime | None = None
@@ -124,6 +133,8 @@ class CallFilter:
             condition &= Q(state=self.state)
         if self.reason:
             condition &= Q(reason_code=self.reason)
+        if self.cause:
+            condition &= Q(cause=self.cause)
         if self.direction:
             condition &= Q(direction=self.direction)
         if self.is_test is not None:
@@ -215,13 +226,18 @@ def _beyond(cursor: Cursor) -> Q:
     return Q(started_at__lt=at) | Q(started_at=at, pk__gt=pk)
 
 
-def reasons_seen(sight: Sight) -> list[str]:
-    """The reason codes of the latest calls, sorted, for a filter to offer."""
-    latest = sight.calls().order_by("-started_at", "id").values_list("reason_code", flat=True)
-    return sorted(set(latest[:REASON_SAMPLE]) - {""})
+@dataclass(frozen=True)
+class Seen:
+    """What the latest calls show, each sorted, for a filter to offer."""
+
+    bots: list[str]
+    reasons: list[str]
+    causes: list[str]
 
 
-def bots_seen(sight: Sight) -> list[str]:
-    """The bots of the latest calls, sorted, for a filter to offer."""
-    latest = sight.calls().order_by("-started_at", "id").values_list("bot_name", flat=True)
-    return sorted(set(latest[:REASON_SAMPLE]))
+def seen(sight: Sight) -> Seen:
+    """The bots, reason codes and causes of the latest `SEEN_SAMPLE` calls."""
+    latest = sight.calls().order_by("-started_at", "id")
+    rows = list(latest.values_list("bot_name", "reason_code", "cause")[:SEEN_SAMPLE])
+    bots, reasons, causes = (sorted({row[column] for row in rows} - {""}) for column in range(3))
+    return Seen(bots, reasons, causes)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import msgspec
 from django import forms
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
@@ -18,6 +19,7 @@ from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from calls.core.waterfall import SEGMENTS, waterfall
 from calls.models import Call, TranscriptEntry
 from calls.selectors import (
     COUNT_LIMIT,
@@ -25,10 +27,10 @@ from calls.selectors import (
     CallFilter,
     Cursor,
     Sight,
-    bots_seen,
     call_page,
     live_calls,
-    reasons_seen,
+    seen,
+    turn_times,
     visible_to,
 )
 
@@ -41,6 +43,10 @@ RANGES = {
 }
 TABS = (("conversation", "Conversation"), ("record", "Record"), ("json", "JSON"))
 DEMO_BOT = "demo"
+MONO = ("id", "conversation_id", "owner", "caller", "callee", "reason_code", "cause")
+"""Fields of the record that are codes."""
+SCALE_MS = 1500
+"""The silence that fills a waterfall's width at least, so that short ones look short."""
 
 
 class FilterForm(forms.Form):
@@ -61,6 +67,7 @@ class FilterForm(forms.Form):
         choices=[("", "Any"), ("active", "In progress"), ("ended", "Ended")],
     )
     reason = forms.ChoiceField(label="End reason", required=False)
+    cause = forms.ChoiceField(label="Cause", required=False)
     direction = forms.ChoiceField(
         label="Direction",
         required=False,
@@ -84,8 +91,10 @@ class FilterForm(forms.Form):
 
     def __init__(self, query: QueryDict, sight: Sight) -> None:
         super().__init__(query)
-        self._offer("bot", bots_seen(sight), query)
-        self._offer("reason", reasons_seen(sight), query)
+        latest = seen(sight)
+        self._offer("bot", latest.bots, query)
+        self._offer("reason", latest.reasons, query)
+        self._offer("cause", latest.causes, query)
 
     def chosen(self) -> CallFilter:
         """The conditions of the URL."""
@@ -96,6 +105,7 @@ class FilterForm(forms.Form):
             bot=value("bot", ""),
             state=value("state", ""),
             reason=value("reason", ""),
+            cause=value("cause", ""),
             direction=value("direction", ""),
             is_test={"no": False, "only": True}.get(value("test", "")),
             since=now() - RANGES[key][1] if key else None,
@@ -178,9 +188,10 @@ def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
     else:
         entries = list(call.entries.order_by("seq"))
         context["entries"] = entries
-        context["delays"] = _delays(entries)
         if context["tab"] == "json":
             context["raw"] = _raw(call, entries)
+        else:
+            context |= _waterfalls(call)
     return render(request, "calls/detail.html", context)
 
 
@@ -199,7 +210,7 @@ def _record(call: Call) -> list[RecordField]:
     for field in Call._meta.concrete_fields:
         value = getattr(call, field.attname)
         if isinstance(value, dict | list):
-            value = json.dumps(value, ensure_ascii=False)
+            value = json.dumps(value, ensure_ascii=False) if value else ""
         elif isinstance(value, bool):
             value = "yes" if value else "no"
         shown.append(
@@ -207,7 +218,7 @@ def _record(call: Call) -> list[RecordField]:
                 name=field.attname,
                 value="" if value is None else str(value),
                 moment=value if isinstance(value, datetime) else None,
-                mono=field.name in ("id", "conversation_id", "owner", "caller", "callee"),
+                mono=field.name in MONO,
             )
         )
     return shown
@@ -224,15 +235,25 @@ def _raw(call: Call, entries: list[TranscriptEntry]) -> str:
             }
             for entry in entries
         ],
+        "timings": [msgspec.to_builtins(times) for times in turn_times(call.pk)],
     }
     return json.dumps(document, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)
 
 
-def _delays(entries: list[TranscriptEntry]) -> dict[str, int]:
-    delays = [entry.delay_ms for entry in entries if entry.delay_ms is not None]
-    if not delays:
+def _waterfalls(call: Call) -> dict[str, Any]:
+    turns = [waterfall(times) for times in turn_times(call.pk)]
+    return {
+        "waterfalls": turns,
+        "scale_ms": max([SCALE_MS, *(turn.reached_ms for turn in turns)]),
+        "segment_names": SEGMENTS,
+        "silences": _figures([turn.silence_ms for turn in turns if turn.silence_ms is not None]),
+    }
+
+
+def _figures(silences: list[int]) -> dict[str, int]:
+    if not silences:
         return {}
-    return {"median": round(statistics.median(delays)), "slowest": max(delays)}
+    return {"median": round(statistics.median(silences)), "slowest": max(silences)}
 
 
 def _voice_url(request: HttpRequest) -> str:

@@ -11,10 +11,14 @@ from typing import Any
 
 import msgspec
 
+from calls.core.waterfall import TurnTimes
+
 LINE_LIMIT = 10_000
 """Lines that wait to be published; beyond it the oldest go, and a batch number is skipped."""
 RECENT_LINES = 200
 """Lines kept of each live call, for watchers that join before the rows are in the database."""
+RECENT_TURNS = 500
+"""Turns kept of each live call, and at most waiting of it; the waterfall is drawn from them."""
 INTERIM_GAP = 0.2
 """Seconds between two publications of interim text of one call."""
 ENDED_GRACE = 10.0
@@ -45,7 +49,7 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """News about one call; applied in the order fields, lines, interim, gone.
+    """News about one call; applied in the order fields, lines, turns, interim, gone.
 
     ``bot`` is always there, because it decides who may see the call. Empty interim text takes the
     interim line away. ``gone`` is the reason the call ended.
@@ -55,6 +59,7 @@ class CallNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     bot: str
     fields: Fields = {}
     lines: tuple[LiveLine, ...] = ()
+    turns: tuple[TurnTimes, ...] = ()
     interim: dict[str, str] = {}
     gone: str | None = None
 
@@ -72,6 +77,7 @@ class _Known:
     def __init__(self) -> None:
         self.fields: Fields = {}
         self.lines: deque[LiveLine] = deque(maxlen=RECENT_LINES)
+        self.turns: deque[TurnTimes] = deque(maxlen=RECENT_TURNS)
         self.interim: dict[str, str] = {}
         self.gone: str | None = None
 
@@ -86,11 +92,13 @@ class _Pending:
     def __init__(self) -> None:
         self.fields: Fields = {}
         self.lines: list[LiveLine] = []
+        self.turns: deque[TurnTimes] = deque(maxlen=RECENT_TURNS)
         self.interim: dict[str, str] = {}
         self.gone: str | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.fields or self.lines or self.interim or self.gone is not None)
+        told = self.fields or self.lines or self.turns or self.interim
+        return bool(told or self.gone is not None)
 
 
 class Publication:
@@ -126,6 +134,17 @@ class Publication:
         self._waiting_lines += 1
         if self._waiting_lines > LINE_LIMIT:
             self._drop_oldest_line()
+
+    def turn(self, call_id: str, times: TurnTimes) -> None:
+        """Add the times of a turn that has ended; unknown calls are ignored."""
+        known = self._known.get(call_id)
+        if known is None:
+            return
+        known.turns.append(times)
+        waiting = self._news(call_id).turns
+        if len(waiting) == RECENT_TURNS:
+            self.lose()
+        waiting.append(times)
 
     def interim(self, call_id: str, side: str, text: str) -> None:
         """Show ``text`` as what ``side`` is saying; the latest wins, empty removes."""
@@ -190,7 +209,7 @@ class Publication:
             self._interim_at.pop(call_id, None)
 
     def state(self, call_id: str | None = None) -> Batch:
-        """Everything known, of all calls without their lines, or of one call with its lines.
+        """Everything known, of all calls without lines and turns, or of one call with them.
 
         It holds at least what all batches up to its number told.
         """
@@ -221,6 +240,7 @@ class Publication:
             bot=self._known[call_id].bot,
             fields=pending.fields,
             lines=tuple(pending.lines),
+            turns=tuple(pending.turns),
             interim=pending.interim,
             gone=pending.gone,
         )
@@ -232,6 +252,7 @@ class Publication:
             bot=known.bot,
             fields=dict(known.fields),
             lines=tuple(known.lines) if with_lines else (),
+            turns=tuple(known.turns) if with_lines else (),
             interim=dict(known.interim) if with_lines else {},
             gone=known.gone,
         )

@@ -6,7 +6,8 @@ them. A browser that does not keep up gets nothing but one ``resync`` when it ha
 then asks for a snapshot; so does one whose watch missed a batch of a publisher.
 
 Lines of a followed call are delivered in order and once, whether they come from the database, a
-batch or a publisher's state; lines behind a gap are held until the gap is filled.
+batch or a publisher's state; lines behind a gap are held until the gap is filled. Its turns are
+delivered once, in any order: they carry their number.
 """
 
 from collections import deque
@@ -16,6 +17,7 @@ from typing import Any
 import msgspec
 
 from calls.core.publication import Batch, CallNews, Fields, LiveLine
+from calls.core.waterfall import TurnTimes, waterfall
 
 VERSION = 1
 UNACKED_FRAMES = 500
@@ -23,7 +25,7 @@ UNACKED_BYTES = 1 << 20
 UNACKED_SECONDS = 30.0
 """How long a browser may leave frames without any acknowledgement."""
 SUBSCRIPTIONS = 16
-"""Calls whose lines one connection may follow."""
+"""Calls whose lines and turns one connection may follow."""
 GAP_TRIES = 5
 """How often missing lines are looked for before what is there is shown without them."""
 
@@ -36,12 +38,13 @@ def frame(kind: str, /, **fields: Any) -> str:
 
 
 class _Followed:
-    """The lines of one subscribed call: the last one delivered, and those held behind a gap."""
+    """One subscribed call: its last line and the turns delivered, and lines held behind a gap."""
 
     def __init__(self, since: int) -> None:
         self.last = since
         self.held: dict[int, LiveLine] = {}
         self.tries = 0
+        self.turns: set[int] = set()
 
 
 class Watch:
@@ -96,14 +99,17 @@ class Watch:
         return [frame("resync", why=why, seq=self.seq)]
 
     def follow(self, call_id: str, since: int) -> bool:
-        """Deliver lines of the call from number ``since + 1`` on; False beyond `SUBSCRIPTIONS`."""
+        """Deliver lines of the call from number ``since + 1`` on, and every turn.
+
+        False beyond `SUBSCRIPTIONS`.
+        """
         if call_id not in self._followed and len(self._followed) >= SUBSCRIPTIONS:
             return False
         self._followed[call_id] = _Followed(since)
         return True
 
     def unfollow(self, call_id: str) -> None:
-        """Deliver no more lines of the call."""
+        """Deliver no more lines and turns of the call."""
         self._followed.pop(call_id, None)
 
     def lines(self, call_id: str, lines: Iterable[LiveLine], now: float) -> list[str]:
@@ -118,6 +124,19 @@ class Watch:
             frames += self._line(call_id, line, now)
         if not followed.held:
             followed.tries = 0
+        return frames
+
+    def turns(self, call_id: str, turns: Iterable[TurnTimes], now: float) -> list[str]:
+        """Turns of a call from any origin; out come the waterfalls of those that are new."""
+        followed = self._followed.get(call_id)
+        if followed is None or self.muted:
+            return []
+        frames = []
+        for times in turns:
+            if times.turn not in followed.turns:
+                followed.turns.add(times.turn)
+                shown = msgspec.structs.asdict(waterfall(times))
+                frames += self._numbered(now, "turn", id=call_id, **shown)
         return frames
 
     def missing(self, now: float) -> tuple[list[tuple[str, int]], list[str]]:
@@ -172,6 +191,7 @@ class Watch:
                 fields = {**item.fields, "bot": item.bot}
                 frames += self._numbered(now, "call", op="upsert", id=item.id, f=fields)
             frames += self.lines(item.id, item.lines, now)
+            frames += self.turns(item.id, item.turns, now)
             if item.id in self._followed and not self.muted:
                 frames += [
                     frame("interim", id=item.id, side=side, text=text)

@@ -2,7 +2,8 @@
 // takes the place of the live view.
 import { feed } from "../console/feed.js";
 import { setText, showDuration, showState } from "./chips.js";
-import { Transcript, drawDelays, median } from "./transcript.js";
+import { Transcript } from "./transcript.js";
+import { Waterfalls } from "./waterfall.js";
 
 // The record is written up to half a second after the last line was shown.
 const RECORD_AFTER_MS = 700;
@@ -10,20 +11,11 @@ const NEAR_END_PX = 120;
 
 let root;
 let transcript;
+let waterfalls;
 
 const part = (name) => root.querySelectorAll(`[data-f="${name}"]`);
 const atEnd = () => !transcript || transcript.list.getBoundingClientRect().bottom < innerHeight + NEAR_END_PX;
 const toEnd = () => transcript?.list.lastElementChild?.scrollIntoView({ block: "end" });
-
-function showDelays() {
-  const delays = transcript?.delays ?? [];
-  if (!delays.length) return;
-  const figures = delays.map(({ delay }) => delay);
-  document.getElementById("delay-section").hidden = false;
-  drawDelays(document.getElementById("delays"), delays);
-  setText(document.getElementById("delay-median"), `${median(figures)} ms`);
-  setText(document.getElementById("delay-slowest"), `${Math.max(...figures)} ms`);
-}
 
 function showCall(call) {
   for (const name of ["caller", "callee"]) if (call[name]) for (const element of part(name)) setText(element, call[name]);
@@ -61,7 +53,9 @@ const take = {
   line(frame) {
     changing(() => transcript?.add(frame));
     announce(frame);
-    if (frame.delay_ms !== null) showDelays();
+  },
+  turn(frame) {
+    waterfalls?.add(frame);
   },
   interim(frame) {
     changing(() => transcript?.interim(frame.side, frame.text));
@@ -76,7 +70,8 @@ function begin() {
   root = document.getElementById("call");
   const list = document.getElementById("talk");
   transcript = list && new Transcript(list);
-  showDelays();
+  const turns = document.getElementById("turns");
+  waterfalls = turns && new Waterfalls(turns);
   if (root.dataset.state === "active") {
     feed.follow(root.dataset.call, transcript?.last ?? 0);
     if (!location.hash && !atEnd()) toEnd();

@@ -28,13 +28,6 @@ export class Transcript {
     return Math.max(0, ...[...this.list.querySelectorAll("[data-n]")].map((entry) => Number(entry.dataset.n)));
   }
 
-  get delays() {
-    return [...this.list.querySelectorAll("[data-delay]")].map((entry) => ({
-      n: entry.dataset.n,
-      delay: Number(entry.dataset.delay),
-    }));
-  }
-
   add(line) {
     if (document.getElementById(`n${line.n}`)) return;
     this.interim(line.side, "");
@@ -99,7 +92,6 @@ export class Transcript {
   }
 
   #delay(entry, delay) {
-    entry.dataset.delay = delay;
     const badge = part(entry, "delay");
     const bar = copyOf("bar");
     badge.dataset.band = band(delay);
@@ -107,38 +99,4 @@ export class Transcript {
     bar.querySelector(".value").setAttribute("width", Math.max(1, Math.round((BAR_UNITS * Math.min(delay, BAR_MS)) / BAR_MS)));
     badge.append(`${delay} ms`, bar);
   }
-}
-
-// The reply delay of every turn as bars on a common scale; each leads to its line.
-export function drawDelays(svg, delays) {
-  const space = "http://www.w3.org/2000/svg";
-  const make = (tag, attributes) => {
-    const made = document.createElementNS(space, tag);
-    for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-    return made;
-  };
-  const [width, height] = [272, 56];
-  const step = Math.min(22, width / delays.length);
-  const scale = Math.max(BAR_MS / 2, ...delays.map(({ delay }) => delay));
-  svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
-  svg.setAttribute("preserveAspectRatio", "none");
-  svg.replaceChildren(make("line", { x1: 0, x2: width, y1: height - 0.5, y2: height - 0.5 }));
-  delays.forEach(({ n, delay }, index) => {
-    const tall = Math.max(2, Math.round((delay / scale) * (height - 4)));
-    const link = make("a", { href: `#n${n}` });
-    const bar = make("rect", {
-      x: index * step + 1, y: height - tall, width: Math.max(1, step - 4), height: tall, rx: 1.5, class: band(delay),
-    });
-    const name = make("title", {});
-    name.textContent = `${delay} ms`;
-    bar.append(name);
-    link.append(bar);
-    svg.append(link);
-  });
-}
-
-export function median(values) {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 ? sorted[middle] : Math.round((sorted[middle - 1] + sorted[middle]) / 2);
 }

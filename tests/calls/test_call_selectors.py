@@ -7,9 +7,19 @@ from uuid import UUID
 import pytest
 
 from calls import selectors
+from calls.core.waterfall import waterfall
 from calls.models import Call, TranscriptEntry
-from calls.selectors import CallFilter, CallPage, Cursor, Sight, call_page, live_calls, visible_to
-from tests.calls.conftest import NOON, MakeCall
+from calls.selectors import (
+    CallFilter,
+    CallPage,
+    Cursor,
+    Seen,
+    Sight,
+    call_page,
+    live_calls,
+    visible_to,
+)
+from tests.calls.conftest import NOON, MakeCall, record_turn
 from tests.worlds import World
 
 pytestmark = pytest.mark.db
@@ -109,7 +119,8 @@ def test_a_transcript_begins_after_the_number_asked_for(make_call: MakeCall) -> 
         (CallFilter(), {"plain", "other", "live"}),
         (CallFilter(bot="retail"), {"other"}),
         (CallFilter(state="active"), {"live"}),
-        (CallFilter(reason="stt-failure"), {"other"}),
+        (CallFilter(reason="error"), {"other"}),
+        (CallFilter(cause="stt:timeout"), {"other"}),
         (CallFilter(direction="outbound"), {"other"}),
         (CallFilter(is_test=True), {"live"}),
         (CallFilter(is_test=False), {"plain", "other"}),
@@ -128,7 +139,8 @@ def test_each_condition_of_the_filter_chooses_calls(
     make_call(
         conversation_id="other",
         bot_name="retail",
-        reason_code="stt-failure",
+        reason_code="error",
+        cause="stt:timeout",
         direction="outbound",
         callee="+4930990100",
     )
@@ -193,10 +205,23 @@ def test_a_broken_cursor_is_refused(text: str) -> None:
         Cursor.parse(text)
 
 
-def test_the_filter_offers_bots_and_reasons_of_the_latest_calls(make_call: MakeCall) -> None:
+def test_the_filter_offers_what_the_latest_calls_show(make_call: MakeCall) -> None:
     make_call(ended=False)
-    make_call(bot_name="retail", reason_code="stt-failure")
+    make_call(bot_name="retail", reason_code="error", cause="stt:timeout")
     make_call(bot_name="retail")
-    assert selectors.bots_seen(EVERYTHING) == ["demo", "retail"]
-    assert selectors.reasons_seen(EVERYTHING) == ["client-disconnected", "stt-failure"]
-    assert selectors.bots_seen(NOTHING) == []
+    assert selectors.seen(EVERYTHING) == Seen(
+        bots=["demo", "retail"],
+        reasons=["client-disconnected", "error"],
+        causes=["stt:timeout"],
+    )
+    assert selectors.seen(NOTHING) == Seen([], [], [])
+
+
+def test_the_times_of_a_call_come_in_the_order_of_its_turns(make_call: MakeCall) -> None:
+    call = make_call()
+    for number in (2, 1):
+        record_turn(call, number)
+    record_turn(make_call(), 3)
+    times = selectors.turn_times(call.pk)
+    assert [each.turn for each in times] == [1, 2]
+    assert waterfall(times[0]).silence_ms == 1120

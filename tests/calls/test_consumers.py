@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import msgspec
 import pytest
 from channels.layers import get_channel_layer
 from channels.testing import WebsocketCommunicator
@@ -18,9 +19,10 @@ from django.test import override_settings
 from calls import consumers
 from calls.consumers import LiveConsumer
 from calls.core import watch
+from calls.core.waterfall import TurnTimes
 from calls.database import db
 from calls.live import GROUP, LiveFeed, LiveLine
-from calls.models import Call, TranscriptEntry
+from calls.models import Call, TranscriptEntry, TurnTiming
 from tests.calls.conftest import MakeCall
 from tests.worlds import World, browser
 
@@ -34,6 +36,18 @@ def line(seq: int) -> LiveLine:
 def store(call: Call, seq: int) -> None:
     fields = {"offset_ms": seq, "side": "bot", "kind": "speech", "text": f"line {seq}"}
     TranscriptEntry.objects.create(call=call, seq=seq, **fields)
+
+
+def turn(number: int) -> TurnTimes:
+    return TurnTimes(
+        turn=number,
+        kind="speech",
+        caller_stopped_ms=1000,
+        end_decided_ms=1500,
+        final_text_ms=1500,
+        sent_to_bot_ms=1500,
+        bot_answered_ms=1700,
+    )
 
 
 class Page:
@@ -169,6 +183,28 @@ async def test_lines_of_a_followed_call_come_until_it_is_left(
         feed.call_gone(call_id, "done")
         last = await page.frame(lambda frame: frame["t"] == "line" or frame.get("op") == "gone")
     assert last["t"] == "call"
+
+
+async def test_a_followed_call_tells_its_turns_stored_or_not_and_each_as_it_ends(
+    world: World, make_call: MakeCall
+) -> None:
+    call = await db(make_call, ended=False)
+    stored = msgspec.structs.asdict(turn(1))
+    await db(TurnTiming.objects.create, call=call, **stored)
+    feed, call_id = LiveFeed(), str(call.pk)
+    feed.call_changed(call_id, bot="demo")
+    feed.turn(call_id, turn(1))
+    feed.turn(call_id, turn(2))
+    async with running(feed), page_of(world.viewer) as page:
+        await page.frame("snapshot")
+        await page.frame("call")
+        await page.send(t="sub", call=call_id)
+        first, second = await page.frame("turn"), await page.frame("turn")
+        feed.turn(call_id, turn(3))
+        third = await page.frame("turn")
+    assert [frame["turn"] for frame in (first, second, third)] == [1, 2, 3]
+    parts = [(part["name"], part["ms"]) for part in third["segments"]]
+    assert parts == [("endpointing", 500), ("bot", 200)]
 
 
 async def test_a_line_whose_predecessor_was_never_heard_of_is_fetched(
@@ -335,7 +371,9 @@ async def test_a_call_whose_process_died_leaves_the_page(
     monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
     call = await db(make_call, ended=False)
-    lost = {"state": "ended", "ended_at": call.started_at, "ended_by": "gateway"}
+    started_at = call.started_at
+    lost = {"state": "ended", "ended_at": started_at, "ended_by": "gateway"}
+    lost["transcript_expires_at"] = started_at
     async with page_of(world.viewer) as page:
         await page.frame("snapshot")
         await db(Call.objects.filter(pk=call.pk).update, reason_code="lost", **lost)

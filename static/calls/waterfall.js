@@ -1,0 +1,79 @@
+// The silence of every turn as a bar of its parts; all bars have one scale, in milliseconds.
+import { offset } from "../console/time.js";
+import { band, setText } from "./chips.js";
+
+const SPACE = "http://www.w3.org/2000/svg";
+
+const part = (row, name) => row.querySelector(`[data-f="${name}"]`);
+
+export class Waterfalls {
+  constructor(list) {
+    this.list = list;
+  }
+
+  add(frame) {
+    if (this.list.querySelector(`[data-turn="${frame.turn}"]`)) return;
+    this.list.insertBefore(this.#row(frame), this.#after(frame.turn));
+    this.#rescale(frame.segments.reduce((sum, { ms }) => sum + ms, 0));
+    this.#summarise();
+    document.getElementById("turns-section").hidden = false;
+    this.list.scrollTop = this.list.scrollHeight;
+  }
+
+  #after(turn) {
+    return [...this.list.children].find((row) => Number(row.dataset.turn) > turn) ?? null;
+  }
+
+  #row({ turn, at_ms, silence_ms, segments }) {
+    const row = document.getElementById("turn").content.firstElementChild.cloneNode(true);
+    row.dataset.turn = turn;
+    row.dataset.silence = silence_ms ?? "";
+    part(row, "turn").textContent = turn;
+    part(row, "at").textContent = offset(at_ms);
+    part(row, "silence").textContent = silence_ms === null ? "not heard" : `${silence_ms} ms`;
+    if (silence_ms !== null) part(row, "silence").dataset.band = band(silence_ms);
+    row.querySelector(".parts").append(...segments.map(bar));
+    row.querySelector(".figures").append(...segments.map(figure));
+    return row;
+  }
+
+  #rescale(reached) {
+    const scale = Math.max(Number(this.list.dataset.scale), reached);
+    this.list.dataset.scale = scale;
+    for (const svg of this.list.querySelectorAll(".parts")) svg.setAttribute("viewBox", `0 0 ${scale} 10`);
+  }
+
+  #summarise() {
+    const silences = [...this.list.children].map((row) => row.dataset.silence).filter(Boolean).map(Number);
+    if (!silences.length) return;
+    setText(document.getElementById("silence-median"), `${median(silences)} ms`);
+    setText(document.getElementById("silence-slowest"), `${Math.max(...silences)} ms`);
+  }
+}
+
+function bar({ name, start_ms, ms }) {
+  const rect = document.createElementNS(SPACE, "rect");
+  for (const [key, value] of Object.entries({ x: start_ms, width: ms, height: 10 })) rect.setAttribute(key, value);
+  rect.dataset.part = name;
+  const title = document.createElementNS(SPACE, "title");
+  title.textContent = `${name} ${ms} ms`;
+  rect.append(title);
+  return rect;
+}
+
+function figure({ name, ms }) {
+  const item = document.createElement("li");
+  item.dataset.part = name;
+  item.title = name;
+  const spoken = document.createElement("span");
+  spoken.className = "visually-hidden";
+  spoken.textContent = name;
+  item.append(spoken, ms);
+  return item;
+}
+
+function median(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 ? sorted[middle] : Math.round((sorted[middle - 1] + sorted[middle]) / 2);
+}
