@@ -216,7 +216,8 @@ def test_a_stale_copy_of_a_provider_is_not_what_is_checked(bot: Bot) -> None:
     provider_update(provider=ear, expected_revision=1, params={})
     assert ear.params == {"earLimitMS": 900}
     found = problems(lambda: update(bot, stt_provider=ear, params={"earWaitMS": 600}))
-    assert found == {"Ear": "earWaitMS must not exceed earLimitMS"}
+    assert list(found) == ["Ear"]
+    assert found["Ear"].startswith("earWaitMS must not exceed earLimitMS")
 
 
 def test_a_revision_can_be_restored(bot: Bot, base: Bot, echo: Provider) -> None:
@@ -310,7 +311,8 @@ def test_a_provider_is_not_changed_into_something_that_breaks_a_bot(bot: Bot) ->
     ear = provider_create(name="ear", kind="stt", plugin="ear", params={"earLimitMS": 900})
     update(bot, stt_provider=ear, params={"earWaitMS": 600})
     found = problems(lambda: provider_update(provider=ear, expected_revision=1, params={}))
-    assert found == {"demo.Ear": "earWaitMS must not exceed earLimitMS"}
+    assert list(found) == ["demo.Ear"]
+    assert found["demo.Ear"].startswith("earWaitMS must not exceed earLimitMS")
     provider_update(provider=ear, expected_revision=1, params={"earLimitMS": 700})
 
 

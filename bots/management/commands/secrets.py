@@ -25,5 +25,5 @@ class Command(BaseCommand):
         self.stdout.write(text.decode())
         if summary.unreadable:
             raise CommandError(
-                f"{len(summary.unreadable)} secrets cannot be decrypted with any key of FIELD_KEYS"
+                f"secrets that no key of FIELD_KEYS decrypts: {len(summary.unreadable)}"
             )
