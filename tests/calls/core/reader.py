@@ -32,6 +32,7 @@ NAMES: dict[str, Any] = {
     **{name: value for name, value in vars(events).items() if isinstance(value, type)},
     "START": START,
     "Fault": Fault,
+    "Activity": Activity,
     "message": activities.message,
     "event": activities.event,
 }
