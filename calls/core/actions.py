@@ -20,11 +20,25 @@ class Actions:
         self._out = out
         self._recording = Recording()
         self._conversation_id = ""
+        self._kept: list[Activity] | None = []
+        """For a voice side that takes nothing before the call is answered; None: it is."""
 
     @property
     def recordings(self) -> tuple[str, ...]:
         """The ids of the call's recording sessions."""
         return self._recording.ids
+
+    def connected(self) -> None:
+        """The call was answered: the voice side takes what was kept for it."""
+        kept, self._kept = self._kept, None
+        for activity in kept or ():
+            self._tell_voice_side(activity)
+
+    def _tell_voice_side(self, activity: Activity) -> None:
+        if self._kept is None:
+            self._out.emit(commands.SendToVoiceSide(activity))
+        else:
+            self._kept.append(activity)
 
     def begin(self, fields: Json, now: float) -> None:
         """The call has begun with these start attributes."""
@@ -53,7 +67,7 @@ class Actions:
             return
         self._out.note(now, f"Digits {digits} were sent")
         sent = activities.event("sendDtmf", activity_params={"dtmfDigits": digits})
-        self._out.emit(commands.SendToVoiceSide(sent))
+        self._tell_voice_side(sent)
 
     def _send_metadata(self, activity: Activity, now: float) -> None:
         metadata = vocabulary.metadata(activity)
@@ -68,16 +82,15 @@ class Actions:
             )
             self._out.emit(post)
         if not self.meta_data_url or params.send_metadata_as_sip_info:
-            sent = activities.event("sendMetaData", value=metadata)
-            self._out.emit(commands.SendToVoiceSide(sent))
+            self._tell_voice_side(activities.event("sendMetaData", value=metadata))
 
     def _record(self, activity: Activity, now: float) -> None:
         event, before = activity.event, self._recording.state
         if not self._recording.step(event):
-            self._out.note(now, f"The bot sent {activity.name}, but the call is {before}; ignored")
+            self._out.note(now, f"The bot sent {activity.name}, but {before}; ignored")
             return
         arguments = dict(activity.activity_params or {})
-        note = f"The call is {self._recording.state}"
+        note = f"From here on {self._recording.state}"
         if before is RecordingState.OFF:
             arguments = self._destination() | arguments
             recording_id = str(arguments.get("callRecordingId") or "") or self._new_id()
@@ -86,7 +99,7 @@ class Actions:
             note += f", recording {recording_id}"
         self._out.note(now, note)
         asked = activities.event(activity.name or "", activity_params=arguments or None)
-        self._out.emit(commands.SendToVoiceSide(asked))
+        self._tell_voice_side(asked)
 
     def _destination(self) -> Json:
         params = self._params[CallRecording]

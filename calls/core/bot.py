@@ -71,30 +71,35 @@ class BotSide:
 
     # --- what it owes -----------------------------------------------------------------------------
 
-    def asked(self, *, typing: bool = False) -> None:
-        """The bot owes an answer; a caller who repeats a question in vain extends no wait."""
+    def asked(self, *, typing: bool = False, opening: bool = False) -> None:
+        """The bot owes an answer; a caller who repeats a question in vain extends no wait.
+
+        ``typing``: the caller may press further digits; ``opening``: nobody has spoken yet.
+        """
         if typing or not self._floor.bot_owes_answer:
             self._timers.stop(*_TIMERS)
             self._no_input.heard()
         self._timers.stop(Timer.RESUME)
         self._floor.bot_owes_answer = True
-        self._floor.typing = typing
+        self._floor.typing, self._floor.opening = typing, opening
         self._floor.resumed = False
 
     def answered(self, now: float) -> None:
         """The bot owes nothing."""
         self._stopwatch.bot_answered(now)
-        self._floor.bot_owes_answer = self._floor.typing = self._floor.resumed = False
+        floor = self._floor
+        floor.bot_owes_answer = floor.typing = floor.opening = floor.resumed = False
         self._timers.stop(*_TIMERS)
         self._no_input.heard()
 
-    def silent(self) -> str | None:
+    def silent(self, *, connected: bool) -> str | None:
         """The bot gave no answer in time; answers why to give up, when it is time to."""
         limits = self._params[Timeouts]
         if self._no_input.expired(limits.bot_no_input_retries):
             reason = f"The bot did not answer, {self._no_input.count} times"
             return None if limits.bot_no_input_give_up_timeout_ms else reason
-        self.remind(limits.bot_no_input_speech, limits.bot_no_input_url)
+        if connected:
+            self.remind(limits.bot_no_input_speech, limits.bot_no_input_url)
         return None
 
     def resume(self) -> None:
@@ -110,8 +115,11 @@ class BotSide:
         elif url:
             self._queue.add(Prompt(url=url))
 
-    def settle(self, now: float, *, talking: bool) -> None:
-        """The bot is waited for exactly while it owes an answer and nothing plays."""
+    def settle(self, now: float, *, talking: bool, connected: bool) -> None:
+        """The bot is waited for exactly while it owes an answer and nothing plays.
+
+        ``connected``: there is a caller who hears.
+        """
         if not talking or not self._floor.bot_owes_answer:
             self._timers.stop(*_TIMERS)
             return
@@ -124,7 +132,7 @@ class BotSide:
             self._timers.wait(Timer.BOT_GIVE_UP, due)
         if limits.bot_no_input_timeout_ms and self._audio:
             self._timers.wait(Timer.BOT_INPUT, now + limits.bot_no_input_timeout_ms / 1000)
-        ignored = not self._floor.resumed and not self._params[BargeIn].barge_in
-        if ignored and self._audio:
+        heard = self._floor.resumed or self._floor.opening or self._params[BargeIn].barge_in
+        if not heard and connected and self._audio:
             due = now + limits.resume_recognition_timeout_ms / 1000
             self._timers.wait(Timer.RESUME, due)

@@ -59,6 +59,8 @@ class CallerSide:
         self._collection = Collection()
         self._no_input = NoInput()
         self._give_up_at: float | None = None
+        self._give_up_in: float | None = None
+        """What is left of the wait while it pauses, in seconds."""
         self._superseded = False
         """The final result that is still to come was counted as its interim text stood."""
 
@@ -134,8 +136,7 @@ class CallerSide:
         said = recognised.said
         self._out.caller(recognised.utterance.began_at, "speech", said.text, said.confidence)
         self._collection.add(recognised)
-        self._no_input.heard()
-        self._give_up_at = None
+        self._heard()
         self._await_more(now)
 
     def _await_more(self, now: float) -> None:
@@ -213,8 +214,7 @@ class CallerSide:
             return
         if interrupts:
             self._speaker.silence()
-        self._no_input.heard()
-        self._give_up_at = None
+        self._heard()
         self._timers.stop(Timer.USER_INPUT)
         self._out.caller(now, "dtmf", event.digits)
         if self._audio:
@@ -267,6 +267,11 @@ class CallerSide:
             ),
         )
 
+    def _heard(self) -> None:
+        """There was input: the waits for it count from the beginning."""
+        self._no_input.heard()
+        self._give_up_at = self._give_up_in = None
+
     # --- silence ----------------------------------------------------------------------------------
 
     def silent(self) -> str | None:
@@ -296,14 +301,27 @@ class CallerSide:
         )
         if not waiting:
             self._timers.stop(Timer.USER_INPUT, Timer.USER_GIVE_UP)
+            self._pause(now)
             return
         if limits.user_no_input_timeout_ms:
             self._timers.wait(Timer.USER_INPUT, now + limits.user_no_input_timeout_ms / 1000)
         else:
             self._timers.stop(Timer.USER_INPUT)
-        if limits.user_no_input_give_up_timeout_ms:
-            if self._give_up_at is None:
-                self._give_up_at = now + limits.user_no_input_give_up_timeout_ms / 1000
-            self._timers.wait(Timer.USER_GIVE_UP, max(now, self._give_up_at))
-        else:
+        self._await_in_all(now, limits.user_no_input_give_up_timeout_ms / 1000)
+
+    def _await_in_all(self, now: float, limit_s: float) -> None:
+        if not limit_s:
             self._timers.stop(Timer.USER_GIVE_UP)
+            return
+        if self._give_up_in is not None:
+            self._give_up_at, self._give_up_in = now + self._give_up_in, None
+        elif self._give_up_at is None:
+            self._give_up_at = now + limit_s
+        self._timers.wait(Timer.USER_GIVE_UP, max(now, self._give_up_at))
+
+    def _pause(self, now: float) -> None:
+        """What the bot says or owes is no silence of the caller; our reminders are part of it."""
+        playing = self._queue.playing
+        bots_turn = self._floor.bot_is_awaited or (playing is not None and playing.by_bot)
+        if bots_turn and self._give_up_at is not None and self._give_up_in is None:
+            self._give_up_in = max(0.0, self._give_up_at - now)

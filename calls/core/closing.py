@@ -59,15 +59,11 @@ class Closing:
         """The call is to end by a transfer."""
         return self.ending is not None and self.ending.reason_code == "transferred"
 
-    def transfer_failed(self, reason: str) -> None:
-        """The transfer that was to end the call did not happen; other endings stand."""
-        if self.ending is not None and self.transferring:
-            cause = self.ending.cause or Cause.TRANSFER
-            self.ending = failure(cause, f"The transfer failed: {reason}")
-
-    def unconfirmed(self) -> None:
-        """The voice side never answered; a transfer cannot be taken as done."""
-        self.transfer_failed("the voice side did not confirm it")
+    def transfer_failed(self, reason: str) -> Ending:
+        """The transfer that was to end the call did not happen; a failure before it stays why."""
+        cause = (self.ending and self.ending.cause) or Cause.TRANSFER
+        self.ending = failure(cause, f"The transfer failed: {reason}")
+        return self.ending
 
     def voice_side_ended(self, reason_code: str, reason: str) -> None:
         """The voice side ended the call, on its own or because it was asked to."""

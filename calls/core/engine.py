@@ -204,14 +204,18 @@ class Conversation:
             reason = f"The parameter sendMetaDataUrl could not be filled: {error}"
             self._life.hang_up(failure(Cause.PLACEHOLDER, reason), now)
             return
-        opening = [each for each in (begun.initial, start.hello(self._params)) if each is not None]
-        for each in opening:
-            self._bot.tell(each)
-        if opening and self._queue.idle:  # a bot that has greeted already owes nothing
-            self._bot.asked()
+        hello, welcome = start.hello(self._params), self._params[CallInitiation].welcome_message
+        for told in (begun.initial, hello):
+            if told is not None:
+                self._bot.tell(told)
+        # A bot that has greeted already owes nothing, nor does one that a welcome stands in for;
+        # but the prompt that connects the call is always owed.
+        greets = not welcome and (begun.initial is not None or not self._life.accepted)
+        if (hello is not None or greets) and self._queue.idle:
+            self._bot.asked(opening=True)
         self._actions.begin(begun.fields, now)
-        if welcome := self._params[CallInitiation].welcome_message:
-            self._queue.add(Prompt(text=welcome))
+        if welcome:
+            self._queue.add_first(Prompt(text=welcome))
 
     # --- the bot ------------------------------------------------------------------------------
 
@@ -349,7 +353,7 @@ class Conversation:
             case Timer.VOICE_EVENT:
                 self._notices.expired()
             case Timer.BOT_INPUT:
-                self._bot_gave_no_input(self._bot.silent(), now)
+                self._bot_gave_no_input(self._bot.silent(connected=self._life.accepted), now)
             case Timer.BOT_GIVE_UP:
                 self._bot_gave_no_input("The bot did not answer", now)
             case Timer.FIRST_AUDIO:
@@ -386,8 +390,9 @@ class Conversation:
         talking = self.phase is Phase.TALKING
         self._settle_gate(now, talking=talking)
         if self.phase in ESTABLISHED:
-            self._caller.settle(now, talking=talking)
-            self._bot.settle(now, talking=talking)
+            connected = self._life.accepted
+            self._caller.settle(now, talking=talking and connected)
+            self._bot.settle(now, talking=talking, connected=connected)
         self._stopwatch.settle(idle=self._queue.idle)
         self._show()
 
@@ -411,8 +416,12 @@ class Conversation:
 
     def _show(self) -> None:
         match self.phase:
-            case Phase.TALKING | Phase.FAILING if self._life.accepted:
+            case Phase.TALKING if self._life.accepted:
                 self._out.show(self._floor.state(self._queue.playing))
+            case Phase.FAILING:
+                playing = self._queue.playing
+                speaks = playing is not None and not playing.stopping
+                self._out.show("bot speaking" if speaks else "closing")
             case Phase.TRANSFERRING:
                 self._out.show("transferring")
             case phase:

@@ -31,6 +31,8 @@ class Floor:
         """The bot has not answered for so long that the caller may speak again."""
         self.typing = False
         """The bot was told digits; more may follow before it answers."""
+        self.opening = False
+        """The bot was told of the call and has said nothing yet: the caller may speak first."""
         self._utterances: deque[Utterance] = deque()
         """Those whose result is not here yet; the caller may speak again before it is."""
 
@@ -77,7 +79,7 @@ class Floor:
         """
         if playing is not None:
             return barge_in or (playing.ending and not more and not self.bot_is_awaited)
-        return barge_in or not self.bot_is_awaited
+        return barge_in or self.opening or not self.bot_is_awaited
 
     def state(self, playing: Playing | None) -> CallState:
         """What the live page shows."""

@@ -97,12 +97,15 @@ class Life:
         self._closing = Closing()
         self._failed: Ending | None = None
         """How the call ends when the activities for a failure have been carried out."""
+        self._failed_meanwhile: tuple[str, Ending] | None = None
+        """What failed while the call was being moved; it matters if the caller comes back."""
 
     def accept(self) -> None:
         """Take the call, if it was not taken yet."""
         if not self.accepted:
             self.accepted = True
             self._out.emit(commands.AcceptCall())
+            self._actions.connected()
 
     # --- failures -----------------------------------------------------------------------------
 
@@ -145,9 +148,12 @@ class Life:
         """
         if self.phase is Phase.JOINING or (self.phase in WITH_BOT and not self.accepted):
             self.hang_up(ending, now)  # unanswered, so that the voice side can try elsewhere
+        elif self.phase is Phase.TRANSFERRING:
+            self._failed_meanwhile = self._failed_meanwhile or (cause, ending)
         elif self.phase in WITH_BOT:
             self.phase = Phase.FAILING
             self._failed = ending
+            self._stopwatch.close()
             self._timers.keep(Timer.MAX_DURATION)
             self._timers.wait(Timer.MAX_DURATION, now + FAILOVER_TIMEOUT_S)
             self._queue.clear()
@@ -155,8 +161,11 @@ class Life:
             for activity in self._params[Failover].failover_activities.activities(cause):
                 prompt = vocabulary.purpose(activity) in (Purpose.MESSAGE, Purpose.PLAY_URL)
                 text = activity.text or ""
-                item = Prompt(text=text, activity=activity) if prompt else Action(activity)
-                self._queue.add(item)
+                self._queue.add(
+                    Prompt(text=text, activity=activity, configured=True)
+                    if prompt
+                    else Action(activity)
+                )
         elif self.phase is Phase.ENDING and self._queue.playing is None:
             self._conclude(now)
 
@@ -198,14 +207,16 @@ class Life:
 
     def _closed_by_transfer(self, event: events.TransferDone, now: float) -> None:
         """The bot has gone, but a caller who could not be moved is still there."""
-        if event.succeeded or not self._closing.transferring or self._failed is not None:
-            if not event.succeeded:
-                self._closing.transfer_failed(event.reason)
+        if event.succeeded or not self._closing.transferring:
             self.end(now)
             return
-        self.phase = Phase.TALKING
-        reason = f"The transfer failed: {event.reason or event.reason_code}"
-        self.fail("channel", failure(Cause.TRANSFER, reason), now)
+        ending = self._closing.transfer_failed(event.reason or event.reason_code)
+        if self._failed is not None:
+            self.hang_up(ending, now)
+        else:
+            self._closing.ending = None
+            self.phase = Phase.TALKING
+            self.fail("channel", ending, now)
 
     def _moved(self, event: events.TransferDone, now: float) -> None:
         if event.succeeded:
@@ -214,7 +225,10 @@ class Life:
         else:
             self._out.note(now, f"The transfer failed: {event.reason or event.reason_code}")
             self.phase = Phase.TALKING
-            self._bot.asked()
+            if self._failed_meanwhile is not None:
+                self.fail(*self._failed_meanwhile, now)
+            else:
+                self._bot.asked()
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -222,8 +236,10 @@ class Life:
         """The bot's ``hangup``, or the one that is configured for a failure."""
         self._closing.bot_result = vocabulary.bot_result(activity)
         configured = self._params[CallControl].hangup_reason
-        reason = activity.parameter("hangupReason") or configured or "The bot hung up"
-        ending = self._failed or Ending("bot", "bot-disconnected", str(reason))
+        reason = str(activity.parameter("hangupReason") or configured)
+        ending = Ending("bot", "bot-disconnected", reason or "The bot hung up")
+        if self._failed is not None:
+            ending = failure(self._failed.cause, reason or self._failed.reason)
         self.hang_up(ending, now, vocabulary.hang_up_headers(activity))
 
     def hang_up(
@@ -297,11 +313,12 @@ class Life:
             unknown = events.TransferDone(succeeded=False, reason=silence, reason_code="error")
             self.transfer_done(unknown, now)
         elif self.phase is Phase.ENDING:
-            self._closing.unconfirmed()
             self._queue.done()
             self._conclude(now)
+        elif self._closing.transferring:  # the caller may be left on a dead line
+            unconfirmed = "the voice side did not confirm it"
+            self.hang_up(self._closing.transfer_failed(unconfirmed), now)
         else:
-            self._closing.unconfirmed()
             self.end(now)
 
     def _conclude(self, now: float) -> None:

@@ -18,17 +18,19 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """Something to say: ``text``, or the audio file at ``url``.
 
     ``activity`` is the bot's own, a message or a ``playUrl`` whose file its parameters name. A
-    prompt without one is the gateway's: a welcome, a reminder, a failure prompt.
+    prompt without one is the gateway's: a welcome or a reminder; so is one that is ``configured``.
     """
 
     text: str = ""
     url: str = ""
     activity: Activity | None = None
+    configured: bool = False
+    """The activity is an administrator's, for a failure."""
 
     @property
     def by_bot(self) -> bool:
         """The bot sent it in this call."""
-        return self.activity is not None
+        return self.activity is not None and not self.configured
 
 
 class Action(msgspec.Struct, frozen=True):
@@ -88,6 +90,10 @@ class PromptQueue:
     def add(self, item: Prompt | Action) -> None:
         """Queue ``item`` behind everything that waits."""
         self._waiting.append(item)
+
+    def add_first(self, item: Prompt | Action) -> None:
+        """Queue ``item`` in front of everything that waits."""
+        self._waiting.appendleft(item)
 
     def next(self) -> Prompt | Action | None:
         """Take the item whose turn it is; None while a prompt plays or when nothing waits."""

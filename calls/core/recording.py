@@ -12,9 +12,9 @@ from enum import StrEnum
 class RecordingState(StrEnum):
     """Whether the call is being recorded."""
 
-    OFF = "not being recorded"
-    ON = "being recorded"
-    PAUSED = "paused"
+    OFF = "the call is not recorded"
+    ON = "the call is recorded"
+    PAUSED = "the recording is paused"
 
 
 _STEPS: dict[str, tuple[frozenset[RecordingState], RecordingState]] = {

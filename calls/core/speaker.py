@@ -66,7 +66,7 @@ class Speaker:
 
     def _play_file(self, prompt: Prompt, url: str) -> None:
         files = self._params[AudioFiles]
-        text = (prompt.by_bot and files.play_url_alt_text) or file_text(url)
+        text = (prompt.activity is not None and files.play_url_alt_text) or file_text(url)
         interruptible = self._params[BargeIn].barge_in
         playing = self._queue.play(
             text,

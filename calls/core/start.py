@@ -9,6 +9,7 @@ from bots.core.params import reading
 from bots.core.params.placeholders import fill
 from bots.core.params.sections.call_initiation import CallInitiation
 from bots.core.params.sections.metadata import MetaData
+from bots.core.params.sections.speech import Speech
 from calls.core.scopes import Scopes
 
 PLACEHOLDER_VARIABLE = "botMessageMetadata"
@@ -68,5 +69,6 @@ def meta_data_url(params: Scopes, fields: Json) -> str:
 
 def hello(params: Scopes) -> Activity | None:
     """The textual message that some bots need to begin (6.2.3)."""
-    text = params[CallInitiation].initial_message
-    return activities.message(text) if text else None
+    text, speech = params[CallInitiation].initial_message, params[Speech]
+    language = speech.stt_language or speech.language
+    return activities.message(text, language=language) if text else None
