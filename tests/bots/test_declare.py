@@ -11,6 +11,7 @@ from bots.core.params.declare import (
     Level,
     Param,
     ParamSet,
+    Part,
     declared,
 )
 
@@ -52,6 +53,43 @@ def test_levels_are_ordered_from_weak_to_strong() -> None:
     assert list(Level) == sorted(Level)
     assert Level.DEFAULT < Level.PROVIDER < Level.BASE_BOT < Level.BOT < Level.DIALOUT
     assert Level.DIALOUT < Level.SESSION < Level.ACTIVITY
+
+
+class Letter(ParamSet):
+    SECTION: ClassVar[str] = "Letter"
+    text: Annotated[str, Param(help="Text.", placeholders=True)] = Field(
+        "", alias="letterText", max_length=20
+    )
+    plain: Annotated[str, Param(help="Text.")] = Field("", alias="letterPlain")
+
+
+def test_a_template_that_does_not_compile_is_refused_by_its_wire_name() -> None:
+    right = {"letterText": "Dear ${name}", "letterPlain": "${"}
+    assert Letter.model_validate(right).text == "Dear ${name}"
+    with pytest.raises(ValidationError) as refused:
+        Letter.model_validate({"letterText": "Dear ${"})
+    (problem,) = refused.value.errors()
+    assert problem["loc"] == ("letterText",)
+    assert "SyntaxError" in problem["msg"]
+
+
+def test_a_template_is_limited_like_any_text() -> None:
+    with pytest.raises(ValidationError):
+        Letter.model_validate({"letterText": "x" * 21})
+    with pytest.raises(ValidationError):
+        Letter.model_validate({"letterText": 5})
+
+
+def test_an_object_inside_a_value_is_frozen_camel_case_and_knows_its_fields() -> None:
+    class Seat(Part):
+        row_number: int = 1
+
+    assert Seat.model_validate({"rowNumber": 3}).row_number == 3
+    assert Seat().model_dump(by_alias=True) == {"rowNumber": 1}
+    with pytest.raises(ValidationError):
+        Seat.model_validate({"row": 3})
+    with pytest.raises(ValidationError):
+        Seat().row_number = 7  # type: ignore[misc]  # it is frozen
 
 
 def test_values_are_given_by_wire_name_only_and_never_changed() -> None:

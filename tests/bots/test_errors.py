@@ -8,6 +8,7 @@ from bots.core.errors import (
     Fault,
     GatewayError,
     ParameterError,
+    PlaceholderError,
     ProtocolError,
     ServiceError,
     first_service_error,
@@ -33,6 +34,7 @@ def test_only_faults_that_may_pass_by_themselves_are_retryable() -> None:
         (ServiceError("bot:x", Fault.SERVER), "service-failed", "bot:x: server"),
         (ProtocolError("audiocodes", "no type"), "protocol-error", "audiocodes: no type"),
         (ChannelError("no answer"), "channel-failed", "no answer"),
+        (PlaceholderError("x is not defined"), "placeholder-failed", "x is not defined"),
         (Denied("calls:read"), "denied", "needs calls:read"),
     ],
 )
@@ -50,6 +52,7 @@ def test_an_error_keeps_its_parts_for_those_who_decide() -> None:
     broken = ProtocolError("peer", "bad")
     assert (broken.peer, broken.problem) == ("peer", "bad")
     assert ChannelError("busy").reason == "busy"
+    assert PlaceholderError("no").reason == "no"
     assert Denied("x").scope == "x"
 
 

@@ -1,58 +1,95 @@
 """The parameter page: what it says, and that the committed one is current."""
 
 from pathlib import Path
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
 from django.core.management import CommandError, call_command
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from bots.core import registry
-from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet
 from bots.core.params.reference import render
 from bots.management.commands import docs
 
 
 class Inner(ParamSet):
-    SECTION: ClassVar[str] = "Inner"
+    """Something inside.
+
+    In more words.
+    """
+
+    SECTION: ClassVar[str] = "Inner (of all)"
 
 
 class Shapes(ParamSet):
+    """Values of every shape."""
+
     SECTION: ClassVar[str] = "Shapes"
     count: Annotated[int, Param(help="A | B.", unit="ms", needs="patience")] = Field(
         5, ge=0, le=9, alias="count"
     )
-    ratio: Annotated[float, Param(help="Ratio.", levels=BOT_SETTABLE)] = Field(0.5, alias="ratio")
-    names: Annotated[tuple[str, ...], Param(help="Names.")] = Field((), alias="names")
-    kind: Annotated[Literal["a", "b"], Param(help="Kind.")] = Field("a", alias="kind")
-    only: Annotated[Literal["x"], Param(help="Only.")] = Field("x", alias="only")
+    ratio: Annotated[float, Param(help="Ratio.", levels=BOT_SETTABLE, live=True)] = Field(
+        0.5, alias="ratio"
+    )
+    names: Annotated[tuple[str, ...], Param(help="Names.", levels=BOT_SETTABLE)] = Field(
+        (), alias="names"
+    )
+    kind: Annotated[Literal["a", "b"], Param(help="Kind.", source="RFC 1")] = Field(
+        "a", alias="kind"
+    )
+    kinds: Annotated[tuple[Literal["a", "b"], ...], Param(help="Kinds.", needs=Later.SIP)] = Field(
+        (), alias="kinds"
+    )
+    only: Annotated[Literal["x"], Param(help="Only.", live=True)] = Field("x", alias="only")
     maybe: Annotated[int | None, Param(help="Maybe.")] = Field(None, alias="maybe")
+    key: Annotated[SecretStr, Param(help="Key.", secret=True)] = Field(SecretStr(""), alias="key")
     inner: Annotated[Inner, Param(help="Inner.")] = Field(Inner(), alias="inner")
+    inners: Annotated[tuple[Inner, ...], Param(help="Inners.")] = Field((), alias="inners")
+    free: Annotated[Any, Param(help="Free.")] = Field(None, alias="free")
     table: Annotated[dict[str, str], Param(help="Table.")] = Field(
         {"a long key": "a long value", "another": "and another one still"}, alias="table"
     )
+    words: Annotated[str, Param(help="Words.")] = Field("w" * 70, alias="words")
 
 
 @pytest.mark.pure
 def test_each_parameter_is_one_row_with_type_range_and_who_may_set_it() -> None:
     page = render([("Of somebody.", Shapes)])
-    rows = page[page.index("## Shapes") :].splitlines()
-    assert rows[2] == "Of somebody."
-    assert rows[6:] == [
-        "| `count` | integer, 0 to 9 ms | `5` | administrator | A \\| B. Needs patience. |",
-        "| `ratio` | number | `0.5` | administrator, bot | Ratio. |",
-        "| `names` | list of strings | `[]` | administrator | Names. |",
-        '| `kind` | one of `a`, `b` | `"a"` | administrator | Kind. |',
-        '| `only` | string | `"x"` | administrator | Only. |',
-        "| `maybe` | integer or null | `null` | administrator | Maybe. |",
-        "| `inner` | object | `{}` | administrator | Inner. |",
-        "| `table` | object | `{…}` | administrator | Table. |",
+    section = page[page.index("\n## Shapes") + 1 : page.index("\n## What is not")]
+    rows = section.splitlines()
+    assert rows[2:5] == ["Values of every shape.", "", "Of somebody."]
+    assert rows[8:] == [
+        "| `count` | integer, 0 to 9 ms | `5` | administrator "
+        "| A \\| B. Needs patience. | gateway |",
+        "| `ratio` | number | `0.5` | administrator, bot; live | Ratio. | gateway |",
+        "| `names` | list of strings | `[]` | administrator, bot | Names. | gateway |",
+        '| `kind` | one of `a`, `b` | `"a"` | administrator | Kind. | RFC 1 |',
+        "| `kinds` | list of `a`, `b` | `[]` | administrator "
+        "| Kinds. *Not acting yet:* needs a SIP voice channel. | gateway |",
+        '| `only` | string | `"x"` | administrator; live | Only. | gateway |',
+        "| `maybe` | integer or null | `null` | administrator | Maybe. | gateway |",
+        '| `key` | secret | `""` | administrator | Key. | gateway |',
+        "| `inner` | object | `{}` | administrator | Inner. | gateway |",
+        "| `inners` | list of objects | `[]` | administrator | Inners. | gateway |",
+        "| `free` | anything | `null` | administrator | Free. | gateway |",
+        "| `table` | object | `{…}` | administrator | Table. | gateway |",
+        f'| `words` | string | `"{"w" * 59}…` | administrator | Words. | gateway |',
     ]
 
 
 @pytest.mark.pure
 def test_a_section_of_every_bot_names_no_owner() -> None:
-    assert "## Inner\n\n| parameter" in render([("", Inner)])
+    page = render([("", Inner)])
+    assert "## Inner (of all)\n\nSomething inside.\n\nIn more words.\n\n| parameter" in page
+
+
+@pytest.mark.pure
+def test_the_page_begins_with_its_sections_and_ends_with_what_is_no_parameter() -> None:
+    page = render([("", Inner), ("", Shapes)])
+    assert "\n[Inner (of all)](#inner-of-all) ·\n[Shapes](#shapes)\n" in page
+    tail = page[page.index("## What is not a parameter") :]
+    assert "| `sttProvider` | the field stt_provider of the bot: its recogniser |\n" in tail
 
 
 def test_the_committed_page_is_current() -> None:

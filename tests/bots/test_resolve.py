@@ -104,7 +104,7 @@ def test_every_problem_is_reported_at_once_with_the_layer_that_causes_it() -> No
     )
     assert sorted(found) == ["inner", "phrases", "voise", "waitTimeoutMS"]
     assert found["voise"] == "is not a parameter; did you mean voice? (set by base bot root)"
-    assert found["waitTimeoutMS"].endswith("(set by base bot root)")
+    assert found["waitTimeoutMS"] == "must be between 0 and 600 ms (set by base bot root)"
     assert "depth: " in found["inner"]
     assert "deep: " in found["inner"]
     assert found["inner"].endswith("(set by bot demo)")
@@ -117,7 +117,7 @@ def test_a_wrong_value_that_a_stronger_layer_hides_does_not_matter() -> None:
 
 def test_a_rule_between_parameters_holds_for_the_effective_values() -> None:
     assert problems_of(base(waitTimeoutMS=300), bot(limitMS=200)) == {
-        "Timers": "waitTimeoutMS must not exceed limitMS"
+        "Timers": "waitTimeoutMS must not exceed limitMS (set by base bot root and bot demo)"
     }
     assert CATALOGUE.problems(Level.BOT, {"waitTimeoutMS": 550}) == {}
     assert resolve(CATALOGUE, [base(limitMS=600), bot(waitTimeoutMS=550)])[Timers].wait_ms == 550
@@ -138,6 +138,10 @@ def test_a_parameter_can_be_set_only_where_it_is_declared_to_be() -> None:
         ("waittimeoutms", "is not a parameter; did you mean waitTimeoutMS?"),
         ("waitTimoutMS", "is not a parameter; did you mean waitTimeoutMS?"),
         ("somethingElse", "is not a parameter"),
+        (
+            "sttProvider",
+            "is not a parameter but the field stt_provider of the bot: its recogniser",
+        ),
     ],
 )
 def test_an_unknown_name_is_answered_by_the_likely_one(name: str, hint: str) -> None:
@@ -200,6 +204,12 @@ def test_effective_values_come_by_wire_name_with_secrets_masked() -> None:
     assert resolved[Words].key.get_secret_value() == "hush"
     assert [value for _, value in resolved.chain("key")] == ["", MASK]
     assert resolve(CATALOGUE, []).values()["key"] == ""
+
+
+def test_a_default_is_shown_as_json_would_hold_it() -> None:
+    resolved = resolve(CATALOGUE, [])
+    assert resolved.chain("inner")[0][1] == {"depth": 0}
+    assert resolved.chain("phrases")[0][1] == ["yes"]
 
 
 def test_a_wrong_secret_is_not_repeated_in_the_problem() -> None:

@@ -58,6 +58,7 @@ class Later(StrEnum):
     AWS = "the AWS synthesiser (Polly)"
     AZURE = "the Azure recogniser or synthesiser"
     BOT_BY_URL = "a bot framework that is reached by its URL"
+    CLOUD_SPEECH = "a cloud's recogniser or synthesiser"
     DIRECT_LINE = "an Azure bot (Direct Line)"
     GOOGLE = "the Google recogniser"
     PROVIDER_GROUPS = "provider groups"

@@ -122,4 +122,6 @@ def _run(source: str) -> str:
         return str(context.eval(source))
     except (quickjs.JSException, UnicodeError) as error:
         reason = str(error).partition("\n")[0][:_LONGEST_REASON]
-        raise PlaceholderError(reason or "the expression failed") from None
+        # NB when there is no memory left for an error the engine throws null.
+        vague = reason in ("", "null")
+        raise PlaceholderError("the expression failed" if vague else reason) from None

@@ -9,18 +9,42 @@ from pydantic import AfterValidator, Field
 from bots.core.activities import Activity, Json
 from bots.core.params.declare import Part
 
-_HEADER_NAME = r"[A-Za-z0-9.!%*_+`'~-]+"
+_HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_KEYS = re.compile(r"[0-9*#]*")
 _AUDIO = re.compile(r"(https?://[^\s/]|data:[^\s,]*,)", re.IGNORECASE)
+
+
+def _header_name(value: str) -> str:
+    if not _HEADER_NAME.fullmatch(value):
+        raise ValueError("must be the name of a SIP header")
+    return value
+
+
+def _header_value(value: str) -> str:
+    if _CONTROL.search(value):
+        raise ValueError("must be one line")
+    return value
 
 
 class SipHeader(Part):
     """One header for a SIP message (RFC 3261, 25.1): no line can be smuggled in by its value."""
 
-    name: str = Field(max_length=100, pattern=f"^{_HEADER_NAME}$")
-    value: str = Field(max_length=2000, pattern=r"^[^\x00-\x1f\x7f]*$")
+    name: Annotated[str, AfterValidator(_header_name)] = Field(max_length=100)
+    value: Annotated[str, AfterValidator(_header_value)] = Field(max_length=2000)
 
 
 SipHeaders = Annotated[tuple[SipHeader, ...], Field(max_length=20)]
+
+
+def _keys(value: str) -> str:
+    if not _KEYS.fullmatch(value):
+        raise ValueError("must consist of the keys 0-9, * and #")
+    return value
+
+
+Keys = Annotated[str, AfterValidator(_keys)]
+"""Keys of a telephone."""
 
 
 def _audio_url(value: str) -> str:

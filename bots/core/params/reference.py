@@ -1,10 +1,12 @@
 """The parameter page of the documentation, rendered from the declarations."""
 
+import inspect
 import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bots.core.params.declare import Declared, Level, ParamSet, declared
+from bots.core.params.declare import Declared, Later, Level, ParamSet, declared
+from bots.core.params.fields import FIELDS
 
 _HEADER = """\
 # Parameters
@@ -14,16 +16,37 @@ _HEADER = """\
 A parameter has one name everywhere: in the configuration, in the activities of a bot, in the API
 and in error messages. A value is looked up in this order; the first place that sets it wins:
 
-1. `activityParams` of the activity being handled,
+1. `activityParams` of the activity being handled, until the next message or audio file,
 2. `sessionParams` that the bot sent earlier in the call,
-3. the bot,
-4. its base bots, the nearest first,
-5. the providers it uses,
-6. the default.
+3. the request that dialled out,
+4. the bot,
+5. its base bots, the nearest first,
+6. the providers it uses,
+7. the default.
 
-Values are replaced whole: a list or an object that is set hides the inherited one. *Set by* says
-who may set a parameter: the *administrator* in the configuration, the *bot* also during a call.
+Values are replaced whole: a list or an object that is set hides the inherited one.
 `manage.py bot show NAME` prints the effective value of every parameter and where it comes from.
+
+- **Set by** says who may set a parameter: the *administrator* in the configuration, the *bot* also
+  during a call. *Live*: it may be changed in calls that are running, from their next turn on.
+- **Needs** names what must be there for the parameter to act. *Not acting yet* marks parameters for
+  parts that the gateway lacks so far: their values are checked and kept, and have no effect.
+- **Source** is where name and meaning come from: the documentation of VoiceAI Connect, the product
+  description of the Voice.AI Gateway, version 2.2, or the gateway itself.
+"""
+
+_FIELDS = """
+## What is not a parameter
+
+Other gateways write these among the parameters; here they are fields of a bot or a provider.
+
+| name | here |
+|---|---|
+"""
+
+_TABLE = """
+| parameter | type | default | set by | meaning | source |
+|---|---|---|---|---|---|
 """
 
 _LONGEST = 60
@@ -32,23 +55,29 @@ _LONGEST = 60
 
 def render(sections: Iterable[tuple[str, type[ParamSet]]]) -> str:
     """The page in Markdown; each section with a note on whose it is, empty if every bot has it."""
-    parts = [_HEADER]
-    for owner, section in sections:
+    listed = list(sections)
+    contents = " ·\n".join(f"[{section.SECTION}](#{_anchor(section)})" for _, section in listed)
+    parts = [_HEADER, f"\n{contents}\n"]
+    for owner, section in listed:
         parts.append(f"\n## {section.SECTION}\n")
-        if owner:
-            parts.append(f"\n{owner}\n")
-        parts.append("\n| parameter | type | default | set by | meaning |\n|---|---|---|---|---|\n")
+        parts += [f"\n{text}\n" for text in (inspect.getdoc(section), owner) if text]
+        parts.append(_TABLE)
         schema = section.model_json_schema(by_alias=True)
         parts += [_row(parameter, schema) for parameter in declared(section)]
+    parts.append(_FIELDS)
+    parts += [f"| `{name}` | {place} |\n" for name, place in FIELDS.items()]
     return "".join(parts)
+
+
+def _anchor(section: type[ParamSet]) -> str:
+    """The address that Markdown viewers give the section's heading."""
+    letters = (c for c in section.SECTION.lower() if c.isalnum() or c in " -")
+    return "".join(letters).replace(" ", "-")
 
 
 def _row(parameter: Declared, schema: Mapping[str, Any]) -> str:
     shape = schema["properties"][parameter.wire_name]
     param = parameter.param
-    meaning = param.help
-    if param.needs:
-        meaning += f" Needs {param.needs}."
     default = json.dumps(shape.get("default"), ensure_ascii=False)
     if len(default) > _LONGEST:
         default = "{…}" if default.startswith("{") else f"{default[:_LONGEST]}…"
@@ -56,10 +85,25 @@ def _row(parameter: Declared, schema: Mapping[str, Any]) -> str:
         f"`{parameter.wire_name}`",
         f"{_type(shape)} {param.unit}".strip(),
         f"`{default}`",
-        "administrator, bot" if Level.SESSION in param.levels else "administrator",
-        meaning,
+        _set_by(parameter),
+        _meaning(parameter),
+        param.source or "gateway",
     )
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
+
+
+def _set_by(parameter: Declared) -> str:
+    who = "administrator, bot" if Level.SESSION in parameter.param.levels else "administrator"
+    return f"{who}; live" if parameter.param.live else who
+
+
+def _meaning(parameter: Declared) -> str:
+    param = parameter.param
+    if not param.needs:
+        return param.help
+    if isinstance(param.needs, Later):
+        return f"{param.help} *Not acting yet:* needs {param.needs}."
+    return f"{param.help} Needs {param.needs}."
 
 
 def _type(shape: Mapping[str, Any]) -> str:
@@ -68,12 +112,18 @@ def _type(shape: Mapping[str, Any]) -> str:
         return " or ".join(_type(option) for option in shape["anyOf"])
     if "enum" in shape:
         return "one of " + ", ".join(f"`{value}`" for value in shape["enum"])
-    match shape.get("type"):
-        case "array":
+    match shape:
+        case {"type": "array", "items": {"enum": [*names]}}:
+            return "list of " + ", ".join(f"`{name}`" for name in names)
+        case {"type": "array"}:
             return f"list of {_type(shape['items'])}s"
-        case "integer" | "number" if "minimum" in shape and "maximum" in shape:
-            return f"{shape['type']}, {shape['minimum']} to {shape['maximum']}"
-        case str(name):
+        case {"type": "integer" | "number", "minimum": least, "maximum": most}:
+            return f"{shape['type']}, {least} to {most}"
+        case {"writeOnly": True}:
+            return "secret"
+        case {"type": str(name)}:
             return name
-        case _:
+        case {"$ref": _}:
             return "object"
+        case _:
+            return "anything"

@@ -7,7 +7,7 @@ value like any other: it is refused unless the parameter's type allows it.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -16,6 +16,8 @@ from pydantic import ValidationError
 
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Declared, Level, ParamSet, declared
+from bots.core.params.fields import FIELDS
+from bots.core.params.problems import by_wire_name
 
 MASK = "••••••"
 """What is shown in place of a secret that is set."""
@@ -131,7 +133,7 @@ class Catalogue:
             try:
                 section.model_validate(given)
             except ValidationError as error:
-                for name, text in _by_wire_name(section, error).items():
+                for name, text in by_wire_name(section, error).items():
                     if name in given:
                         found.setdefault(name, text)
         return found
@@ -148,6 +150,8 @@ class Catalogue:
         return found
 
     def _unknown(self, name: str) -> str:
+        if name in FIELDS:
+            return f"is not a parameter but {FIELDS[name]}"
         folded = {known.lower(): known for known in self._declared}
         close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.75)
         hint = f"; did you mean {folded[close[0]]}?" if close else ""
@@ -157,18 +161,6 @@ class Catalogue:
 def _where(parameter: Declared) -> str:
     places = [_PLACES[level] for level in sorted(parameter.param.levels)]
     return f"it can be set {', '.join(places)}"
-
-
-def _by_wire_name(section: type[ParamSet], error: ValidationError) -> dict[str, str]:
-    """Every error of one section; inside a value with its path, of no field under the section."""
-    found: dict[str, str] = {}
-    for item in error.errors(include_url=False, include_input=False, include_context=False):
-        name, *path = item["loc"] or (section.SECTION,)
-        text = item["msg"].removeprefix("Value error, ")
-        text = f"{'.'.join(map(str, path))}: {text}" if path else text
-        key = str(name)
-        found[key] = f"{found[key]}; {text}" if key in found else text
-    return found
 
 
 class Resolved:
@@ -217,7 +209,7 @@ class Resolved:
         return self.chain(wire_name)[-1][0]
 
     def chain(self, wire_name: str) -> tuple[tuple[Origin, Any], ...]:
-        """The default and every layer that sets ``wire_name``, weakest first, values as stored.
+        """The default and every layer that sets ``wire_name``, weakest first, as JSON holds it.
 
         Secrets are masked.
 
@@ -225,8 +217,8 @@ class Resolved:
             KeyError: there is no such parameter.
         """
         parameter = self._catalogue[wire_name]
-        default = getattr(_unset(parameter.section), parameter.attribute)
-        found = [(_DEFAULT, default)]
+        defaults = _unset(parameter.section).model_dump(mode="json", by_alias=True)
+        found = [(_DEFAULT, defaults[wire_name])]
         found += [
             (layer.origin, layer.values[wire_name])
             for layer in self._layers
@@ -290,10 +282,15 @@ def _resolved(
         try:
             sections[section] = section.model_validate(effective)
         except ValidationError as error:
-            for name, text in _by_wire_name(section, error).items():
-                setters = [layer.name for layer in layers if name in layer.values]
-                by = f" (set by {setters[-1]})" if setters else ""
-                problems.setdefault(name, f"{text}{by}")
+            for name, text in by_wire_name(section, error).items():
+                problems.setdefault(name, f"{text} (set by {_setters(name, names, layers)})")
     if problems:
         raise ParameterError(problems)
     return Resolved(catalogue, layers, sections)
+
+
+def _setters(name: str, names: Collection[str], layers: Sequence[Layer]) -> str:
+    """Who set the value of ``name`` in force; of a rule between ``names``, all who had a part."""
+    if name in names:
+        return next(layer.name for layer in reversed(layers) if name in layer.values)
+    return " and ".join(layer.name for layer in layers if layer.values.keys() & set(names))

@@ -50,7 +50,8 @@ class AudioFiles(ParamSet):
         _param(
             help=(
                 "When the file cannot be played: disconnect carries out failoverActivities and "
-                "ends the call, ignore goes on, notify-bot sends the event playUrlFailed."
+                "ends the call, unless it was a prompt of the gateway's own; ignore goes on; "
+                "notify-bot sends the event playUrlFailed."
             )
         ),
     ] = Field("disconnect", alias="playUrlFailureHandling")

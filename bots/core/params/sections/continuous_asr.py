@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.params.reading import Keys
 
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
 
@@ -25,12 +26,15 @@ class ContinuousAsr(ParamSet):
         ),
     ] = Field(default=False, alias="continuousASR")
     continuous_asr_digits: Annotated[
-        str, _param(help="Keys that end the collection, each by itself; empty: none does.")
-    ] = Field("#", alias="continuousASRDigits", pattern=r"^[0-9*#]{0,12}$")
+        Keys, _param(help="Keys that end the collection, each by itself; empty: none does.")
+    ] = Field("#", alias="continuousASRDigits", max_length=12)
     continuous_asr_timeout_in_ms: Annotated[
         int,
         _param(
-            help="Silence after an utterance that ends the collection.",
+            help=(
+                "Silence after an utterance that ends the collection; until then the caller's "
+                "other timeouts do not run."
+            ),
             unit="ms",
         ),
     ] = Field(3000, ge=500, le=60_000, alias="continuousASRTimeoutInMS")

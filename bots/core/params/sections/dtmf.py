@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.params.reading import Keys
 
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
 
@@ -46,12 +47,12 @@ class Dtmf(ParamSet):
         int, _param(help="So many digits end the collection.", needs="dtmfCollect")
     ] = Field(5, ge=1, le=100, alias="dtmfCollectMaxDigits")
     dtmf_collect_submit_digit: Annotated[
-        str,
+        Keys,
         _param(
             help="Key that ends the collection and is not sent itself; empty: none.",
             needs="dtmfCollect",
         ),
-    ] = Field("#", alias="dtmfCollectSubmitDigit", pattern=r"^[0-9*#]?$")
+    ] = Field("#", alias="dtmfCollectSubmitDigit", max_length=1)
     dtmf_acknowledge_timeout_ms: Annotated[
         int,
         _param(

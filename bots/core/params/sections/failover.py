@@ -23,9 +23,9 @@ def _done_on_failure(content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_order(contents: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
-    for position, content in enumerate(contents[:-1]):
+    for content in contents[:-1]:
         if activity(content).event in _LEAVING:
-            raise ValueError(f"{position}: nothing can follow a {content['name']}")
+            raise ValueError(f"{content['name']} must be the last activity")
     return contents
 
 

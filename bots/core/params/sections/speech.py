@@ -10,7 +10,6 @@ from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet, Part
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
-_ANOTHER_RECOGNISER = Later.SPEECH_BY_URL
 
 
 def _language_tag(value: str) -> str:
@@ -58,7 +57,7 @@ class Speech(ParamSet):
         dict[str, Any],
         Param(
             help="Fields of the synthesiser's own request that are set or replaced.",
-            needs=Later.SPEECH_BY_URL,
+            needs=Later.CLOUD_SPEECH,
             source="VoiceAI Connect",
         ),
     ] = Field({}, alias="ttsOverrideConfig")
@@ -73,7 +72,7 @@ class Speech(ParamSet):
         str,
         _param(
             help="A model or context of your own at the recogniser, such as Azure Custom Speech.",
-            needs=_ANOTHER_RECOGNISER,
+            needs=Later.CLOUD_SPEECH,
         ),
     ] = Field("", alias="sttContextId", max_length=500)
     stt_context_phrases: Annotated[
@@ -94,21 +93,21 @@ class Speech(ParamSet):
         tuple[SpeechContext, ...],
         _param(
             help="Several lists of phrases, each with a boost of its own: `phrases`, `boost`.",
-            needs=_ANOTHER_RECOGNISER,
+            needs=Later.CLOUD_SPEECH,
         ),
     ] = Field((), alias="sttSpeechContexts", max_length=100)
     stt_generic_data: Annotated[
         Any,
         _param(
             help="Handed to the recogniser as it is; what it means is between it and the bot.",
-            needs=_ANOTHER_RECOGNISER,
+            needs=Later.CLOUD_SPEECH,
         ),
     ] = Field(None, alias="sttGenericData")
     speech_detection: Annotated[
         bool,
         Param(
             help="Send audio to the recogniser only while the gateway itself hears a voice.",
-            needs=_ANOTHER_RECOGNISER,
+            needs=Later.CLOUD_SPEECH,
             source="VoiceAI Connect",
         ),
     ] = Field(default=False, alias="speechDetection")

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet
 from bots.core.params.reading import AudioUrl
 
 _MINUTE_MS = 60_000
@@ -113,7 +113,10 @@ class Timeouts(ParamSet):
     resume_recognition_timeout_ms: Annotated[
         int,
         _param(
-            help="Listen to the caller again when the bot has not answered for this long.",
+            help=(
+                "Without bargeIn: listen to the caller again when the bot has not answered for "
+                "this long; 0: at once."
+            ),
             unit="ms",
         ),
     ] = Field(10_000, ge=0, le=600_000, alias="resumeRecognitionTimeoutMS")
@@ -137,7 +140,7 @@ class Timeouts(ParamSet):
         bool,
         _param(
             help="A failed delivery to the bot fails the call; otherwise the conversation goes on.",
-            needs="a bot framework that reports failed deliveries",
+            needs=Later.DIRECT_LINE,
         ),
     ] = Field(default=False, alias="botFailOnErrors")
     stt_response_timeout_ms: Annotated[

@@ -1,0 +1,76 @@
+"""What is wrong with a value, in words that say what would be right.
+
+Pydantic's own sentences name Python types; people and bots who set parameters write JSON.
+"""
+
+from typing import Any
+
+from annotated_types import Ge, Le
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from bots.core.params.declare import Declared, ParamSet, declared
+
+_PLAIN = {
+    "bool_parsing": "must be true or false",
+    "bool_type": "must be true or false",
+    "dict_type": "must be an object",
+    "extra_forbidden": "is not known here",
+    "float_parsing": "must be a number",
+    "float_type": "must be a number",
+    "int_from_float": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number",
+    "int_type": "must be a whole number",
+    "missing": "is missing",
+    "model_type": "must be an object",
+    "string_too_short": "must not be empty",
+    "string_type": "must be text",
+    "tuple_type": "must be a list",
+}
+_WITH_LIMIT = {
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_long": "must have at most {max_length} entries",
+}
+_BOUNDS = frozenset({"greater_than_equal", "less_than_equal"})
+
+
+def by_wire_name(section: type[ParamSet], error: ValidationError) -> dict[str, str]:
+    """Every error of one section; a rule between parameters under the section's title."""
+    parameters = {parameter.wire_name: parameter for parameter in declared(section)}
+    found: dict[str, str] = {}
+    for item in error.errors(include_url=False, include_input=False):
+        key, *path = (str(step) for step in item["loc"] or (section.SECTION,))
+        text = _sentence(item)
+        if path:
+            text = f"{'.'.join(path)}: {text}"
+        elif key in parameters:
+            text = _with_range(text, item["type"], parameters[key])
+        found[key] = f"{found[key]}; {text}" if key in found else text
+    return found
+
+
+def _sentence(item: ErrorDetails) -> str:
+    kind, context = item["type"], item.get("ctx", {})
+    if kind in _PLAIN:
+        return _PLAIN[kind]
+    if kind in _WITH_LIMIT:
+        return _WITH_LIMIT[kind].format_map(context)
+    if kind == "value_error":
+        return str(context["error"])
+    return item["msg"]
+
+
+def _with_range(text: str, kind: str, parameter: Declared) -> str:
+    """``text``; of a number with the range it must be in and its unit."""
+    if kind not in _BOUNDS and not kind.startswith(("int_", "float_")):
+        return text
+    metadata = parameter.field.metadata
+    least: Any = next((note.ge for note in metadata if isinstance(note, Ge)), None)
+    most: Any = next((note.le for note in metadata if isinstance(note, Le)), None)
+    if least is not None and most is not None:
+        text = f"{'must be' if kind in _BOUNDS else text} between {least} and {most}"
+    return f"{text} {parameter.param.unit}".rstrip()
