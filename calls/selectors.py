@@ -118,7 +118,7 @@ class CallFilter:
     bot: str = ""
     state: str = ""
     reason: str = ""
-    cause: str = ""
+    """A reason code or a cause."""
     direction: str = ""
     is_test: bool | None = None
     since: datetime | None = None
@@ -132,9 +132,7 @@ class CallFilter:
         if self.state:
             condition &= Q(state=self.state)
         if self.reason:
-            condition &= Q(reason_code=self.reason)
-        if self.cause:
-            condition &= Q(cause=self.cause)
+            condition &= Q(reason_code=self.reason) | Q(cause=self.reason)
         if self.direction:
             condition &= Q(direction=self.direction)
         if self.is_test is not None:
@@ -232,12 +230,12 @@ class Seen:
 
     bots: list[str]
     reasons: list[str]
-    causes: list[str]
+    """Reason codes and causes."""
 
 
 def seen(sight: Sight) -> Seen:
-    """The bots, reason codes and causes of the latest `SEEN_SAMPLE` calls."""
+    """The bots and reasons of the latest `SEEN_SAMPLE` calls."""
     latest = sight.calls().order_by("-started_at", "id")
     rows = list(latest.values_list("bot_name", "reason_code", "cause")[:SEEN_SAMPLE])
-    bots, reasons, causes = (sorted({row[column] for row in rows} - {""}) for column in range(3))
-    return Seen(bots, reasons, causes)
+    reasons = {reason for _, *both in rows for reason in both} - {""}
+    return Seen(sorted({bot for bot, *_ in rows}), sorted(reasons))

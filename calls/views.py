@@ -67,7 +67,6 @@ class FilterForm(forms.Form):
         choices=[("", "Any"), ("active", "In progress"), ("ended", "Ended")],
     )
     reason = forms.ChoiceField(label="End reason", required=False)
-    cause = forms.ChoiceField(label="Cause", required=False)
     direction = forms.ChoiceField(
         label="Direction",
         required=False,
@@ -94,7 +93,6 @@ class FilterForm(forms.Form):
         latest = seen(sight)
         self._offer("bot", latest.bots, query)
         self._offer("reason", latest.reasons, query)
-        self._offer("cause", latest.causes, query)
 
     def chosen(self) -> CallFilter:
         """The conditions of the URL."""
@@ -105,7 +103,6 @@ class FilterForm(forms.Form):
             bot=value("bot", ""),
             state=value("state", ""),
             reason=value("reason", ""),
-            cause=value("cause", ""),
             direction=value("direction", ""),
             is_test={"no": False, "only": True}.get(value("test", "")),
             since=now() - RANGES[key][1] if key else None,

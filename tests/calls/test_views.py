@@ -99,7 +99,7 @@ def test_the_history_filters_by_its_address(client: Client, make_call: MakeCall)
     for query, shown in (
         ("", {"+491", "+492"}),
         ("bot=retail", {"+491"}),
-        ("cause=user-no-input", {"+491"}),
+        ("reason=user-no-input", {"+491"}),
         ("range=1h", {"+491"}),
         ("range=7d&test=only", {"+492"}),
         ("test=no", {"+491"}),
