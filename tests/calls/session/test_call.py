@@ -34,8 +34,8 @@ def test_a_broken_connector_ends_the_call_in_order_and_once() -> None:
 
     line = leap(scenario())
     (end,) = line.ends
-    assert (end.ended_by, end.reason_code) == ("gateway", "internal")
-    assert line.leg.told[-3:] == [("stop", "cut"), ("hang up", "internal"), "close"]
+    assert (end.ended_by, end.cause) == ("gateway", "internal")
+    assert line.leg.told[-3:] == [("stop", "cut"), ("hang up", "error"), "close"]
     ((side, heard),) = line.lines
     assert side == "bot"
     assert LONG.startswith(heard)
@@ -52,7 +52,7 @@ def test_a_broken_leg_ends_the_call_once_and_leaves_nothing_behind() -> None:
 
     line = leap(scenario())
     (end,) = line.ends
-    assert (end.ended_by, end.reason_code) == ("gateway", "internal")
+    assert (end.ended_by, end.cause) == ("gateway", "internal")
     assert line.leg.told.count("close") == 1
 
 
@@ -107,7 +107,7 @@ def test_a_caller_who_leaves_while_the_bot_joins_ends_the_joining() -> None:
 
     line, bot = leap(scenario())
     assert bot.cancelled
-    assert [end.reason_code for end in line.ends] == ["connection-lost"]
+    assert [end.cause for end in line.ends] == ["connection-lost"]
     assert "accept" not in line.leg.told
 
 

@@ -68,7 +68,7 @@ async def test_many_calls_at_once_all_begin_and_all_end_with_a_record(
     await host.drain(0)
     assert host.calls == 0
     assert all(leg.told[-1] == "close" for leg in legs)
-    ends = await db(lambda: list(Call.objects.values_list("state", "reason_code")))
+    ends = await db(lambda: list(Call.objects.values_list("state", "cause")))
     assert ends == [("ended", "shutdown")] * CALLS
 
 
@@ -80,7 +80,7 @@ async def test_a_drain_ends_calls_wherever_they_are(make_bot: Any, host: Session
         await talking.until(("send", "Hello."))
     unborn.session = host.open(configuration, unborn, start(2))
     await host.drain(0)
-    ends = await db(lambda: list(Call.objects.values_list("state", "reason_code")))
+    ends = await db(lambda: list(Call.objects.values_list("state", "cause")))
     assert ends == [("ended", "shutdown")] * 2
     with pytest.raises(NoCapacity):
         host.open(configuration, Leg(), start(3))
