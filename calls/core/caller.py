@@ -80,13 +80,13 @@ class CallerSide:
 
     def voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
         """The caller fell silent, so long ago as it takes to be sure."""
-        if not self._floor.caller_speaks:
-            return
         ended_at = now - self._params[Speech].speech_silence_ms / 1000
+        self._notices.voice_ended(ended_at, now)
+        if not self._floor.caller_speaks:
+            return  # the result was there first
         self._floor.voice_ended(ended_at, now)
         limit_ms = self._params[Timeouts].stt_response_timeout_ms
         self._timers.start(Timer.RECOGNITION, now + limit_ms / 1000)
-        self._notices.voice_ended(ended_at, now)
 
     # --- speech -----------------------------------------------------------------------------------
 
@@ -104,10 +104,12 @@ class CallerSide:
         if not self._floor.caller_speaks:
             self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.ShowInterim("caller", ""))
+        if event.text:
+            self.recognition_timeouts = 0
         if event.text and self._may_interrupt(event.text):
             self._speaker.interrupt()
-            self.recognition_timeouts = 0
-            self._collect(Recognised(utterance, event, now), now)
+            self._collect(Recognised(utterance, event, now))
+            self._await_more(now)
         elif event.text:
             words = "The caller said too few words to interrupt the bot"
             self._out.note(now, f"{words}: {event.text}")
@@ -132,20 +134,21 @@ class CallerSide:
             return True
         return len(text.split()) >= self._params[BargeIn].barge_in_min_word_count
 
-    def _collect(self, recognised: Recognised, now: float) -> None:
+    def _collect(self, recognised: Recognised) -> None:
         said = recognised.said
         self._out.caller(recognised.utterance.began_at, "speech", said.text, said.confidence)
         self._collection.add(recognised)
         self._heard()
-        self._await_more(now)
 
     def _await_more(self, now: float) -> None:
         """The turn is complete, unless the caller may go on (continuous ASR)."""
         asr = self._params[ContinuousAsr]
         if not asr.continuous_asr or not self._audio:
             self._complete(now)
-        elif self._floor.caller_speaks or not self._collection:
+        elif self._floor.caller_speaks:
             return
+        elif not self._collection:
+            self._collection.submitted = False  # the key ended noise, not the turn to come
         elif self._collection.submitted:
             self._complete(now)
         else:
@@ -153,8 +156,13 @@ class CallerSide:
 
     def collection_expired(self, now: float) -> None:
         """The caller has been silent long enough: the turn is complete."""
-        self._superseded = bool(self._collection.hypothesis)
-        self._collection.take_hypothesis(now)
+        interim = self._collection.hypothesis
+        if interim:
+            self._superseded = True
+            self._out.emit(commands.ShowInterim("caller", ""))
+            utterance = self._floor.utterance_over() or Utterance(now)
+            said = events.CallerSaid(text=interim, final=True)
+            self._collect(Recognised(utterance, said, now))
         self._floor.forget_caller()
         self._timers.stop(Timer.RECOGNITION)
         self._complete(now)
@@ -198,6 +206,7 @@ class CallerSide:
         """The caller is no longer listened to: what was said so far counts."""
         self._floor.forget_caller()
         self._timers.stop(Timer.RECOGNITION)
+        self._notices.voice_ended(now, now)
         self._complete(now)
 
     # --- keys -------------------------------------------------------------------------------------
@@ -214,9 +223,12 @@ class CallerSide:
             return
         if interrupts:
             self._speaker.silence()
-        self._heard()
-        self._timers.stop(Timer.USER_INPUT)
         self._out.caller(now, "dtmf", event.digits)
+        asr = self._params[ContinuousAsr]
+        submits = asr.continuous_asr and set(event.digits) & set(asr.continuous_asr_digits)
+        if submits or self._params[Dtmf].send_dtmf:  # other keys reach nobody
+            self._heard()
+            self._timers.stop(Timer.USER_INPUT)
         if self._audio:
             for digit in event.digits:
                 self._press(digit, now)
