@@ -85,7 +85,7 @@ def caller_message(said: Sequence[CallerSaid], language: str, *, continuous: boo
     """
     known = [each.confidence for each in said if each.confidence is not None]
     parameters: Json = {"confidence": min(known)} if known else {}
-    if continuous:
+    if continuous or len(said) > 1:
         parameters["recognitions"] = [_recognition(each) for each in said]
     elif said[0].recognition_output is not None:
         parameters["recognitionOutput"] = said[0].recognition_output
