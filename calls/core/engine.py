@@ -180,6 +180,7 @@ class Conversation:
         if self.phase is not Phase.JOINING or self._arrival is None:
             return
         self._life.phase = Phase.STARTING
+        self._bot.present = True
         self._timers.stop(Timer.BOT_GIVE_UP)
         if self._arrival.announced:
             self._life.accept()  # without it the voice side's own start activity does not come
@@ -239,6 +240,7 @@ class Conversation:
             self._queue.add(prompt)
             self._speaker.prepare(prompt)
         elif purpose is Purpose.ABORT_PROMPTS:
+            self._enter(activity, now)
             self._speaker.silence()
         else:
             self._queue.add(Action(activity))
@@ -248,6 +250,7 @@ class Conversation:
             self._caller.acknowledged(now)
 
     def _bot_left(self, _event: events.BotLeft, now: float) -> None:
+        self._bot.present = False
         if self.phase in (Phase.TALKING, Phase.TRANSFERRING):
             self._bot.answered(now)
             self._queue.add(Action(vocabulary.BOT_LEFT))
