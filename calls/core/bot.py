@@ -37,6 +37,8 @@ class BotSide:
     ) -> None:
         self.turns = 0
         """How often the caller said or pressed something that went to the bot."""
+        self.present = False
+        """It has joined and has neither left nor failed."""
         self._params = params
         self._out = out
         self._timers = timers
@@ -52,7 +54,9 @@ class BotSide:
     # --- what it is told --------------------------------------------------------------------------
 
     def tell(self, activity: Activity) -> None:
-        """Deliver ``activity``, which the bot need not answer."""
+        """Deliver ``activity``, which the bot need not answer, if it is there."""
+        if not self.present:
+            return
         self._told += 1
         self._out.emit(commands.SendToBot(activity))
 
@@ -116,20 +120,20 @@ class BotSide:
             self._queue.add(Prompt(url=url))
 
     def settle(self, now: float, *, talking: bool, connected: bool) -> None:
-        """The bot is waited for exactly while it owes an answer and nothing plays.
+        """The bot is waited for exactly while it owes an answer and nobody speaks.
 
         ``connected``: there is a caller who hears.
         """
         if not talking or not self._floor.bot_owes_answer:
             self._timers.stop(*_TIMERS)
             return
-        if not self._queue.idle:
-            self._timers.stop(Timer.BOT_INPUT, Timer.RESUME)
-            return
         limits = self._params[Timeouts]
-        if limits.bot_no_input_give_up_timeout_ms:
+        if limits.bot_no_input_give_up_timeout_ms and self._queue.idle:
             due = now + limits.bot_no_input_give_up_timeout_ms / 1000
             self._timers.wait(Timer.BOT_GIVE_UP, due)
+        if not self._queue.idle or self._floor.caller_speaks:
+            self._timers.stop(Timer.BOT_INPUT, Timer.RESUME)
+            return
         if limits.bot_no_input_timeout_ms and self._audio:
             self._timers.wait(Timer.BOT_INPUT, now + limits.bot_no_input_timeout_ms / 1000)
         heard = self._floor.resumed or self._floor.opening or self._params[BargeIn].barge_in

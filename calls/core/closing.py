@@ -28,6 +28,7 @@ class Cause(StrEnum):
     PLACEHOLDER = "placeholder"
     PLAY_URL = "play-url"
     TRANSFER = "transfer"
+    VOICE_SIDE = "voice-side"
     CONNECTION_LOST = "connection-lost"
     SHUTDOWN = "shutdown"
     INTERNAL = "internal"
@@ -71,7 +72,8 @@ class Closing:
             self.transfer_failed(reason)
         elif self.ending is None:
             by, code = vocabulary.ended_by(reason_code)
-            self.ending = Ending(by, code, reason)
+            cause = Cause.VOICE_SIDE if code == "error" else ""
+            self.ending = Ending(by, code, reason, cause)
 
     def leg_lost(self) -> None:
         """The voice side went away without a word."""

@@ -35,11 +35,6 @@ class Collection:
         self._utterances.append(recognised)
         self.hypothesis = ""
 
-    def take_hypothesis(self, now: float) -> None:
-        """No final result came for the interim text: it counts as it stands."""
-        if self.hypothesis:
-            self.add(Recognised(Utterance(now), CallerSaid(text=self.hypothesis, final=True), now))
-
     def take(self) -> list[Recognised]:
         """Everything collected; the collection is empty afterwards."""
         taken, self._utterances = self._utterances, []

@@ -120,6 +120,8 @@ class Life:
     def broken(self, service: FailingService, fault: Fault, detail: str, now: float) -> None:
         """Report that ``service`` failed, and do what is configured for that."""
         self._out.emit(commands.ReportFault(service=service, fault=fault, detail=detail))
+        if service == "bot":
+            self._bot.present = False
         reason = f"The {_SERVICE_NAMES[service]} failed: {fault}"
         self.fail(service, failure(f"{service}:{fault}", reason), now)
 
@@ -134,7 +136,8 @@ class Life:
         if handling == "notify-bot" and self.phase is Phase.TALKING:
             url, ours = playing.file.url, not playing.by_bot
             self._bot.tell(vocabulary.play_url_failed(url, event.reason, self_generated=ours))
-            self._bot.asked()
+            if playing.by_bot:
+                self._bot.asked()
         elif handling == "disconnect" and playing.by_bot:
             self.fail("general", failure(Cause.PLAY_URL, reason), now)
         elif self.phase is Phase.ENDING:
@@ -153,7 +156,6 @@ class Life:
         elif self.phase in WITH_BOT:
             self.phase = Phase.FAILING
             self._failed = ending
-            self._stopwatch.close()
             self._timers.keep(Timer.MAX_DURATION)
             self._timers.wait(Timer.MAX_DURATION, now + FAILOVER_TIMEOUT_S)
             self._queue.clear()
@@ -199,11 +201,10 @@ class Life:
         """The voice side's word on a transfer; a bot that stayed gets it too (6.7)."""
         if self.phase is Phase.CLOSING:
             self._closed_by_transfer(event, now)
-        elif self.phase in (Phase.TALKING, Phase.TRANSFERRING):
+        elif self.phase is Phase.TRANSFERRING or (self.phase is Phase.TALKING and event.succeeded):
             self._bot.tell(vocabulary.transfer_status(event))
-            if self.phase is Phase.TRANSFERRING:
-                self._timers.stop(Timer.VOICE_SIDE)
-                self._moved(event, now)
+            self._timers.stop(Timer.VOICE_SIDE)
+            self._moved(event, now)
 
     def _closed_by_transfer(self, event: events.TransferDone, now: float) -> None:
         """The bot has gone, but a caller who could not be moved is still there."""

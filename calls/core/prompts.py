@@ -8,7 +8,8 @@ from collections import deque
 
 import msgspec
 
-from bots.core.activities import Activity
+from bots.core import activities
+from bots.core.activities import Activity, Json
 
 MAX_WAITING = 500
 """Prompts and actions that may wait; a bot that says more does not know what it does."""
@@ -62,6 +63,14 @@ class Playing(msgspec.Struct, kw_only=True):
     stopping: bool = False
     delay_ms: int | None = None
     """From the end of the caller's turn to the first sample heard."""
+
+
+def _lasting(item: Prompt | Action) -> Json:
+    """The parameters that ``item`` sets for the rest of the call."""
+    if item.activity is None:
+        return {}
+    of_activity = item.activity.activity_params if item.activity.event == "config" else None
+    return {**(of_activity or {}), **(item.activity.session_params or {})}
 
 
 class PromptQueue:
@@ -129,9 +138,19 @@ class PromptQueue:
         """The playing prompt has ended."""
         self.playing = None
 
+    def sets(self, names: frozenset[str]) -> bool:
+        """Whether something that waits sets one of these parameters for the rest of the call."""
+        return any(names & _lasting(item).keys() for item in self._waiting)
+
     def purge(self) -> None:
-        """Drop the prompts that wait; actions stay, in order."""
-        self._waiting = deque(item for item in self._waiting if isinstance(item, Action))
+        """Drop the prompts that wait; actions stay, in order, and so do settings for the call."""
+        kept: deque[Prompt | Action] = deque()
+        for item in self._waiting:
+            if isinstance(item, Action):
+                kept.append(item)
+            elif settings := _lasting(item):
+                kept.append(Action(activities.event("config", session_params=settings)))
+        self._waiting = kept
 
     def clear(self) -> None:
         """Drop everything that waits."""

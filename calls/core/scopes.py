@@ -28,6 +28,7 @@ class Scopes:
         self._session: Json = {}
         self._activity: Json = {}
         self._resolved = configured
+        self._lasting = configured
 
     def __getitem__(self, section: type[P]) -> P:
         """The section with the values in force."""
@@ -37,6 +38,11 @@ class Scopes:
     def resolved(self) -> Resolved:
         """The values in force; another object whenever they have changed."""
         return self._resolved
+
+    @property
+    def lasting(self) -> Resolved:
+        """The values for the rest of the call, without the scope of an activity."""
+        return self._lasting
 
     def enter(self, activity: Activity) -> dict[str, str]:
         """Apply the parameters of ``activity`` as it is handled; answers what was refused, why."""
@@ -68,8 +74,11 @@ class Scopes:
     def _set(self, session: Json, activity: Json) -> None:
         if (session, activity) == (self._session, self._activity):
             return
-        resolved = self._configured
-        for level, values in ((Level.SESSION, session), (Level.ACTIVITY, activity)):
-            if values:
-                resolved = resolved.overlay(Layer(level, _BY_BOT, values))
-        self._session, self._activity, self._resolved = session, activity, resolved
+        lasting = self._configured
+        if session:
+            lasting = lasting.overlay(Layer(Level.SESSION, _BY_BOT, session))
+        resolved = lasting
+        if activity:
+            resolved = lasting.overlay(Layer(Level.ACTIVITY, _BY_BOT, activity))
+        self._session, self._activity = session, activity
+        self._lasting, self._resolved = lasting, resolved

@@ -42,10 +42,12 @@ class Speaker:
         url, speech = prompt.url, self._params[Speech]
         if prompt.activity is not None and prompt.activity.kind != "message":
             url = self._params[AudioFiles].play_url_url
+            if not url:
+                self._out.note(now, "The bot asked for playUrl without playUrlUrl; ignored")
+        interruptible = self._params[BargeIn].barge_in and not prompt.configured
         if url:
-            self._play_file(prompt, url)
+            self._play_file(prompt, url, interruptible=interruptible)
         elif spoken_text(prompt.text):
-            interruptible = self._params[BargeIn].barge_in
             playing = self._queue.play(
                 prompt.text, interruptible=interruptible, by_bot=prompt.by_bot
             )
@@ -64,10 +66,9 @@ class Speaker:
             limit_ms = self._params[Timeouts].tts_response_timeout_ms
             self._timers.start(Timer.FIRST_AUDIO, now + limit_ms / 1000)
 
-    def _play_file(self, prompt: Prompt, url: str) -> None:
+    def _play_file(self, prompt: Prompt, url: str, *, interruptible: bool) -> None:
         files = self._params[AudioFiles]
         text = (prompt.activity is not None and files.play_url_alt_text) or file_text(url)
-        interruptible = self._params[BargeIn].barge_in
         playing = self._queue.play(
             text,
             interruptible=interruptible,
@@ -87,15 +88,14 @@ class Speaker:
         )
 
     def prepare(self, prompt: Prompt) -> None:
-        """Have a message that must wait ready, unless it brings its own way of speaking."""
+        """Have a message that must wait ready, unless it will be spoken in another way."""
         playing, activity = self._queue.playing, prompt.activity
         if playing is None or playing.stopping or not self._audio or not prompt.text:
             return
-        if activity is not None:
-            brought = {*(activity.activity_params or ()), *(activity.session_params or ())}
-            if brought & WAYS_OF_SPEAKING:
-                return
-        speech = self._params[Speech]
+        brought = activity.activity_params if activity is not None else None
+        if WAYS_OF_SPEAKING & (brought or {}).keys() or self._queue.sets(WAYS_OF_SPEAKING):
+            return
+        speech = self._params.lasting[Speech]
         language = speech.tts_language or speech.language
         cache = not speech.disable_tts_cache
         prepare = commands.Prepare(

@@ -34,7 +34,7 @@ def asked_for(activity: Activity, params: Scopes) -> Transfer | None:
         return None
     reason = str(activity.parameter("handoverReason") or control.handover_reason)
     notify = activity.parameter("transferNotifications")
-    notify = control.transfer_notifications if notify is None else bool(notify)
+    notify = control.transfer_notifications if notify is None else str(notify).lower() == "true"
     configured: Json = {
         "transferReferredByURL": control.transfer_referred_by_url,
         "transferSipHeaders": [header.model_dump() for header in control.transfer_sip_headers],
