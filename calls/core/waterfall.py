@@ -61,11 +61,16 @@ class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def turn_times(turn: RecordTurn, started: float) -> TurnTimes:
-    """``turn`` on the clock of a call that started at ``started`` (seconds, engine's clock)."""
+    """``turn`` on the clock of a call that started at ``started`` (seconds, engine's clock).
+
+    The silence is rounded as a whole, like the delay beside the answer in the transcript.
+    """
+    stopped_at = turn.caller_stopped_at
+    stopped_ms = max(0, round((stopped_at - started) * 1000))
     times: dict[str, int | str] = {"turn": turn.turn, "kind": turn.kind}
     for name, at in msgspec.structs.asdict(turn).items():
         if name.endswith("_at") and at is not None:
-            times[name.removesuffix("at") + "ms"] = max(0, round((at - started) * 1000))
+            times[name.removesuffix("at") + "ms"] = stopped_ms + round((at - stopped_at) * 1000)
     return msgspec.convert(times, TurnTimes)
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests import servers
 from tests.e2e.installation import ROOT, Gateway
@@ -72,6 +72,14 @@ def call_the_demo(gateway: Gateway, *options: str) -> subprocess.Popen[str]:
     )
 
 
+def waterfall(turn: Locator) -> list[str]:
+    """What a turn's row says, and where each part of its bar begins and ends."""
+    parts = turn.locator("rect").evaluate_all(
+        "all => all.map(e => ['data-part', 'x', 'width'].map(n => e.getAttribute(n)).join())"
+    )
+    return [" ".join(turn.inner_text().split()), *parts]
+
+
 def test_a_supervisor_sees_every_line_of_a_call_as_it_is_spoken(
     visit: Visit, gateway: Gateway
 ) -> None:
@@ -86,10 +94,15 @@ def test_a_supervisor_sees_every_line_of_a_call_as_it_is_spoken(
         expect(call).to_have_attribute("data-state", "active")
         call_id = call.get_attribute("data-call")
         expect(page.locator("#talk .entry.bot").first).to_be_visible(timeout=PATIENCE_MS)
+        first_turn = page.locator("#turns [data-turn='1']")
+        expect(first_turn).to_be_visible(timeout=PATIENCE_MS)
+        shown_live = waterfall(first_turn)
         # The page that followed the call turns into the record of it.
         page.evaluate("window.followed = true")
         expect(call).to_have_attribute("data-state", "ended", timeout=PATIENCE_MS)
         assert page.evaluate("window.followed")
+        expect(page.locator("#turns .waterfall")).to_have_count(2)
+        assert waterfall(first_turn) == shown_live
         output = caller.communicate(timeout=60)[0]
     finally:
         caller.kill()

@@ -88,8 +88,8 @@ def test_times_count_in_whole_milliseconds_from_the_start_of_the_call() -> None:
     turn = RecordTurn(
         turn=1,
         kind="dtmf",
-        caller_stopped_at=99.0,
-        end_decided_at=100.0,
+        caller_stopped_at=101.0004,
+        end_decided_at=101.0004,
         final_text_at=101.2344,
         sent_to_bot_at=101.2346,
         bot_answered_at=102.0,
@@ -97,9 +97,31 @@ def test_times_count_in_whole_milliseconds_from_the_start_of_the_call() -> None:
     assert turn_times(turn, 100.0) == TurnTimes(
         turn=1,
         kind="dtmf",
-        caller_stopped_ms=0,
-        end_decided_ms=0,
+        caller_stopped_ms=1000,
+        end_decided_ms=1000,
         final_text_ms=1234,
-        sent_to_bot_ms=1235,
+        sent_to_bot_ms=1234,
         bot_answered_ms=2000,
     )
+
+
+@given(turn=turns())
+def test_a_silence_is_as_long_as_the_delay_beside_the_answer(turn: RecordTurn) -> None:
+    shown = waterfall(turn_times(turn, 99.1234))
+    if turn.audio_sent_at is None:
+        assert shown.silence_ms is None
+    else:
+        assert shown.silence_ms == round((turn.audio_sent_at - turn.caller_stopped_at) * 1000)
+
+
+def test_a_turn_from_before_the_call_began_is_at_its_start() -> None:
+    turn = RecordTurn(
+        turn=1,
+        kind="speech",
+        caller_stopped_at=99.0,
+        end_decided_at=99.5,
+        final_text_at=99.5,
+        sent_to_bot_at=99.5,
+    )
+    times = turn_times(turn, 100.0)
+    assert (times.caller_stopped_ms, times.end_decided_ms) == (0, 500)
