@@ -21,8 +21,9 @@ from bots.selectors import CallConfiguration
 from calls.core import commands, events
 from calls.core.closing import Cause
 from calls.core.commands import Command
-from calls.core.engine import Conversation, Phase
+from calls.core.engine import Conversation
 from calls.core.events import Event
+from calls.core.life import Phase
 from calls.core.ports import CallStart, VoiceLeg
 from calls.session.bot import BotLine, stamped
 from calls.session.detached import DetachedLeg

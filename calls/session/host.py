@@ -23,6 +23,7 @@ from calls.live import LiveFeed
 from calls.records import RecordWriter
 from calls.services import LEASE_SECONDS, renew_lease
 from calls.session.call import CallSession
+from calls.session.outbound import outbound
 from calls.session.plugins import PluginShelf
 from calls.session.reporter import Reporter
 from calls.session.warm_up import warm_up
@@ -144,6 +145,7 @@ class SessionHost:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await close_pools()
+        await outbound().close()
         await asyncio.to_thread(self._records.stop, RECORDS_TIMEOUT_S)
 
     async def _until_idle(self, seconds: float) -> None:

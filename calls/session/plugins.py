@@ -26,8 +26,9 @@ class PluginShelf:
     """Builds plug-ins and keeps them while their configuration stays the same."""
 
     def __init__(self) -> None:
-        self._built: dict[tuple[str, str, str, str], tuple[ParamSet, object]] = {}
-        """By kind, plug-in, provider and parameters: the credentials in use and the instance."""
+        self._built: dict[tuple[str, str, str, str], tuple[tuple[ParamSet, ParamSet], object]] = {}
+        """By kind, plug-in, provider and parameters without their secrets: the parameters and
+        credentials in use, and the instance."""
 
     def of(self, configuration: CallConfiguration) -> CallPlugins:
         """The plug-ins that ``configuration`` names.
@@ -46,11 +47,12 @@ class PluginShelf:
     def _get(self, chosen: Configured) -> Any:
         plugin = registry.plugin(chosen.kind, chosen.plugin)
         key = (chosen.kind, chosen.plugin, chosen.provider, chosen.params.model_dump_json())
-        credentials, instance = self._built.get(key, (None, None))
-        if instance is None or credentials != chosen.credentials:
+        wanted = (chosen.params, chosen.credentials)
+        used, instance = self._built.get(key, (None, None))
+        if instance is None or used != wanted:
             instance = plugin.factory(chosen.params, chosen.credentials)
             self._built.pop(key, None)
             if len(self._built) >= MAX_INSTANCES:
                 del self._built[next(iter(self._built))]
-            self._built[key] = (chosen.credentials, instance)
+            self._built[key] = (wanted, instance)
         return instance

@@ -2,8 +2,9 @@
 
 from typing import Annotated, ClassVar
 
+import msgspec
 import pytest
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from bots.core import registry
 from bots.core.catalogue import of
@@ -14,6 +15,15 @@ from bots.selectors import CallConfiguration, Configured
 from calls.session import plugins as plugins_module
 from calls.session.plugins import PluginShelf
 from tests.plugins import TableParams, ToneVad
+
+
+class Account(TableParams):
+    """A table bot with a secret among its parameters."""
+
+    SECTION: ClassVar[str] = "Account"
+    pin: Annotated[SecretStr, Param(help="Its PIN.", secret=True)] = Field(
+        SecretStr(""), alias="accountPin"
+    )
 
 
 class Key(ParamSet):
@@ -77,6 +87,20 @@ def test_a_rotated_credential_is_used_from_the_next_call_on() -> None:
     assert isinstance(connector, KeyedBot)
     assert connector.credentials.key == "new"
     assert shelf.of(configuration(key="new")).connector is connector
+
+
+def test_parameters_that_differ_in_a_secret_only_are_not_mixed_up() -> None:
+    shelf = PluginShelf()
+    pins = []
+    for pin in ("1234", "5678"):
+        params = Account.model_validate({"accountPin": pin})
+        chosen = configuration()
+        connector = msgspec.structs.replace(chosen.connector, params=params)
+        bot = shelf.of(msgspec.structs.replace(chosen, connector=connector)).connector
+        assert isinstance(bot, KeyedBot)
+        assert isinstance(bot.params, Account)
+        pins.append(bot.params.pin.get_secret_value())
+    assert pins == ["1234", "5678"]
 
 
 def test_the_oldest_configuration_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
