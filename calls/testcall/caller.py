@@ -20,6 +20,7 @@ from calls.testcall.conversation import CALLER_DONE, Conversation, End
 from calls.testcall.judgement import judge_call
 from calls.testcall.ledger import Ledger
 from calls.testcall.plan import AXIS, CallPlan
+from calls.testcall.silence import silences
 
 CLOSE_SECONDS = 1.0
 """How long the gateway may take to close the socket after ``session.end``."""
@@ -163,9 +164,7 @@ class Caller:
             case wire.Accepted(media_format):
                 self._accepted(media_format, at)
             case wire.Errored(reason):
-                asked = "refused" if self._phase is Phase.REQUESTED else "broke off"
-                self.ledger.fault(at, f'the gateway {asked} the call: "{reason}"')
-                self._over(at)
+                self._broken_off(reason, at)
             case wire.UserStreamOpen():
                 self._enter(Phase.TALKING, at)
             case wire.UserStreamClosed():
@@ -177,6 +176,14 @@ class Caller:
                     self.ledger.fault(at, f"the gateway broke the protocol: {problem}")
             case _:
                 self.conversation.take(what, at)
+
+    def _broken_off(self, reason: str, at: float) -> None:
+        if self._plan.expects_end("error", reason):
+            self._record_end(End(by="gateway", reason_code="error", reason=reason), at)
+        else:
+            asked = "refused" if self._phase is Phase.REQUESTED else "broke off"
+            self.ledger.fault(at, f'the gateway {asked} the call: "{reason}"')
+        self._over(at)
 
     def _accepted(self, media_format: wire.MediaFormat | None, at: float) -> None:
         if self._cut_at is not None:
@@ -275,6 +282,7 @@ class Caller:
     def _record_end(self, end: End, at: float) -> None:
         self._end = end
         self.ledger.ended_by, self.ledger.reason_code = end.by, end.reason_code
+        self.ledger.reason = end.reason
         self.ledger.say(at, "end", f"by the {end.by}: {end.reason_code}", end.reason)
 
     def _end_session(self, at: float) -> None:
@@ -290,8 +298,12 @@ class Caller:
             return
         self._enter(Phase.DONE, at)
         self.ledger.ended_at = at
+        talk = self.conversation
+        if not self._plan.text_session:
+            self.ledger.silences = silences(bytes(talk.said), bytes(talk.heard), talk.began_at)
         if self.ledger.reason_code:
-            judge_call(self._plan, self.ledger, at, cut=self._cut_at is not None)
+            cut = self._cut_at is not None
+            judge_call(self._plan, self.ledger, at, cut=cut, undone=talk.undone(at))
 
     # --- inside ---------------------------------------------------------------------------------
 

@@ -52,19 +52,18 @@ async def drive(
     caller: Caller,
     destination: Destination,
     session: aiohttp.ClientSession,
+    websocket: aiohttp.ClientWebSocketResponse,
     *,
     hang_up: asyncio.Event,
     limit: float,
 ) -> None:
-    """Carry one call to its end; ``hang_up`` asks for it, ``limit`` seconds enforce it.
+    """Carry one call over ``websocket`` to its end.
 
-    Raises:
-        Unreachable: the first socket could not be opened; there was no call.
+    ``hang_up`` asks for it, ``limit`` seconds enforce it.
     """
     now = asyncio.get_running_loop().time
     try:
         async with asyncio.timeout(limit + GRACE_SECONDS):
-            websocket = await _connect(session, destination)
             while True:
                 await _converse(caller, websocket, hang_up)
                 if caller.wish is not Wish.CUT:
@@ -84,15 +83,20 @@ async def _reconnect(
     caller: Caller, destination: Destination, session: aiohttp.ClientSession
 ) -> aiohttp.ClientWebSocketResponse:
     try:
-        return await _connect(session, destination)
+        return await connect(session, destination)
     except Unreachable as error:
         caller.unreachable(asyncio.get_running_loop().time(), f"after the cut {error}")
         raise _Lost from None
 
 
-async def _connect(
+async def connect(
     session: aiohttp.ClientSession, destination: Destination
 ) -> aiohttp.ClientWebSocketResponse:
+    """A socket to ``destination``; the peer expects its first frame within seconds.
+
+    Raises:
+        Unreachable: there is none to be had.
+    """
     try:
         async with asyncio.timeout(CONNECT_SECONDS):
             return await session.ws_connect(

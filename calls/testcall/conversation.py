@@ -11,15 +11,24 @@ import msgspec
 from bots.core.activities import Activity, event, message
 from bots.core.audio import FRAME_MS, AudioFormat
 from bots.protocols import ac_bot_api as wire
-from calls.testcall.flow import Flow, Step
+from calls.testcall.flow import Act, Flow
 from calls.testcall.judgement import judge_prompt
-from calls.testcall.ledger import Kind, Ledger, TurnTaken
+from calls.testcall.ledger import ActivitySeen, Kind, Ledger, PromptHeard, TurnTaken
 from calls.testcall.mouth import Mouth, Spoken
-from calls.testcall.plan import AXIS, CallPlan, Digits, Turn, Utterance
+from calls.testcall.plan import (
+    AXIS,
+    CallPlan,
+    Digits,
+    Expect,
+    ExpectEnd,
+    Manner,
+    Step,
+    Turn,
+    Utterance,
+)
 from calls.testcall.playback import Playback, Prompt
+from calls.testcall.transfer import Transfer
 
-FRAMES_PER_DIGIT = 10
-"""Between two digits of a turn."""
 FORGOTTEN_SECONDS = 5.0
 """A play stream without audio for so long was forgotten by the bot."""
 FALSE_ALARM_SECONDS = 2.0
@@ -51,14 +60,18 @@ class Conversation:
     def __init__(self, plan: CallPlan, ledger: Ledger) -> None:
         self.said = bytearray()
         self.heard = bytearray()
+        self.began_at = 0.0
+        """When the first frame of ``said`` and ``heard`` was due."""
         self._plan = plan
         self._ledger = ledger
         self._playback = Playback()
         self._mouth = Mouth(AXIS)
-        self._flow = Flow(len(plan.turns), interrupt=plan.interrupt)
-        self._keys: deque[str] = deque()
+        self._flow = Flow(plan.steps, patience=plan.patience)
+        self._keys: deque[tuple[str, float]] = deque()
         self._voice_began = self._voice_heard = float("-inf")
-        self._barge_in_default = False
+        self._records: dict[Prompt, PromptHeard] = {}
+        self._settings: dict[str, Any] = {}
+        self._transfer: Transfer | None = None
 
     @property
     def caller_speaking(self) -> bool:
@@ -70,6 +83,11 @@ class Conversation:
         """How the bot ends the call once its prompts were heard, if it wants to."""
         pending = self._playback.pending
         return _end_of(pending) if pending is not None else None
+
+    def undone(self, at: float) -> list[Step]:
+        """The steps that are left when the call ends at ``at``."""
+        self._note_expectations(at)
+        return self._flow.left
 
     def begin(self, audio: AudioFormat, at: float) -> None:
         """The call is up; ``audio`` is the format of the caller's stream."""
@@ -107,7 +125,7 @@ class Conversation:
             self._ledger.fault(
                 at, f"a prompt came as {started.media_format.value}, which was not offered"
             )
-        barge_in = (started.activity_params or {}).get("bargeIn", self._barge_in_default)
+        barge_in = (started.activity_params or {}).get("bargeIn", self._settings.get("bargeIn"))
         self._ledger.prompts += 1
         self._playback.start(Prompt(started, arrived_at=at, barge_in=barge_in is True))
 
@@ -134,25 +152,31 @@ class Conversation:
             spoken[-1].confidence = confidence
 
     def _take_activity(self, activity: Activity, at: float) -> None:
-        for scope in (activity.session_params, activity.activity_params):
-            if scope is not None and (
-                scope is activity.session_params or activity.event == "config"
-            ):
-                self._barge_in_default = scope.get("bargeIn", self._barge_in_default) is True
+        self._settings |= activity.session_params or {}
+        if activity.event == "config":
+            self._settings |= activity.activity_params or {}
         if activity.kind == "message":
             self._bot_wrote(activity.text or "", at)
-        elif activity.event in ("hangup", "transfer", "handover"):
+            return
+        told = _parameters(activity)
+        name = activity.name or activity.type
+        seen = ActivitySeen(at=at, name=name, value=activity.value, parameters=told)
+        self._ledger.activities.append(seen)
+        if activity.event in ("hangup", "transfer", "handover"):
             self._playback.queue(activity)
         elif activity.event == "abortprompts":
             self._silence(at, for_voice=False)
         else:
-            self._ledger.say(at, "event", activity.name or activity.type, _shown(activity))
+            self._ledger.say(at, "event", name, _shown(seen))
+            if activity.event == "playurl" and self._plan.text_session:
+                self._bot_wrote(str(told.get("playUrlAltText") or told.get("playUrlUrl", "")), at)
 
     def _bot_wrote(self, text: str, at: float) -> None:
         self._ledger.say(at, "bot", text, "" if self._plan.text_session else "text, not spoken")
         if self._plan.text_session:
             self._ledger.prompts += 1
-            self._answered(at, at)
+            self._ledger.heard.append(PromptHeard(text=text, began_at=at, ended_at=at))
+            self._answered(text, at, at)
 
     def _bot_hears_voice(self, at: float) -> None:
         prompt = self._playback.current
@@ -164,72 +188,136 @@ class Conversation:
         cut = self._playback.flush()
         if cut is None or not cut.heard_ms:
             return
+        self._prompt_over(cut, at)
+        self._records[cut].cut = True
         detail = f"after {cut.heard_ms / 1000:.1f} s of the prompt"
         turn = self._ledger.turns[-1] if self._ledger.turns else None
         over = turn is not None and turn.over_prompt and self._voice_began >= turn.began_at
         if turn is not None and over and turn.barge_in_ms is None:
             turn.barge_in_ms = (at - self._voice_began) * 1000
-            detail = f"{turn.barge_in_ms:.0f} ms after the caller's first sound, {detail}"
+            cause = "first sound" if turn.spoken else "first key"
+            detail = f"{turn.barge_in_ms:.0f} ms after the caller's {cause}, {detail}"
         elif for_voice and at - self._voice_heard > FALSE_ALARM_SECONDS:
             self._ledger.fault(at, "a prompt was cut off although the caller was silent")
         self._ledger.say(at, "barge-in", "the bot fell silent", detail)
+
+    def _prompt_over(self, prompt: Prompt, at: float) -> None:
+        record = self._records[prompt]
+        record.ended_at = at
+        record.heard_ms = prompt.heard_ms
+        record.gap_ms = prompt.starved_ms
 
     # --- what the caller does -------------------------------------------------------------------
 
     def frame(self, at: float, *, talking: bool) -> Deeds:
         """The next 20 ms, due at ``at``; ``talking``: the call is up and nobody ends it."""
+        if not self.heard:
+            self.began_at = at
         self._close_forgotten_stream(at)
-        heard = self._playback.next_frame(acting=talking)
-        for prompt in heard.began:
-            self._ledger.say(at, "bot", prompt.text or "(no text)")
-            self._answered(prompt.arrived_at, at)
-        self._ledger.starved_ms += sum(prompt.starved_ms for prompt in heard.finished)
+        due = self._hear(at, talking=talking)
         spoken = self._mouth.next_frame()
         self.said += spoken.pcm
-        self.heard += heard.pcm
         self._notice_own_voice(spoken, at)
-        if heard.due is not None:
-            return Deeds(audio=spoken.wire, end=_end_of(heard.due))
+        if due is not None:
+            return Deeds(audio=spoken.wire, end=self._leave(due, at))
         if not talking or self._mouth.speaking:
             return Deeds(audio=spoken.wire)
         if self._keys:
             return Deeds(audio=spoken.wire, activities=self._press(at))
-        return self._next_turn(spoken, at)
+        if self._transfer is not None:
+            return self._ring(self._transfer, spoken, at)
+        return self._go_on(spoken, at)
 
-    def _next_turn(self, spoken: Spoken, at: float) -> Deeds:
-        busy, prompt = self._playback.busy, self._playback.current
-        step = self._flow.next_step(at, busy=busy, prompt=prompt)
-        if step is Step.HANG_UP:
-            return Deeds(audio=spoken.wire, end=CALLER_DONE)
-        if step is Step.STOP_WAITING:
-            self._bot_kept_silent(at)
-        if step not in (Step.SPEAK, Step.SPEAK_OVER):
+    def _hear(self, at: float, *, talking: bool) -> Activity | None:
+        """Hear 20 ms; answers what is to be done behind them."""
+        heard = self._playback.next_frame(acting=talking and self._transfer is None)
+        self.heard += heard.pcm
+        for prompt in heard.began:
+            self._records[prompt] = PromptHeard(text=prompt.text, began_at=at)
+            self._ledger.heard.append(self._records[prompt])
+            self._ledger.say(at, "bot", prompt.text or "(no text)")
+            self._answered(prompt.text, prompt.arrived_at, at)
+        for prompt in heard.finished:
+            self._ledger.starved_ms += prompt.starved_ms
+            if prompt in self._records:  # else it had no audio
+                self._prompt_over(prompt, at + FRAME_MS / 1000)
+        return heard.due
+
+    def _leave(self, activity: Activity, at: float) -> End | None:
+        """The bot hangs up or transfers; None: it wants to know what becomes of the transfer."""
+        wanted = activity.parameter("transferNotifications")
+        notified = self._settings.get("transferNotifications") if wanted is None else wanted
+        if activity.event == "hangup" or notified is not True:
+            return _end_of(activity)
+        self._transfer = Transfer(activity, self._plan.transfer, at)
+        self._ledger.say(at, "event", "transfer", _end_of(activity).reason)
+        return None
+
+    def _ring(self, transfer: Transfer, spoken: Spoken, at: float) -> Deeds:
+        if not transfer.over(at):
             return Deeds(audio=spoken.wire)
-        turn = self._plan.turns[-self._flow.turns_left]
-        return Deeds(
-            audio=spoken.wire, activities=self._begin(turn, at, over=step is Step.SPEAK_OVER)
-        )
+        self._transfer = None
+        self._ledger.say(at, "event", "transfer", self._plan.transfer)
+        end = _end_of(transfer.activity) if transfer.answered else None
+        told = (transfer.status(self._plan.language),)
+        return Deeds(audio=spoken.wire, activities=told, end=end)
+
+    def _go_on(self, spoken: Spoken, at: float) -> Deeds:
+        """The next step of the plan, or the wait for its time."""
+        self._note_expectations(at)
+        busy, prompt = self._playback.busy, self._playback.current
+        act = self._flow.next_act(at, busy=busy, prompt=prompt)
+        step = self._flow.step
+        if act is Act.HANG_UP:
+            return Deeds(audio=spoken.wire, end=CALLER_DONE)
+        if act is Act.STOP_WAITING:
+            self._bot_kept_silent(at)
+        elif act is Act.GIVE_UP:
+            self._ledger.fault(at, _disappointment(step, self._plan.patience))
+            self._flow.skip(at)
+        elif act in (Act.SPEAK, Act.SPEAK_OVER) and isinstance(step, Turn):
+            over = act is Act.SPEAK_OVER
+            return Deeds(audio=spoken.wire, activities=self._begin(step, at, over=over))
+        return Deeds(audio=spoken.wire)
+
+    def _note_expectations(self, at: float) -> None:
+        for met in self._flow.met(at):
+            self._ledger.met.append(met)
+            self._ledger.say(at, "expected", met.text, "" if met.told else "its text is not told")
 
     def _begin(self, turn: Turn, at: float, *, over: bool) -> tuple[Activity, ...]:
         spoken = isinstance(turn, Utterance)
-        taken = TurnTaken(said=turn.label, spoken=spoken, began_at=at, over_prompt=over and spoken)
+        manner = self._flow.manner
+        judged = manner is not Manner.TALK_OVER and not self._flow.judged_by_plan
+        taken = TurnTaken(
+            said=turn.label,
+            spoken=spoken,
+            began_at=at,
+            over_prompt=over,
+            must_be_heard=judged,
+            must_silence=spoken and over and manner is Manner.INTERRUPT,
+        )
         self._ledger.turns.append(taken)
+        self._flow.turn_begun()
         kind: Kind = "digits" if isinstance(turn, Digits) else "caller"
         self._ledger.say(at, kind, turn.label, "over the bot" if over else "")
         if isinstance(turn, Utterance):
             self._mouth.say(turn)
         elif isinstance(turn, Digits):
-            self._keys.extend(turn.digits)
+            self._voice_began = self._voice_heard = at
+            self._keys.extend((key, at + n * turn.gap) for n, key in enumerate(turn.digits))
+            return self._press(at)
         else:
             self._turn_ended(at)
             return (message(turn.label, language=self._plan.language),)
         return ()
 
     def _press(self, at: float) -> tuple[Activity, ...]:
-        """One key at a time, at a human pace; the frames of the call are the clock."""
-        if (len(self.said) // AXIS.bytes_for_ms(FRAME_MS)) % FRAMES_PER_DIGIT:
+        """The key that is due, if one is."""
+        digit, due = self._keys[0]
+        if at < due - FRAME_MS / 2000:
             return ()
-        digit = self._keys.popleft()
+        self._keys.popleft()
         if not self._keys:
             self._turn_ended(at)
         return (event("DTMF", value=digit, language=self._plan.language),)
@@ -246,9 +334,9 @@ class Conversation:
         self._ledger.turns[-1].ended_at = at
         self._flow.caller_done(at)
 
-    def _answered(self, arrived_at: float, at: float) -> None:
+    def _answered(self, text: str, arrived_at: float, at: float) -> None:
         turn = self._ledger.turns[-1] if self._ledger.turns else None
-        waited_for = self._flow.bot_spoke(arrived_at, at)
+        waited_for = self._flow.bot_spoke(arrived_at, at, text)
         if waited_for and turn is not None and turn.ended_at is not None:
             turn.answer_delay_ms = (at - turn.ended_at) * 1000
 
@@ -270,11 +358,23 @@ def _end_of(activity: Activity) -> End:
     return End(by="bot", reason_code="transferred", reason=f"Transferred to {target}")
 
 
-def _shown(activity: Activity) -> str:
-    """The parameters of an event, short enough for one line."""
+def _disappointment(step: Step | None, patience: float) -> str:
+    """What an expectation that did not come true reads like."""
+    if isinstance(step, Expect):
+        return f'the bot did not say "{step.text}" within {patience:g} s'
+    assert isinstance(step, ExpectEnd)  # noqa: S101 - nothing else is waited for
+    return f'the call did not end as "{step.reason}" within {patience:g} s'
+
+
+def _parameters(activity: Activity) -> dict[str, Any]:
+    """All parameters of an event, the stronger scope winning."""
     told: dict[str, Any] = {}
     for scope in (activity.parameters, activity.session_params, activity.activity_params):
         told |= scope or {}
-    if activity.value is not None:
-        told["value"] = activity.value
+    return told
+
+
+def _shown(seen: ActivitySeen) -> str:
+    """The parameters of an event, short enough for one line."""
+    told = seen.parameters if seen.value is None else {**seen.parameters, "value": seen.value}
     return msgspec.json.encode(told).decode()[:200] if told else ""

@@ -1,7 +1,9 @@
 """Whether a test call went as the protocol and common sense demand. Pure."""
 
+from collections.abc import Iterable
+
 from calls.testcall.ledger import Ledger
-from calls.testcall.plan import CallPlan
+from calls.testcall.plan import CallPlan, Expect, ExpectEnd, Manner, Step, Turn
 from calls.testcall.playback import Prompt
 
 AHEAD_LIMIT_MS = 300.0
@@ -25,23 +27,45 @@ def judge_prompt(prompt: Prompt, ledger: Ledger, now: float) -> None:
         )
 
 
-def judge_call(plan: CallPlan, ledger: Ledger, now: float, *, cut: bool) -> None:
-    """Look at the whole call when it is over; ``cut``: the planned cut was made."""
+def judge_call(
+    plan: CallPlan, ledger: Ledger, now: float, *, cut: bool, undone: Iterable[Step]
+) -> None:
+    """Look at the whole call when it is over.
+
+    ``cut``: the planned cut was made; ``undone``: the steps that were not taken.
+    """
     if ledger.own_delay_ms > BUSY_MS:
         ledger.note(
             f"this machine is busy: the caller itself was up to {ledger.own_delay_ms:.0f} ms late, "
             "and the figures are no better than that"
         )
-    if not ledger.prompts:
+    ends = [step for step in plan.steps if isinstance(step, ExpectEnd)]
+    if not ledger.prompts and not ends:
         ledger.fault(now, "the bot said nothing")
     for turn in ledger.turns:
-        if turn.spoken and not turn.recognised:
+        if turn.spoken and turn.must_be_heard and not turn.recognised:
             ledger.fault(now, f'the caller said "{turn.said}" and nothing was recognised')
-        if turn.over_prompt and turn.barge_in_ms is None:
+        if turn.must_silence and turn.barge_in_ms is None:
             ledger.fault(now, f'the caller said "{turn.said}" over the bot and it did not stop')
-    for unsaid in plan.turns[len(ledger.turns) :]:
-        ledger.fault(now, f'the call ended before the caller\'s turn "{unsaid.label}"')
-    if plan.interrupt and ledger.turns and not any(turn.over_prompt for turn in ledger.turns):
+    _judge_undone(undone, ledger, now)
+    impatient = Manner.INTERRUPT in plan.steps or Manner.TALK_OVER in plan.steps
+    if impatient and ledger.turns and not any(turn.over_prompt for turn in ledger.turns):
         ledger.fault(now, "no prompt was long enough and allowed barge-in, nothing to interrupt")
     if plan.cut_after is not None and not cut:
         ledger.fault(now, f"the call ended before the cut planned at {plan.cut_after:g} s")
+    if ends and ledger.ended_by != "caller":
+        _judge_end(plan, ledger, ends[0], now)
+
+
+def _judge_undone(undone: Iterable[Step], ledger: Ledger, now: float) -> None:
+    for step in undone:
+        if isinstance(step, Turn):
+            ledger.fault(now, f'the call ended before the caller\'s turn "{step.label}"')
+        elif isinstance(step, Expect):
+            ledger.fault(now, f'the call ended before the bot said "{step.text}"')
+
+
+def _judge_end(plan: CallPlan, ledger: Ledger, expected: ExpectEnd, now: float) -> None:
+    if not plan.expects_end(ledger.reason_code, ledger.reason):
+        ended = f'{ledger.reason_code} "{ledger.reason}"'
+        ledger.fault(now, f'the call ended as {ended}, not as "{expected.reason}"')

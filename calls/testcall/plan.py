@@ -1,6 +1,8 @@
-"""What a test call is to do: the caller's turns and how the call is set up."""
+"""What a test call is to do: the caller's steps in their order and how the call is set up."""
 
 from datetime import datetime
+from enum import Enum, auto
+from typing import Literal
 from uuid import UUID
 
 import msgspec
@@ -12,6 +14,8 @@ AXIS = LPCM16_16K
 """Format of the call's common time axis: what the caller says, hears and records."""
 FRAME_BYTES = AXIS.bytes_for_ms(FRAME_MS)
 """Bytes of one frame on the axis."""
+KEY_GAP = 0.2
+"""Seconds from one key to the next, unless the plan says otherwise."""
 
 _LOUDEST_TO_VOICE_DB = 30.0
 _QUIETEST_VOICE_DBFS = -50.0
@@ -42,10 +46,17 @@ class Utterance(msgspec.Struct, frozen=True):
         return [whole[start : start + size] for start in range(0, len(whole), size)]
 
 
+class Words(msgspec.Struct, frozen=True):
+    """What the caller is to say; becomes an `Utterance` before the call begins."""
+
+    label: str
+
+
 class Digits(msgspec.Struct, frozen=True):
-    """Keys the caller presses, ``0-9 * #``, one after the other."""
+    """Keys the caller presses, ``0-9 * #``, one every ``gap`` seconds."""
 
     digits: str
+    gap: float = KEY_GAP
 
     @property
     def label(self) -> str:
@@ -59,7 +70,50 @@ class Text(msgspec.Struct, frozen=True):
     label: str
 
 
-Turn = Utterance | Digits | Text
+Turn = Utterance | Words | Digits | Text
+
+
+class Silence(msgspec.Struct, frozen=True):
+    """The caller says nothing for so many seconds, whatever the bot does."""
+
+    seconds: float
+
+
+class Expect(msgspec.Struct, frozen=True):
+    """The bot has to say ``text``, among other words, before the plan goes on."""
+
+    text: str
+
+
+class ExpectEnd(msgspec.Struct, frozen=True):
+    """The other side has to end the call, with this reason code or these words in its reason."""
+
+    reason: str
+
+    def fits(self, reason_code: str, reason: str) -> bool:
+        """Whether a call that ended so ended as expected."""
+        wanted = self.reason.lower()
+        return wanted == reason_code.lower() or wanted in reason.lower()
+
+
+class HangUp(msgspec.Struct, frozen=True):
+    """The caller hangs up at once, whatever the bot does."""
+
+
+class Manner(Enum):
+    """How the turns that follow are taken."""
+
+    WAIT = auto()
+    """When the bot has finished."""
+    INTERRUPT = auto()
+    """Over prompts that allow it; they have to stop."""
+    TALK_OVER = auto()
+    """Over any prompt, which may go on."""
+
+
+Step = Turn | Silence | Expect | ExpectEnd | HangUp | Manner
+Outcome = Literal["answered", "no-answer", "busy", "declined", "error"]
+"""What becomes of a transfer: the reason codes of ``transferStatus``, and success."""
 
 
 class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +125,7 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
     caller: str = "+15550100"
     callee: str = "+15550199"
     language: str = "en-US"
-    turns: tuple[Turn, ...] = ()
+    steps: tuple[Step, ...] = ()
     media_formats: tuple[MediaFormat, ...] = (
         MediaFormat.RAW_LPCM16,
         MediaFormat.RAW_LPCM16_8,
@@ -79,9 +133,17 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
         MediaFormat.RAW_LPCM16_24,
     )
     text_session: bool = False
-    interrupt: bool = False
+    patience: float = 10.0
+    """How long an answer, an expectation or an expected end may take while the bot is quiet."""
+    transfer: Outcome = "answered"
     cut_after: float | None = None
     timeout: float = 120.0
+
+    def expects_end(self, reason_code: str, reason: str) -> bool:
+        """Whether the call is meant to end so."""
+        return any(
+            step.fits(reason_code, reason) for step in self.steps if isinstance(step, ExpectEnd)
+        )
 
 
 def silence(audio: AudioFormat) -> bytes:

@@ -14,10 +14,12 @@ _LABELS = {
     "bot": "bot",
     "caller": "caller",
     "digits": "caller keys",
+    "silent": "caller",
     "hypothesis": "hears",
     "heard": "recognised",
     "barge-in": "barge-in",
     "event": "event",
+    "expected": "as expected",
     "end": "ended",
     "wrong": "WRONG",
 }
@@ -67,6 +69,8 @@ def verdict(result: Result) -> str:
     barge_ins = [t.barge_in_ms for t in result.turns if t.barge_in_ms is not None]
     if barge_ins:
         figures.append(f"silent {max(barge_ins):.0f} ms after an interruption")
+    if result.longest_silence:
+        figures.append(f"longest silence {result.longest_silence:.1f} s")
     if result.resumed_after_ms is not None:
         figures.append(f"resumed within {result.resumed_after_ms:.0f} ms")
     if result.most_ahead_ms:

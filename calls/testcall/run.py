@@ -5,70 +5,102 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import aiohttp
 import msgspec
 
-from calls.testcall import speech
+from calls.testcall import ear, speech
 from calls.testcall.caller import Caller
-from calls.testcall.connection import Destination, Unreachable, drive
-from calls.testcall.ledger import Line, Result, result
+from calls.testcall.connection import Destination, Unreachable, connect, drive
+from calls.testcall.ledger import Ledger, Line, Result, result
 from calls.testcall.order import Order
+from calls.testcall.plan import CallPlan
+
+Show = Callable[[Line], None]
 
 
-async def place_calls(order: Order, *, show: Callable[[Line], None] | None = None) -> list[Result]:
+async def place_calls(order: Order, *, show: Show | None = None) -> list[Result]:
     """Place the calls of ``order``; ``show`` is given each line of the conversations as it comes.
 
-    SIGINT makes every caller hang up in order.
+    Every call is connected before the caller's voice is made, so that a gateway that is not there
+    is told at once. SIGINT makes every caller hang up in order.
 
     Raises:
         Unreachable: no call could be placed at all.
+        ParameterError: nothing can be heard of what is to be said.
+        ServiceError: the offline synthesiser or recogniser failed.
+        LookupError: one of them is not installed.
         OSError: a recording cannot be written.
     """
     hang_up = asyncio.Event()
     # aiohttp would otherwise queue the calls beyond its limit of connections.
     connector = aiohttp.TCPConnector(limit=0)
-    with _interruption(hang_up):
-        async with (
-            aiohttp.ClientSession(connector=connector) as session,
-            asyncio.TaskGroup() as tasks,
-        ):
-            placed = [
-                tasks.create_task(_place(order, session, hang_up, show)) for _ in range(order.calls)
-            ]
-    ends = [task.result() for task in placed]
-    refusals = [end for end in ends if isinstance(end, Unreachable)]
-    if len(refusals) == len(ends):
-        raise refusals[0]
-    callers = [end for end in ends if not isinstance(end, Unreachable)]
-    _record(order, callers)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        with _interruption(hang_up):
+            lines = await asyncio.gather(*(_dial(order, session) for _ in range(order.calls)))
+            refusals = [line for line in lines if isinstance(line, Unreachable)]
+            if len(refusals) == len(lines):
+                raise refusals[0]
+            steps = await speech.voiced(order.plan.steps, order.plan.language)
+            plan = msgspec.structs.replace(order.plan, steps=steps)
+            async with asyncio.TaskGroup() as tasks:
+                calls = [
+                    line
+                    if isinstance(line, Unreachable)
+                    else tasks.create_task(_talk(plan, line, session, hang_up, show))
+                    for line in lines
+                ]
+    callers = [None if isinstance(call, Unreachable) else call.result() for call in calls]
+    _record(order, [caller for caller in callers if caller is not None])
+    if order.listen:
+        for caller in callers:
+            if caller is not None:
+                await ear.confirm(caller, order.plan.language)
     return [
-        _refused(end) if isinstance(end, Unreachable) else result(end.ledger, str(end.identity))
-        for end in ends
+        _refused(str(refusal)) if caller is None else result(caller.ledger, str(caller.identity))
+        for caller, refusal in zip(callers, lines, strict=True)
     ]
 
 
-async def _place(
-    order: Order,
-    session: aiohttp.ClientSession,
-    hang_up: asyncio.Event,
-    show: Callable[[Line], None] | None,
-) -> Caller | Unreachable:
-    plan = msgspec.structs.replace(order.plan, conversation_id=uuid4(), epoch=datetime.now(UTC))
-    caller = Caller(plan, asyncio.get_running_loop().time())
-    if show is not None:
-        caller.ledger.show = show
+class _Line(msgspec.Struct, frozen=True):
+    """A call that is connected and has not begun."""
+
+    conversation_id: UUID
+    destination: Destination
+    websocket: aiohttp.ClientWebSocketResponse
+
+
+async def _dial(order: Order, session: aiohttp.ClientSession) -> _Line | Unreachable:
+    conversation_id = uuid4()
     destination = Destination(
         url=order.url,
         token=order.token,
-        conversation_id=str(plan.conversation_id),
-        caller=plan.caller,
+        conversation_id=str(conversation_id),
+        caller=order.plan.caller,
     )
     try:
-        await drive(caller, destination, session, hang_up=hang_up, limit=plan.timeout)
+        return _Line(conversation_id, destination, await connect(session, destination))
     except Unreachable as error:
         return error
+
+
+async def _talk(
+    plan: CallPlan,
+    line: _Line,
+    session: aiohttp.ClientSession,
+    hang_up: asyncio.Event,
+    show: Show | None,
+) -> Caller:
+    plan = msgspec.structs.replace(
+        plan, conversation_id=line.conversation_id, epoch=datetime.now(UTC)
+    )
+    caller = Caller(plan, asyncio.get_running_loop().time())
+    if show is not None:
+        caller.ledger.show = show
+    await drive(
+        caller, line.destination, session, line.websocket, hang_up=hang_up, limit=plan.timeout
+    )
     return caller
 
 
@@ -84,24 +116,12 @@ def _record(order: Order, callers: Sequence[Caller]) -> None:
         speech.write_recording(path, bytes(conversation.said), bytes(conversation.heard))
 
 
-def _refused(error: Unreachable) -> Result:
-    return Result(
-        conversation_id="",
-        ok=False,
-        faults=(str(error),),
-        notes=(),
-        duration=0.0,
-        ended_by="gateway",
-        reason_code="",
-        media_format="",
-        prompts=0,
-        turns=(),
-        accepted_after_ms=None,
-        resumed_after_ms=None,
-        most_ahead_ms=0.0,
-        starved_ms=0.0,
-        lines=(),
-    )
+def _refused(refusal: str) -> Result:
+    """The result of a call that was not taken, among others that were."""
+    ledger = Ledger()
+    ledger.ended_by = "gateway"
+    ledger.fault(0.0, refusal)
+    return result(ledger, "")
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """The test caller's voice: offline speech and audio files become utterances, calls become files."""
 
 import wave
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,28 +10,31 @@ import soxr
 from bots.core import registry
 from bots.core.errors import ParameterError
 from bots.core.ports import SynthesisRequest, TextToSpeech
-from calls.testcall.plan import AXIS, Utterance, utterance
+from calls.testcall.plan import AXIS, Step, Utterance, Words, utterance
 
 SYNTHESISER = "offline"
 MAX_FILE_SECONDS = 300
 
 
-async def synthesise(texts: list[str], language: str) -> dict[str, Utterance]:
-    """``texts`` as spoken by the offline synthesiser.
+async def voiced(steps: Iterable[Step], language: str) -> tuple[Step, ...]:
+    """``steps`` with all words as spoken by the offline synthesiser.
 
     Raises:
         ServiceError: the synthesiser failed.
         LookupError: the offline synthesiser is not installed.
         ParameterError: nothing can be heard of a text.
     """
-    plugin = registry.plugin("tts", SYNTHESISER)
-    synthesiser: TextToSpeech = plugin.factory(plugin.params(), plugin.credentials())
+    steps = tuple(steps)
+    texts = dict.fromkeys(step.label for step in steps if isinstance(step, Words))
     spoken: dict[str, Utterance] = {}
-    for text in dict.fromkeys(texts):
-        request = SynthesisRequest(text=text, language=language, rate_hz=AXIS.rate_hz)
-        pcm = b"".join([chunk async for chunk in synthesiser.synthesise(request)])
-        spoken[text] = _audible(text, pcm, "--say")
-    return spoken
+    if texts:
+        plugin = registry.plugin("tts", SYNTHESISER)
+        synthesiser: TextToSpeech = plugin.factory(plugin.params(), plugin.credentials())
+        for text in texts:
+            request = SynthesisRequest(text=text, language=language, rate_hz=AXIS.rate_hz)
+            pcm = b"".join([chunk async for chunk in synthesiser.synthesise(request)])
+            spoken[text] = _audible(text, pcm, "--say")
+    return tuple(spoken[step.label] if isinstance(step, Words) else step for step in steps)
 
 
 def read_wav(path: Path) -> Utterance:

@@ -339,7 +339,10 @@ async def serve(
 
 async def _talk(websocket: web.WebSocketResponse, take: Callable[[str], ScriptedBot]) -> None:
     now = asyncio.get_running_loop().time
-    opening = await websocket.receive_str()
+    first = await websocket.receive()
+    if first.type is not WSMsgType.TEXT:
+        return  # the caller left without a word
+    opening: str = first.data
     bot = take(opening)
 
     async def speak() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 from django.conf import settings
@@ -13,16 +13,18 @@ from django.core.management.base import BaseCommand, CommandParser
 
 from bots.core.errors import GatewayError
 from bots.protocols.ac_bot_api import MediaFormat
+from bots.workers.pool import close_pools
 from calls.testcall import presentation
 from calls.testcall.ledger import Line, Result
 from calls.testcall.order import Order, read_order
+from calls.testcall.plan import Outcome
 from calls.testcall.run import place_calls
 
 FAILED, UNUSABLE = 1, 2
 
 
-class _Turns(argparse.Action):
-    """Collects ``--say``, ``--wav`` and ``--dtmf`` in the order of the command line."""
+class _Step(argparse.Action):
+    """Collects the caller's steps in the order of the command line."""
 
     def __call__(
         self,
@@ -31,39 +33,79 @@ class _Turns(argparse.Action):
         values: Any,
         option_string: str | None = None,
     ) -> None:
-        turns = getattr(namespace, self.dest) or []
-        setattr(namespace, self.dest, [*turns, (option_string, str(values))])
+        steps = getattr(namespace, self.dest) or []
+        value = "" if self.nargs == 0 else str(values)
+        setattr(namespace, self.dest, [*steps, (self.option_strings[0], value)])
 
 
 class Command(BaseCommand):
     """The smoke test: exit code 0 passed, 1 failed, 2 wrong usage or no gateway to talk to."""
 
     help = (
-        "Call a bot over the AudioCodes Bot API as VoiceAI Connect would. The turns are taken in "
-        "the order given, each when the bot has finished. Exit code 0: the conversation went as "
+        "Call a bot over the AudioCodes Bot API as VoiceAI Connect would. The steps are taken in "
+        "the order given, turns when the bot has finished. Exit code 0: the conversation went as "
         "the protocol demands; 1: it did not; 2: wrong usage, or the gateway cannot be reached."
     )
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("bot", help="name of the bot in the URL")
-        turns = parser.add_argument_group("what the caller does")
-        for option, metavar, text in (
-            ("--say", "TEXT", "say TEXT with the offline voice (a text session: send it)"),
-            ("--wav", "FILE", "play a PCM WAV file, any rate, mono or stereo"),
-            ("--dtmf", "DIGITS", "press keys 0-9 * #"),
+        steps = parser.add_argument_group("what the caller does, in this order")
+        for options, metavar, text in (
+            (("--say",), "TEXT", "say TEXT with the offline voice (a text session: send it)"),
+            (("--wav",), "FILE", "play a PCM WAV file, any rate, mono or stereo"),
+            (
+                ("--press", "--dtmf"),
+                "KEYS[@SECONDS]",
+                "press keys 0-9 * #, one every SECONDS (0.2), such as 12#@1.5",
+            ),
+            (("--silent",), "SECONDS", "say nothing for so long, whatever the bot does"),
+            (("--expect",), "TEXT", "go on when the bot has said TEXT; fail if it does not"),
+            (
+                ("--expect-end",),
+                "REASON",
+                "wait for the other side to end the call, with REASON as code or in its words",
+            ),
+            (("--hang-up",), None, "hang up at once, whatever the bot does"),
+            (("--interrupt",), None, "from here on, speak over prompts that allow it"),
+            (("--talk-over",), None, "from here on, speak over any prompt"),
         ):
-            turns.add_argument(
-                option, metavar=metavar, dest="turns", action=_Turns, default=[], help=text
+            steps.add_argument(
+                *options,
+                metavar=metavar,
+                dest="steps",
+                action=_Step,
+                default=[],
+                help=text,
+                nargs=None if metavar else 0,
             )
-        turns.add_argument(
-            "--interrupt", action="store_true", help="speak over prompts that allow it"
-        )
-        turns.add_argument("--text", action="store_true", help="a text session, without audio")
-        turns.add_argument("--caller", default="+15550100", help="number that calls")
-        turns.add_argument("--callee", default="+15550199", help="number that is called")
-        turns.add_argument("--language", default="en-US", help="language of the caller")
+        self._add_call_arguments(parser)
         self._add_line_arguments(parser)
+
+    def _add_call_arguments(self, parser: CommandParser) -> None:
+        call = parser.add_argument_group("the call")
+        call.add_argument("--text", action="store_true", help="a text session, without audio")
+        call.add_argument("--caller", default="+15550100", help="number that calls")
+        call.add_argument("--callee", default="+15550199", help="number that is called")
+        call.add_argument("--language", default="en-US", help="language of the caller")
+        call.add_argument(
+            "--patience",
+            type=float,
+            default=10.0,
+            metavar="SECONDS",
+            help="longest wait for an answer or for what is expected (10)",
+        )
+        call.add_argument(
+            "--transfer",
+            choices=get_args(Outcome),
+            default="answered",
+            help="what becomes of a transfer, for bots that ask for transferNotifications",
+        )
+        call.add_argument(
+            "--listen",
+            action="store_true",
+            help="afterwards, let the offline recogniser confirm what --expect found",
+        )
 
     def _add_line_arguments(self, parser: CommandParser) -> None:
         line = parser.add_argument_group("the line")
@@ -107,10 +149,13 @@ class Command(BaseCommand):
 
     async def _call(self, options: dict[str, Any]) -> list[Result]:
         environment = settings.ENVIRONMENT
-        order = await read_order(options, host=environment.host, port=environment.port)
+        order = read_order(options, host=environment.host, port=environment.port)
         self._announce(order, options)
         live = order.calls == 1 and not options["json"]
-        return await place_calls(order, show=self._show if live else None)
+        try:
+            return await place_calls(order, show=self._show if live else None)
+        finally:
+            await close_pools()
 
     def _announce(self, order: Order, options: dict[str, Any]) -> None:
         if not options["json"]:

@@ -11,7 +11,17 @@ from bots.core.activities import event
 from bots.protocols.ac_bot_api import MediaFormat
 from calls.testcall.caller import Caller, Wish
 from calls.testcall.ledger import Result, result
-from calls.testcall.plan import CallPlan, Digits, Text, utterance
+from calls.testcall.plan import (
+    CallPlan,
+    Digits,
+    Expect,
+    ExpectEnd,
+    HangUp,
+    Manner,
+    Silence,
+    Text,
+    utterance,
+)
 from tests.fakes.ac_bot import Fault, Script, ScriptedBot, simulate, tone
 
 pytestmark = pytest.mark.pure
@@ -22,9 +32,9 @@ OPERATOR = utterance("operator", tone(400))
 
 
 def plan(**fields: Any) -> CallPlan:
-    turns = fields.pop("turns", (BILL,))
+    steps = fields.pop("steps", (BILL,))
     epoch = datetime(2026, 1, 5, 10, tzinfo=UTC)
-    return CallPlan(conversation_id=IDENTITY, epoch=epoch, bot="demo", turns=turns, **fields)
+    return CallPlan(conversation_id=IDENTITY, epoch=epoch, bot="demo", steps=steps, **fields)
 
 
 def call(planned: CallPlan, **script: Any) -> tuple[Result, ScriptedBot]:
@@ -37,7 +47,7 @@ def faults(*which: Fault, **fields: Any) -> tuple[str, ...]:
 
 
 def test_a_call_is_greeted_recognised_answered_and_ended() -> None:
-    done, bot = call(plan(turns=(BILL, OPERATOR)))
+    done, bot = call(plan(steps=(BILL, OPERATOR)))
     assert done.faults == ()
     assert done.ok
     assert [(line.kind, line.text) for line in done.lines if line.kind != "hypothesis"] == [
@@ -102,7 +112,7 @@ def test_every_format_is_spoken_and_understood(media_format: MediaFormat) -> Non
 
 
 def test_an_interrupted_bot_falls_silent_and_is_measured() -> None:
-    done, _ = call(plan(interrupt=True), greeting_ms=3000)
+    done, _ = call(plan(steps=(Manner.INTERRUPT, BILL)), greeting_ms=3000)
     assert done.ok, done.faults
     (turn,) = done.turns
     assert turn.over_prompt
@@ -114,28 +124,32 @@ def test_an_interrupted_bot_falls_silent_and_is_measured() -> None:
 
 def test_a_bot_that_speaks_on_is_found_out() -> None:
     done, _ = call(
-        plan(interrupt=True), greeting_ms=3000, faults=frozenset({"deaf to interruptions"})
+        plan(steps=(Manner.INTERRUPT, BILL)),
+        greeting_ms=3000,
+        faults=frozenset({"deaf to interruptions"}),
     )
     # The prompt allows barge-in and speech is reported: playback stops here, whatever is sent.
     assert done.turns[0].barge_in_ms is not None
-    done, _ = call(plan(interrupt=True), greeting_ms=3000, faults=frozenset({"hear nothing"}))
+    done, _ = call(
+        plan(steps=(Manner.INTERRUPT, BILL)), greeting_ms=3000, faults=frozenset({"hear nothing"})
+    )
     assert any("over the bot and it did not stop" in fault for fault in done.faults)
 
 
 def test_nothing_is_interrupted_where_barge_in_is_off() -> None:
-    done, _ = call(plan(interrupt=True), greeting_ms=3000, barge_in=False)
+    done, _ = call(plan(steps=(Manner.INTERRUPT, BILL)), greeting_ms=3000, barge_in=False)
     assert done.faults == ("no prompt was long enough and allowed barge-in, nothing to interrupt",)
 
 
 def test_keys_are_pressed_one_by_one() -> None:
-    done, bot = call(plan(turns=(Digits("12#"),)), last_after=3, last_words=(event("hangup"),))
+    done, bot = call(plan(steps=(Digits("12#"),)), last_after=3, last_words=(event("hangup"),))
     assert done.ok, done.faults
     assert [told.value for told in bot.heard if told.event == "dtmf"] == ["1", "2", "#"]
     assert done.turns[0].recognised == ""
 
 
 def test_a_text_session_needs_no_audio() -> None:
-    done, bot = call(plan(turns=(Text("hello"), Digits("7")), text_session=True))
+    done, bot = call(plan(steps=(Text("hello"), Digits("7")), text_session=True))
     assert done.ok, done.faults
     assert [line.text for line in done.lines if line.kind == "bot"] == [
         "Welcome.",
@@ -172,7 +186,7 @@ def test_a_bot_that_closes_right_after_its_hangup_is_in_order() -> None:
 
 
 def test_a_cut_call_is_resumed_on_a_new_socket() -> None:
-    done, bot = call(plan(turns=(BILL, OPERATOR), cut_after=1.5))
+    done, bot = call(plan(steps=(BILL, OPERATOR), cut_after=1.5))
     assert done.ok, done.faults
     assert done.resumed_after_ms is not None
     assert [line.text for line in done.lines if line.kind == "call"] == [
@@ -203,7 +217,7 @@ def test_a_call_can_be_cut_in_the_middle_of_a_prompt() -> None:
 
 
 def test_a_text_session_is_resumed_too() -> None:
-    done, _ = call(plan(turns=(Text("hello"),), text_session=True, cut_after=0.2))
+    done, _ = call(plan(steps=(Text("hello"),), text_session=True, cut_after=0.2))
     assert done.ok, done.faults
 
 
@@ -268,7 +282,7 @@ def test_a_bot_that_does_not_greet_is_spoken_to_all_the_same() -> None:
 
 
 def test_a_bot_that_never_speaks_is_no_bot() -> None:
-    assert faults("do not greet", turns=()) == ("the bot said nothing",)
+    assert faults("do not greet", steps=()) == ("the bot said nothing",)
 
 
 def test_an_unknown_message_is_worth_a_note_only() -> None:
@@ -283,7 +297,7 @@ def test_a_gateway_that_never_closes_is_closed() -> None:
 
 
 def test_turns_that_could_not_be_taken_are_reported() -> None:
-    done, _ = call(plan(turns=(BILL, OPERATOR)), last_words=(event("hangup"),))
+    done, _ = call(plan(steps=(BILL, OPERATOR)), last_words=(event("hangup"),))
     assert done.faults == ('the call ended before the caller\'s turn "operator"',)
 
 
@@ -304,7 +318,7 @@ def test_the_operator_can_hang_up_in_order() -> None:
 
 def test_a_hangup_that_falls_due_while_the_socket_is_away_waits() -> None:
     script = Script(last_after=0, last_words=(event("hangup"),), greeting_ms=200)
-    caller, bot = simulate(plan(turns=(), cut_after=0.1), script, away=1.0)
+    caller, bot = simulate(plan(steps=(), cut_after=0.1), script, away=1.0)
     assert caller.ledger.faults == []
     assert caller.ledger.reason_code == "bot-disconnected"
     assert bot.ended is not None
@@ -332,7 +346,7 @@ def test_a_gateway_that_never_takes_the_upgrade_is_given_up() -> None:
 
 
 def test_answers_to_what_was_not_asked_change_nothing() -> None:
-    caller = Caller(plan(turns=()), 0.0)
+    caller = Caller(plan(steps=()), 0.0)
     caller.connected(0.0)
     caller.received('{"type":"session.accepted","mediaFormat":"raw/lpcm16"}', 0.0)
     caller.received('{"type":"userStream.started"}', 0.0)
@@ -343,7 +357,7 @@ def test_answers_to_what_was_not_asked_change_nothing() -> None:
 
 
 def test_breaking_off_what_is_over_is_no_fault() -> None:
-    caller, _ = simulate(plan(turns=()), Script())
+    caller, _ = simulate(plan(steps=()), Script())
     assert caller.hang_up(500.0) == []
     assert caller.ledger.faults == []
 
@@ -364,3 +378,51 @@ def test_settings_of_the_session_apply_to_prompts_without_their_own() -> None:
     assert cut.text == "the bot fell silent"
     (shown,) = [line for line in caller.ledger.lines if line.kind == "event"]
     assert (shown.text, shown.detail) == ("config", '{"bargeIn":true}')
+
+
+def test_a_refusal_that_was_expected_is_no_fault() -> None:
+    done, _ = call(plan(steps=(ExpectEnd("no capacity"),)), faults=frozenset({"refuse"}))
+    assert done.ok, done.faults
+    assert (done.ended_by, done.reason_code, done.reason) == ("gateway", "error", "no capacity")
+    steps = (BILL, ExpectEnd("error"))
+    done, _ = call(plan(steps=steps), faults=frozenset({"error in mid-call"}))
+    assert done.ok, done.faults
+
+
+def test_an_end_for_another_reason_than_expected_is_a_fault() -> None:
+    steps = (BILL, ExpectEnd("transferred"))
+    done, _ = call(plan(steps=steps), last_words=(event("hangup"),))
+    assert done.faults == (
+        'the call ended as bot-disconnected "Bot hung up", not as "transferred"',
+    )
+
+
+def test_the_result_says_when_what_was_heard_and_how_long_nothing_was() -> None:
+    steps = (BILL, Expect("some words"), Silence(3.0), HangUp())
+    done, _ = call(plan(steps=steps), silence_ms=300)
+    assert done.ok, done.faults
+    assert [prompt.text for prompt in done.heard] == ["Welcome.", "You said some words."]
+    assert all(prompt.heard_ms == 400 for prompt in done.heard)
+    (quiet,) = done.silences
+    # The silence of the plan begins with the answer, which lasts 0.4 s.
+    assert quiet.seconds == done.longest_silence == pytest.approx(2.6, abs=0.05)
+    answer = done.heard[1]
+    assert answer.ended_at == pytest.approx(quiet.began_at, abs=0.05)
+
+
+def test_an_expected_prompt_that_never_comes_is_named_when_the_bot_hangs_up() -> None:
+    steps = (BILL, Expect("goodbye"))
+    done, _ = call(plan(steps=steps), last_words=(event("hangup"),))
+    assert done.faults == ('the call ended before the bot said "goodbye"',)
+
+
+def test_a_transfer_of_which_the_bot_wants_to_know_is_told_over_the_wire() -> None:
+    params = {"transferTarget": "tel:+15550123", "transferNotifications": True}
+    last_words = (event("transfer", activity_params=params),)
+    for outcome, ended_by in (("answered", "bot"), ("no-answer", "caller")):
+        done, bot = call(plan(transfer=outcome), last_words=last_words)
+        assert done.ok, done.faults
+        (told,) = [heard for heard in bot.heard if heard.event == "transferstatus"]
+        assert told.value.get("reasonCode", "answered") == outcome
+        assert done.ended_by == ended_by
+        assert [seen.name for seen in done.activities] == ["transfer"]

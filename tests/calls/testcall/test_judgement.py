@@ -9,16 +9,27 @@ import pytest
 from bots.protocols.ac_bot_api import MediaFormat, PlayStarted
 from calls.testcall.judgement import AHEAD_LIMIT_MS, BUSY_MS, judge_call, judge_prompt
 from calls.testcall.ledger import Ledger, TurnTaken
-from calls.testcall.plan import CallPlan, Text
+from calls.testcall.plan import (
+    CallPlan,
+    Expect,
+    ExpectEnd,
+    HangUp,
+    Manner,
+    Silence,
+    Step,
+    Text,
+)
 from calls.testcall.playback import Prompt
 
 pytestmark = pytest.mark.pure
 
+TURNS = (Text("first"), Text("second"))
+
 
 def plan(**fields: Any) -> CallPlan:
-    turns = (Text("first"), Text("second"))
+    steps = fields.pop("steps", TURNS)
     return CallPlan(
-        conversation_id=UUID(int=1), epoch=datetime.now(UTC), bot="b", turns=turns, **fields
+        conversation_id=UUID(int=1), epoch=datetime.now(UTC), bot="b", steps=steps, **fields
     )
 
 
@@ -27,11 +38,19 @@ def turn(said: str, **fields: Any) -> TurnTaken:
     return TurnTaken(said=said, began_at=1.0, **settings)
 
 
-def judged(planned: CallPlan, *turns: TurnTaken, prompts: int = 1, cut: bool = False) -> list[str]:
+def judged(
+    planned: CallPlan,
+    *turns: TurnTaken,
+    prompts: int = 1,
+    cut: bool = False,
+    undone: tuple[Step, ...] = (),
+    ended: tuple[str, str, str] = ("caller", "client-disconnected", ""),
+) -> list[str]:
     ledger = Ledger()
     ledger.turns.extend(turns)
     ledger.prompts = prompts
-    judge_call(planned, ledger, 9.0, cut=cut)
+    ledger.ended_by, ledger.reason_code, ledger.reason = ended
+    judge_call(planned, ledger, 9.0, cut=cut, undone=undone)
     return ledger.faults
 
 
@@ -40,8 +59,14 @@ FIRST, SECOND = turn("first"), turn("second", spoken=False, recognised="")
 
 def test_a_good_call_has_no_fault() -> None:
     assert judged(plan(), FIRST, SECOND) == []
-    stopped = turn("first", over_prompt=True, barge_in_ms=120.0)
-    assert judged(plan(interrupt=True, cut_after=1.0), stopped, SECOND, cut=True) == []
+    stopped = turn("first", over_prompt=True, must_silence=True, barge_in_ms=120.0)
+    interrupting = plan(steps=(Manner.INTERRUPT, *TURNS), cut_after=1.0)
+    assert judged(interrupting, stopped, SECOND, cut=True) == []
+
+
+def test_a_turn_that_the_plan_judges_may_go_unheard() -> None:
+    ignored = turn("first", recognised="", must_be_heard=False, over_prompt=True)
+    assert judged(plan(steps=(Manner.TALK_OVER, *TURNS)), ignored, SECOND) == []
 
 
 def test_each_want_is_a_fault() -> None:
@@ -49,21 +74,47 @@ def test_each_want_is_a_fault() -> None:
     assert judged(plan(), turn("first", recognised=""), SECOND) == [
         'the caller said "first" and nothing was recognised'
     ]
-    assert judged(plan(), turn("first", over_prompt=True), SECOND) == [
+    spoke_on = turn("first", over_prompt=True, must_silence=True)
+    assert judged(plan(), spoke_on, SECOND) == [
         'the caller said "first" over the bot and it did not stop'
     ]
-    assert judged(plan(), FIRST) == ['the call ended before the caller\'s turn "second"']
-    assert judged(plan(interrupt=True), FIRST, SECOND) == [
-        "no prompt was long enough and allowed barge-in, nothing to interrupt"
+    left = (Silence(1.0), Expect("goodbye"), Text("second"), HangUp())
+    assert judged(plan(), FIRST, undone=left) == [
+        'the call ended before the bot said "goodbye"',
+        'the call ended before the caller\'s turn "second"',
     ]
+    for manner in (Manner.INTERRUPT, Manner.TALK_OVER):
+        assert judged(plan(steps=(manner, *TURNS)), FIRST, SECOND) == [
+            "no prompt was long enough and allowed barge-in, nothing to interrupt"
+        ]
     assert judged(plan(cut_after=4.5), FIRST, SECOND) == [
         "the call ended before the cut planned at 4.5 s"
     ]
 
 
 def test_a_call_without_turns_has_nothing_to_interrupt() -> None:
-    silent = CallPlan(conversation_id=UUID(int=1), epoch=datetime.now(UTC), bot="b", interrupt=True)
-    assert judged(silent) == []
+    assert judged(plan(steps=(Manner.INTERRUPT,))) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "faults"),
+    [
+        ("transferred", []),
+        ("Transferred", []),
+        ("to the desk", []),
+        ("error", ['the call ended as transferred "Transferred to the Desk", not as "error"']),
+    ],
+)
+def test_an_expected_end_is_a_reason_code_or_words_of_the_reason(
+    reason: str, faults: list[str]
+) -> None:
+    expecting = plan(steps=(*TURNS, ExpectEnd(reason)))
+    ended = ("bot", "transferred", "Transferred to the Desk")
+    assert judged(expecting, FIRST, SECOND, ended=ended) == faults
+
+
+def test_a_caller_that_gave_up_waiting_for_the_end_has_said_so() -> None:
+    assert judged(plan(steps=(ExpectEnd("error"),)), prompts=0) == []
 
 
 def prompt(ahead_ms: float, audio: bytes) -> Prompt:
@@ -95,7 +146,7 @@ def test_a_caller_that_was_late_itself_does_not_blame_the_gateway() -> None:
     assert ledger.faults == []
     ledger.prompts = 1
     ledger.turns.extend([FIRST, SECOND])
-    judge_call(plan(), ledger, 1.0, cut=False)
+    judge_call(plan(), ledger, 1.0, cut=False, undone=())
     assert ledger.faults == []
     (note,) = ledger.notes
     assert "101 ms late" in note

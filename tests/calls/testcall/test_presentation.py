@@ -52,11 +52,16 @@ def test_turns_are_a_table() -> None:
 def test_the_verdict_of_a_good_call_is_its_figures() -> None:
     assert verdict(passed()) == "PASSED in 12.3 s: 0 turns, 1 prompt"
     full = passed(
-        turns=(BILL, KEYS), prompts=3, most_ahead_ms=212.4, resumed_after_ms=35.0, starved_ms=40.0
+        turns=(BILL, KEYS),
+        prompts=3,
+        most_ahead_ms=212.4,
+        resumed_after_ms=35.0,
+        starved_ms=40.0,
+        longest_silence=2.26,
     )
     assert verdict(full) == (
         "PASSED in 12.3 s: 2 turns, 3 prompts, answers after 351 ms (at most 642 ms), "
-        "silent 183 ms after an interruption, resumed within 35 ms, "
+        "silent 183 ms after an interruption, longest silence 2.3 s, resumed within 35 ms, "
         "audio at most 212 ms ahead, 40 ms of gaps"
     )
     assert verdict(passed(most_ahead_ms=200.0)).endswith("audio at most 200 ms ahead, no gaps")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from bots.core.errors import ParameterError
-from calls.testcall.plan import AXIS
-from calls.testcall.speech import MAX_FILE_SECONDS, read_wav, synthesise, write_recording
+from calls.testcall.plan import AXIS, Silence, Utterance, Words
+from calls.testcall.speech import MAX_FILE_SECONDS, read_wav, voiced, write_recording
 from tests.fakes.ac_bot import tone
 
 
@@ -77,8 +77,11 @@ def test_a_recording_has_the_caller_left_and_the_bot_right(tmp_path: Path) -> No
 
 @pytest.mark.speech
 async def test_words_are_spoken_by_the_offline_synthesiser() -> None:
-    spoken = await synthesise(["I want to pay my bill.", "Operator.", "Operator."], "en-US")
-    assert list(spoken) == ["I want to pay my bill.", "Operator."]
-    bill, operator = spoken.values()
+    said = (Words("I want to pay my bill."), Silence(1.0), Words("Operator."), Words("Operator."))
+    bill, silence, operator, again = await voiced(said, "en-US")
+    assert silence == Silence(1.0)
+    assert operator is again
+    assert isinstance(bill, Utterance)
+    assert isinstance(operator, Utterance)
     assert bill.label == "I want to pay my bill."
     assert bill.frames > operator.frames > 15

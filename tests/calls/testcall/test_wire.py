@@ -13,11 +13,12 @@ from uuid import UUID
 
 import pytest
 
+from bots.core import registry
 from bots.core.activities import event
 from calls.testcall.connection import Unreachable
 from calls.testcall.ledger import Line
 from calls.testcall.order import Order
-from calls.testcall.plan import CallPlan, Digits, utterance
+from calls.testcall.plan import CallPlan, Digits, Expect, Words, utterance
 from calls.testcall.run import place_calls
 from tests.fakes.ac_bot import Fault, Script, serve, tone
 
@@ -72,7 +73,7 @@ async def test_a_call_over_a_real_socket_is_shown_and_recorded(tmp_path: Path) -
     recording = tmp_path / "out.wav"
     async with serve(brisk(), token="secret") as (url, bots):
         order = Order(
-            plan=plan(turns=(WORDS, Digits("1"))),
+            plan=plan(steps=(WORDS, Expect("some words"), Digits("1"))),
             url=url + PATH,
             token="secret",
             recording=recording,
@@ -89,7 +90,7 @@ async def test_a_call_over_a_real_socket_is_shown_and_recorded(tmp_path: Path) -
 
 async def test_a_dropped_socket_is_resumed_without_a_closing_handshake() -> None:
     async with serve(brisk()) as (url, bots):
-        order = Order(plan=plan(turns=(WORDS,), cut_after=0.1), url=url + PATH)
+        order = Order(plan=plan(steps=(WORDS,), cut_after=0.1), url=url + PATH)
         (result,) = await place_calls(order)
     assert result.ok, result.faults
     assert result.resumed_after_ms is not None
@@ -99,7 +100,7 @@ async def test_a_dropped_socket_is_resumed_without_a_closing_handshake() -> None
 async def test_several_calls_are_placed_at_once(tmp_path: Path) -> None:
     async with serve(brisk()) as (url, bots):
         order = Order(
-            plan=plan(turns=(WORDS,)), url=url + PATH, calls=3, recording=tmp_path / "out.wav"
+            plan=plan(steps=(WORDS,)), url=url + PATH, calls=3, recording=tmp_path / "out.wav"
         )
         results = await place_calls(order)
     assert [result.ok for result in results] == [True] * 3
@@ -113,7 +114,7 @@ async def test_several_calls_are_placed_at_once(tmp_path: Path) -> None:
 
 async def test_a_socket_that_closes_in_mid_call_is_a_fault() -> None:
     async with serve(brisk("close in mid-call")) as (url, _):
-        (result,) = await place_calls(Order(plan=plan(turns=(WORDS,)), url=url + PATH))
+        (result,) = await place_calls(Order(plan=plan(steps=(WORDS,)), url=url + PATH))
     assert result.faults == ("the gateway closed the socket while talking (code 1000)",)
 
 
@@ -172,6 +173,19 @@ async def test_refusals_are_explained() -> None:
         await place_calls(Order(plan=plan(), url="ws://127.0.0.1:99999/"))
 
 
+async def test_a_gateway_that_is_not_there_is_told_before_the_voice_is_made(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(registry, "_plugins", {})  # so that there is no voice at all
+    order = Order(plan=plan(steps=(Words("hello"),)), url="ws://127.0.0.1:1" + PATH)
+    with pytest.raises(Unreachable):
+        await place_calls(order)
+    async with serve(brisk()) as (url, bots):
+        with pytest.raises(LookupError, match="no tts plug-in"):
+            await place_calls(Order(plan=order.plan, url=url + PATH))
+    assert bots == []
+
+
 async def test_one_call_that_is_not_taken_among_others_is_a_failed_call() -> None:
     async with serve(brisk(), most=1) as (url, _):
         results = await place_calls(Order(plan=plan(), url=url + PATH, calls=2))
@@ -193,7 +207,10 @@ async def test_a_peer_that_never_takes_the_upgrade_is_given_up(
 async def test_the_command_passes_a_good_bot() -> None:
     goodbye = (event("hangup", activity_params={"hangupReason": "done"}),)
     async with serve(brisk(last_words=goodbye)) as (url, _):
-        code, printed, errors = await run_command("--dtmf", "1", "--url", url)
+        code, printed, errors = await run_command(
+            *("--expect", "welcome", "--silent", "0.1", "--press", "1@0.5"),
+            *("--expect-end", "bot-disconnected", "--url", url),
+        )
     assert (code, errors) == (0, "")
     assert f"Calling {url}{PATH}" in printed
     assert "bot         You pressed 1." in printed
@@ -213,7 +230,7 @@ async def test_the_command_fails_a_bad_bot_and_tells_machines_why() -> None:
 async def test_the_command_says_what_is_wrong_with_its_options() -> None:
     code, printed, errors = await run_command("--dtmf", "1x", "--cut", "-1")
     assert (code, printed) == (2, "")
-    assert "--dtmf: '1x' holds other keys than 0-9, * and #" in errors
+    assert "--press: '1x' holds other keys than 0-9, * and #" in errors
     assert "--cut: " in errors
 
 
