@@ -104,6 +104,24 @@ def test_a_bot_that_takes_too_little_has_failed() -> None:
     leap(scenario())
 
 
+def test_what_waits_for_the_bot_at_the_end_still_reaches_it() -> None:
+    async def scenario() -> None:
+        bot = table_bot({})
+        line = BotLine(bot, TALK, list[Event]().append)
+        async with asyncio.TaskGroup() as tasks:
+            task = tasks.create_task(line.run())
+            while not bot.sessions:
+                await asyncio.sleep(0)
+            task.cancel()
+        line.send(event("conversationEnd"))
+        await line.close("error", "")
+        (session,) = bot.sessions
+        assert [activity.name for activity in session.heard] == ["conversationEnd"]
+        assert session.closed == ("error", "")
+
+    leap(scenario())
+
+
 def test_a_stamp_that_is_there_stays() -> None:
     own = message("Hello.", id="7", timestamp="2026-11-21T12:00:00Z")
     assert stamped(own) is own

@@ -269,3 +269,44 @@ async def test_as_much_early_audio_is_kept_for_each_stream() -> None:
     await desk.until(3)
     assert len(second.heard) == LPCM16_16K.bytes_for_ms(EARLY_AUDIO_MS)
     assert await ended(task) is None
+
+
+async def test_other_settings_open_the_stream_anew_and_nothing_said_is_held_against_it() -> None:
+    first, second = Stream(), Stream()
+    stt = Streams(first, second)
+    desk = Desk(stt)
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(desk.ear.run())
+        first.results.put_nowait(Transcript("hello", 0.9))
+        await desk.until(1)
+        desk.ear.use(Speech.model_validate({"language": "de-DE", "sttDisablePunctuation": True}))
+        await desk.until(2)
+        second.results.put_nowait(Transcript("hallo", 0.8))
+        reports = await desk.until(3)
+        task.cancel()
+    assert [(request.language, request.punctuation) for request in stt.requests] == [
+        ("en-US", True),
+        ("de-DE", False),
+    ]
+    assert first.closed.is_set()
+    assert reports[1:] == [
+        CallerSaid(text="", final=True),
+        CallerSaid(text="hallo", final=True, confidence=0.8),
+    ]
+
+
+async def test_settings_that_change_nothing_for_the_recogniser_keep_the_stream() -> None:
+    stream = Stream()
+    desk = Desk(Streams(stream))
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(desk.ear.run())
+        stream.results.put_nowait(Hypothesis("hel", 0.5, 0.7))
+        await desk.until(1)
+        desk.ear.use(Speech.model_validate({"voiceName": "slt", "ttsLanguage": "de-DE"}))
+        stream.results.put_nowait(Transcript("hello", 0.9, {"nbest": 1}))
+        reports = await desk.until(2)
+        task.cancel()
+    assert reports == [
+        CallerSaid(text="hel", final=False, confidence=0.5, stability=0.7),
+        CallerSaid(text="hello", final=True, confidence=0.9, recognition_output={"nbest": 1}),
+    ]
