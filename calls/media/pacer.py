@@ -39,6 +39,13 @@ class Pacer:
         """Whether the prompt is complete and all of it was sent."""
         return self._complete and not self._waiting
 
+    def left_ms(self, now: float) -> float | None:
+        """How much the caller has yet to hear at ``now``; None while the prompt is not complete."""
+        if not self._complete:
+            return None
+        unsent_ms = self._audio.ms_for_bytes(len(self._waiting))
+        return unsent_ms + max(0.0, self._ends_at - now) * 1000
+
     def push(self, audio: bytes) -> None:
         """More of the prompt."""
         self._waiting += audio

@@ -1,6 +1,7 @@
-"""From a prompt's text to audio at the caller's ear: synthesis, conversion, pacing.
+"""From a prompt's samples to audio at the caller's ear: conversion and pacing.
 
-One `Player` is one prompt. It reports through two callbacks and never touches the conversation.
+One `Player` is one prompt. Where its samples come from is the affair of others; it tells how far
+the caller has heard it by the events of `calls.core.events` and never touches the conversation.
 """
 
 import asyncio
@@ -9,14 +10,14 @@ from contextlib import aclosing
 from typing import Protocol
 
 from bots.core.audio import AudioFormat, Converter
-from bots.core.errors import Fault, ServiceError, first_service_error
-from bots.core.ports import SynthesisRequest, TextToSpeech
+from bots.core.errors import GatewayError
+from calls.core.events import AudioReady, Event, PlaybackDone, PlaybackEnding, PlaybackStarted
 from calls.media.pacer import Pacer
 
-FIRST_AUDIO_TIMEOUT_S = 10.0
-"""How long a synthesiser may take to its first audio, and between two pieces."""
 MAX_PROMPT_MS = 600_000
-"""Longest prompt that is held; a synthesiser that gives more is cut off there."""
+"""Longest prompt that is held; a source that gives more is cut off there."""
+ENDING_MS = 300
+"""How much of a prompt is left, at most, when `PlaybackEnding` is reported."""
 
 
 class Sink(Protocol):
@@ -37,16 +38,12 @@ class Sink(Protocol):
         ...
 
 
-class Heard(Protocol):
-    """How a prompt ended, for `Player`'s ``on_done``."""
-
-    def __call__(self, *, heard_ms: float, total_ms: float, interrupted: bool) -> None:
-        """``heard_ms`` of ``total_ms`` reached the caller (``total_ms`` 0: not known)."""
-        ...
-
-
 class Player:
-    """Plays one prompt; `run` is its task, `stop` silences it at once."""
+    """Plays one prompt; `run` is its task, `stop` silences it at once.
+
+    ``report`` is called at once and in this order, each at most once: `AudioReady`,
+    `PlaybackStarted`, `PlaybackEnding`, `PlaybackDone`; nothing follows `PlaybackDone`.
+    """
 
     def __init__(
         self,
@@ -56,21 +53,22 @@ class Player:
         text: str,
         interruptible: bool,
         clock: Callable[[], float],
-        on_started: Callable[[], None],
-        on_done: Heard,
+        report: Callable[[Event], None],
     ) -> None:
         self._sink: Sink | None = sink
         self._utterance = utterance
         self._text = text
         self._interruptible = interruptible
         self._clock = clock
-        self._on_started = on_started
-        self._on_done = on_done
+        self._report = report
         self._audio = sink.prompt_audio
         self._pacer = Pacer(self._audio)
         self._progress = asyncio.Event()
+        self._failure: GatewayError | None = None
+        self._started = False
         self._opened = False
         self._closed = False
+        self._ending = False
         self._over = False
 
     @property
@@ -78,21 +76,21 @@ class Player:
         """How much of the prompt the caller has heard by now."""
         return self._pacer.heard_ms(self._clock())
 
-    async def run(self, tts: TextToSpeech, request: SynthesisRequest) -> None:
-        """Synthesise and play to the end.
+    async def run(self, pieces: AsyncGenerator[bytes, None], rate_hz: int) -> None:
+        """Play ``pieces``, ``lpcm16`` at ``rate_hz``, to the end; pieces may be of any size.
+
+        A prompt without a sample has been heard as soon as that is known.
 
         Raises:
-            ServiceError: the synthesiser failed or gave no audio; nothing more is sent.
+            GatewayError: what ``pieces`` raised; nothing more is sent or reported.
         """
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._synthesise(tts, request))
-                tasks.create_task(self._pace())
-        except* ServiceError as failures:
-            if not self._over:  # else the play stream may be the next prompt's
-                self._over = True
-                self._interrupt_stream()
-            raise first_service_error(failures) from None
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._fetch(pieces, rate_hz))
+            tasks.create_task(self._pace())
+        if self._failure is not None:
+            self._over = True
+            self._interrupt_stream()
+            raise self._failure
         self._finish(interrupted=False)
 
     def stop(self) -> None:
@@ -111,28 +109,35 @@ class Player:
         self._sink = sink
         self._progress.set()
 
-    async def _synthesise(self, tts: TextToSpeech, request: SynthesisRequest) -> None:
-        converter = Converter(AudioFormat("lpcm16", request.rate_hz), self._audio)
-        got_ms = 0.0
-        async with aclosing(_with_deadline(tts.synthesise(request))) as pieces:
-            async for pcm in pieces:
-                audio = converter.push(pcm)
-                got_ms += self._audio.ms_for_bytes(len(audio))
-                self._feed(audio)
-                if got_ms > MAX_PROMPT_MS:
-                    break
-        if not got_ms:
-            raise ServiceError("tts", Fault.PROTOCOL, "no audio came for the prompt")
-        self._pacer.push(converter.flush())
-        self._pacer.complete()
+    async def _fetch(self, pieces: AsyncGenerator[bytes, None], rate_hz: int) -> None:
+        try:
+            async with aclosing(pieces):
+                await self._convert(pieces, Converter(AudioFormat("lpcm16", rate_hz), self._audio))
+        except GatewayError as error:
+            self._failure = error
+        else:
+            self._pacer.complete()
         self._progress.set()
 
-    def _feed(self, audio: bytes) -> None:
-        self._pacer.push(audio)
-        self._progress.set()
+    async def _convert(self, pieces: AsyncGenerator[bytes, None], converter: Converter) -> None:
+        ready = False
+        got_ms = 0.0
+        async for pcm in pieces:
+            if pcm and not ready:
+                ready = True
+                self._tell(AudioReady(self._utterance))
+            audio = converter.push(pcm)
+            self._pacer.push(audio)
+            self._progress.set()
+            got_ms += self._audio.ms_for_bytes(len(audio))
+            if got_ms > MAX_PROMPT_MS:
+                break
+            # A source that has everything at hand would let no other call have its turn.
+            await asyncio.sleep(0)
+        self._pacer.push(converter.flush())
 
     async def _pace(self) -> None:
-        while not self._pacer.finished(self._clock()):
+        while self._failure is None and not self._pacer.finished(self._clock()):
             self._progress.clear()
             due = self._send_due()
             timeout_s = None if due is None else max(0.0, due - self._clock())
@@ -146,44 +151,44 @@ class Player:
         """Send what is due; answers when to look again (None: when something happens)."""
         if self._sink is None:
             return None
-        audio = self._pacer.take(self._clock())
+        now = self._clock()
+        audio = self._pacer.take(now)
         if audio:
-            if not self._opened:
-                self._sink.play_start(
-                    self._utterance, text=self._text, interruptible=self._interruptible
-                )
-                self._opened = True
-                self._on_started()
-            self._sink.play(self._utterance, audio)
+            self._send(audio, self._sink)
         if self._pacer.sent_all and self._opened and not self._closed:
             self._closed = True
             self._sink.play_stop(self._utterance, interrupted=False)
-        return self._pacer.next_due(self._clock())
+        if audio and not self._started:
+            self._started = True
+            self._tell(PlaybackStarted(self._utterance))
+        left_ms = self._pacer.left_ms(now)
+        if left_ms is not None and left_ms <= ENDING_MS and not self._ending:
+            self._ending = True
+            self._tell(PlaybackEnding(self._utterance))
+        return self._pacer.next_due(now)
+
+    def _send(self, audio: bytes, sink: Sink) -> None:
+        if not self._opened:
+            self._opened = True
+            sink.play_start(self._utterance, text=self._text, interruptible=self._interruptible)
+        sink.play(self._utterance, audio)
+
+    def _tell(self, event: Event) -> None:
+        if not self._over:  # whoever is told may stop the prompt
+            self._report(event)
 
     def _interrupt_stream(self) -> None:
         if self._sink is not None and self._opened:
             self._sink.play_stop(self._utterance, interrupted=True)
 
     def _finish(self, *, interrupted: bool) -> None:
-        self._over = True
         if interrupted:
             self._interrupt_stream()
-        self._on_done(
+        done = PlaybackDone(
+            utterance=self._utterance,
             heard_ms=self.heard_ms,
             total_ms=self._pacer.total_ms,
             interrupted=interrupted,
         )
-
-
-async def _with_deadline(pieces: AsyncGenerator[bytes, None]) -> AsyncGenerator[bytes, None]:
-    """The pieces of a synthesis, each within its deadline."""
-    async with aclosing(pieces):
-        while True:
-            try:
-                async with asyncio.timeout(FIRST_AUDIO_TIMEOUT_S):
-                    piece = await anext(pieces)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise ServiceError("tts", Fault.TIMEOUT, "no audio in time") from None
-            yield piece
+        self._over = True
+        self._report(done)

@@ -1,19 +1,29 @@
-"""The bot's voice in one call: at most one prompt at a time, spoken by us or by the voice side."""
+"""The bot's voice in one call: at most one prompt at a time, played by us or by the voice side."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from typing import Any, Protocol
 
-from bots.core.activities import message
+from bots.core.activities import Activity, event, message
 from bots.core.errors import ServiceError
+from bots.core.params.resolve import Resolved
+from bots.core.params.sections.timeouts import Timeouts
 from bots.core.ports import SynthesisRequest, TextToSpeech
 from bots.core.ssml import reduce
-from calls.core.commands import Play, Prepare
-from calls.core.events import Event, PlaybackDone, PlaybackStarted, ServiceFailed
+from calls.core.commands import Play, PlayUrl, Prepare
+from calls.core.events import (
+    Event,
+    PlaybackDone,
+    PlaybackStarted,
+    PlayUrlFailed,
+    ServiceFailed,
+)
 from calls.core.ports import VoiceLeg
 from calls.core.transcript import spoken_text
 from calls.media.ahead import Ahead
+from calls.media.decoding import AudioFileError
 from calls.media.player import Player
+from calls.media.spoken import has_sound, has_words, in_time
 
 MAX_AHEAD = 4
 """Waiting prompts that are synthesised ahead; the others are when it is their turn."""
@@ -21,8 +31,21 @@ MAX_AHEAD = 4
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
+class Files(Protocol):
+    """Where the samples of audio files come from (`calls.media.files.AudioFiles`)."""
+
+    def pieces(
+        self, *, url: str, media_format: str, cache: bool, rate_hz: int
+    ) -> AsyncGenerator[bytes, None]:
+        """Samples, ``lpcm16`` at ``rate_hz``; raises `AudioFileError`."""
+        ...
+
+
 class Voice:
-    """Carries out `Prepare`, `Play` and `StopPlayback` on whatever leg the call has."""
+    """Carries out `Prepare`, `Play`, `PlayUrl` and `StopPlayback` on whatever leg the call has.
+
+    ``cached`` is ``tts`` with a memory (`calls.media.ttscache.CachedTts`).
+    """
 
     def __init__(
         self,
@@ -31,38 +54,76 @@ class Voice:
         clock: Callable[[], float],
         report: Callable[[Event], None],
         spawn: Spawn,
+        cached: TextToSpeech | None = None,
+        files: Files | None = None,
     ) -> None:
         self._tts = tts
+        self._cached = cached or tts
+        self._files = files
         self._clock = clock
         self._report = report
         self._spawn = spawn
         self._player: Player | None = None
         self._task: asyncio.Task[None] | None = None
-        self._ahead: dict[SynthesisRequest, tuple[Ahead, asyncio.Task[None]]] = {}
+        self._ahead: dict[tuple[SynthesisRequest, bool], tuple[Ahead, asyncio.Task[None]]] = {}
+        self._timeout_s = Timeouts().tts_response_timeout_ms / 1000
+        self._detached = False
+
+    def use(self, parameters: Resolved) -> None:
+        """``parameters`` are in force for the prompts that are yet to be played."""
+        self._timeout_s = parameters[Timeouts].tts_response_timeout_ms / 1000
 
     def prepare(self, command: Prepare, leg: VoiceLeg) -> None:
         """Begin to synthesise a prompt whose turn will come."""
-        if self._tts is None or not leg.capabilities.audio or len(self._ahead) >= MAX_AHEAD:
+        tts = self._cached if command.cache else self._tts
+        if tts is None or not leg.capabilities.audio or len(self._ahead) >= MAX_AHEAD:
             return
-        request = self._request(command, self._tts, leg)
-        if request not in self._ahead:
-            ahead = Ahead(self._tts, request)
-            self._ahead[request] = (ahead, self._spawn(ahead.run()))
+        request = _request(command, tts, leg)
+        if has_sound(request.text) and (request, command.cache) not in self._ahead:
+            ahead = Ahead(tts.synthesise(request))
+            self._ahead[request, command.cache] = (ahead, self._spawn(ahead.run()))
 
     def play(self, command: Play, leg: VoiceLeg) -> None:
-        """Speak a prompt; the one before it has ended."""
-        if self._tts is None or not leg.capabilities.audio:
-            self._hand_over(command, leg)
+        """Speak a prompt; the one before it has ended. A text without sound has been heard."""
+        utterance = command.utterance
+        tts = self._cached if command.cache else self._tts
+        if tts is None or not leg.capabilities.audio:
+            self._hand_over(utterance, command.activity or message(command.text), leg)
             return
-        request = self._request(command, self._tts, leg)
-        ahead, making = self._ahead.pop(request, (None, None))
-        self._player = self._new_player(command, leg)
-        self._task = self._spawn(
-            self._run(self._player, ahead or self._tts, request, command.utterance)
+        request = _request(command, tts, leg)
+        if not has_sound(request.text):
+            self._report(PlaybackDone(utterance=utterance, heard_ms=0, total_ms=0))
+            return
+        ahead, making = self._ahead.pop((request, command.cache), (None, None))
+        pieces = in_time(
+            tts.synthesise(request) if ahead is None else ahead.pieces(),
+            self._timeout_s,
+            may_be_silent=not has_words(request.text),
         )
+        task = self._start(command, spoken_text(command.text), leg, pieces, request.rate_hz)
         if making is not None:
             # What is still being made of the prompt is of no use when it is over.
-            self._task.add_done_callback(lambda _: making.cancel())
+            task.add_done_callback(lambda _: making.cancel())
+
+    def play_url(self, command: PlayUrl, leg: VoiceLeg) -> None:
+        """Play an audio file; the prompt before it has ended."""
+        if self._files is None or not leg.capabilities.audio:
+            arguments = {
+                "playUrlUrl": command.url,
+                "playUrlMediaFormat": command.media_format,
+                "playUrlAltText": command.text,
+            }
+            activity = command.activity or event("playUrl", activity_params=arguments)
+            self._hand_over(command.utterance, activity, leg)
+            return
+        rate_hz = leg.prompt_audio.rate_hz
+        pieces = self._files.pieces(
+            url=command.url,
+            media_format=command.media_format,
+            cache=command.cache,
+            rate_hz=rate_hz,
+        )
+        self._start(command, command.text, leg, pieces, rate_hz)
 
     def stop(self) -> None:
         """Silence the prompt at once; its `PlaybackDone` is reported before this returns.
@@ -78,61 +139,53 @@ class Voice:
             self._player.stop()
 
     def detach(self) -> None:
-        """The leg went away: hold the prompt."""
+        """The leg went away: hold the prompt, and those that follow."""
+        self._detached = True
         if self._player is not None:
             self._player.detach()
 
     def attach(self, leg: VoiceLeg) -> None:
         """Another leg: go on with the prompt."""
+        self._detached = False
         if self._player is not None:
             self._player.attach(leg)
 
-    def _request(
-        self, command: Play | Prepare, tts: TextToSpeech, leg: VoiceLeg
-    ) -> SynthesisRequest:
-        rates_hz = tts.capabilities.rates_hz
-        rate_hz = leg.prompt_audio.rate_hz
-        return SynthesisRequest(
-            text=reduce(command.text, tts.capabilities.ssml),
-            language=command.language,
-            rate_hz=rate_hz if rate_hz in rates_hz else max(rates_hz),
-            voice=command.voice,
-        )
+    def _hand_over(self, utterance: int, activity: Activity, leg: VoiceLeg) -> None:
+        """The voice side plays it: for us the prompt is over once it has it."""
+        leg.send(activity)
+        self._report(PlaybackStarted(utterance))
+        self._report(PlaybackDone(utterance=utterance, heard_ms=0, total_ms=0))
 
-    def _new_player(self, command: Play, leg: VoiceLeg) -> Player:
-        utterance = command.utterance
-
-        def done(*, heard_ms: float, total_ms: float, interrupted: bool) -> None:
-            self._report(
-                PlaybackDone(
-                    utterance=utterance,
-                    heard_ms=heard_ms,
-                    total_ms=total_ms,
-                    interrupted=interrupted,
-                )
-            )
-
-        return Player(
+    def _start(
+        self,
+        command: Play | PlayUrl,
+        text: str,
+        leg: VoiceLeg,
+        pieces: AsyncGenerator[bytes, None],
+        rate_hz: int,
+    ) -> asyncio.Task[None]:
+        self._player = Player(
             leg,
-            utterance,
-            text=spoken_text(command.text),
+            command.utterance,
+            text=text,
             interruptible=command.interruptible,
             clock=self._clock,
-            on_started=lambda: self._report(PlaybackStarted(utterance)),
-            on_done=done,
+            report=self._report,
         )
-
-    def _hand_over(self, command: Play, leg: VoiceLeg) -> None:
-        """The voice side speaks: for us the prompt is over once it has it."""
-        leg.send(command.activity or message(command.text))
-        self._report(PlaybackStarted(command.utterance))
-        self._report(PlaybackDone(utterance=command.utterance, heard_ms=0, total_ms=0))
+        if self._detached:
+            self._player.detach()
+        self._task = self._spawn(self._run(self._player, command.utterance, pieces, rate_hz))
+        return self._task
 
     async def _run(
-        self, player: Player, tts: TextToSpeech, request: SynthesisRequest, utterance: int
+        self, player: Player, utterance: int, pieces: AsyncGenerator[bytes, None], rate_hz: int
     ) -> None:
         try:
-            await player.run(tts, request)
+            await player.run(pieces, rate_hz)
+        except AudioFileError as error:
+            self._report(
+                PlayUrlFailed(utterance=utterance, reason=error.reason, heard_ms=player.heard_ms)
+            )
         except ServiceError as error:
             self._report(
                 ServiceFailed(
@@ -143,3 +196,14 @@ class Voice:
                     heard_ms=player.heard_ms,
                 )
             )
+
+
+def _request(command: Play | Prepare, tts: TextToSpeech, leg: VoiceLeg) -> SynthesisRequest:
+    rates_hz = tts.capabilities.rates_hz
+    rate_hz = leg.prompt_audio.rate_hz
+    return SynthesisRequest(
+        text=reduce(command.text, tts.capabilities.ssml),
+        language=command.language,
+        rate_hz=rate_hz if rate_hz in rates_hz else max(rates_hz),
+        voice=command.voice,
+    )

@@ -1,4 +1,4 @@
-"""Synthesis ahead of its turn: nothing lost, nothing twice, failures kept for the player."""
+"""Audio ahead of its turn: nothing lost, nothing twice, failures kept for the player."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -6,20 +6,15 @@ from collections.abc import AsyncGenerator
 import pytest
 
 from bots.core.errors import Fault, ServiceError
-from bots.core.ports import SynthesisRequest, TtsCapabilities
 from calls.media import ahead
 from calls.media.ahead import Ahead
 from tests.calls.media.leaping import leap
 
 pytestmark = pytest.mark.pure
 
-REQUEST = SynthesisRequest(text="Hello.", language="en-US", rate_hz=16000)
 
-
-class Pieces:
-    """A synthesiser of a few pieces, with an end; ``made`` counts what was asked of it."""
-
-    capabilities = TtsCapabilities(rates_hz=(16000,))
+class Source:
+    """A few pieces, with an end; ``made`` counts what was asked of it."""
 
     def __init__(self, count: int, failure: ServiceError | None = None) -> None:
         self.count = count
@@ -27,8 +22,7 @@ class Pieces:
         self.made = 0
         self.closed = False
 
-    async def synthesise(self, request: SynthesisRequest) -> AsyncGenerator[bytes, None]:
-        assert request == REQUEST
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         try:
             for number in range(self.count):
                 self.made += 1
@@ -41,23 +35,22 @@ class Pieces:
 
 def test_every_piece_comes_once_and_in_order_whenever_it_is_fetched() -> None:
     async def run() -> list[bytes]:
-        tts = Pieces(3)
-        made = Ahead(tts, REQUEST)
-        assert made.capabilities is tts.capabilities
+        source = Source(3)
+        made = Ahead(source.pieces())
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(made.run())
             await asyncio.sleep(1)
-            assert tts.closed
-            return [piece async for piece in made.synthesise(REQUEST)]
+            assert source.closed
+            return [piece async for piece in made.pieces()]
 
     assert leap(run()) == [b"\0", b"\1", b"\2"]
 
 
 def test_a_failure_is_kept_for_whoever_plays_the_prompt() -> None:
     async def run() -> None:
-        made = Ahead(Pieces(1, ServiceError("tts", Fault.SERVER)), REQUEST)
+        made = Ahead(Source(1, ServiceError("tts", Fault.SERVER)).pieces())
         await made.run()
-        pieces = made.synthesise(REQUEST)
+        pieces = made.pieces()
         assert await anext(pieces) == b"\0"
         with pytest.raises(ServiceError):
             await anext(pieces)
@@ -65,29 +58,29 @@ def test_a_failure_is_kept_for_whoever_plays_the_prompt() -> None:
     leap(run())
 
 
-def test_the_synthesiser_pauses_when_enough_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_source_pauses_when_enough_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ahead, "PIECES_AHEAD", 2)
 
     async def run() -> None:
-        tts = Pieces(10)
-        made = Ahead(tts, REQUEST)
+        source = Source(10)
+        made = Ahead(source.pieces())
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(made.run())
             await asyncio.sleep(1)
-            assert tts.made == 3
-            assert len([piece async for piece in made.synthesise(REQUEST)]) == 10
+            assert source.made == 3
+            assert len([piece async for piece in made.pieces()]) == 10
             assert task.done()
 
     leap(run())
 
 
-def test_a_cancelled_synthesis_is_closed() -> None:
+def test_a_cancelled_prompt_closes_its_source() -> None:
     async def run() -> None:
-        tts = Pieces(10_000)
+        source = Source(10_000)
         async with asyncio.TaskGroup() as tasks:
-            task = tasks.create_task(Ahead(tts, REQUEST).run())
+            task = tasks.create_task(Ahead(source.pieces()).run())
             await asyncio.sleep(1)
             task.cancel()
-        assert tts.closed
+        assert source.closed
 
     leap(run())

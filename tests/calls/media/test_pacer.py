@@ -91,6 +91,18 @@ def test_a_prompt_is_finished_when_it_was_heard_not_when_it_was_sent() -> None:
     assert [pacer.finished(now) for now in (3.0, 3.099, 3.1001)] == [False, False, True]
 
 
+def test_what_is_left_is_known_once_the_prompt_is_complete() -> None:
+    pacer = Pacer(LPCM16_8K)
+    pacer.push(audio(500))
+    pacer.take(2.0)
+    assert pacer.left_ms(2.1) is None
+    pacer.complete()
+
+    assert [pacer.left_ms(now) for now in (2.0, 2.1)] == [pytest.approx(500), pytest.approx(400)]
+    _, ended = play_out(pacer, 2.1)
+    assert pacer.left_ms(ended + 1) == 0
+
+
 def test_after_a_gap_of_the_synthesiser_the_lead_is_the_usual_one() -> None:
     pacer = Pacer(LPCM16_8K)
     pacer.push(audio(120))

@@ -2,14 +2,31 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from bots.core.activities import Activity, event
+from bots.core.catalogue import of
 from bots.core.errors import Fault, ServiceError
+from bots.core.params.declare import Level
+from bots.core.params.resolve import Layer, resolve
 from bots.core.ports import SynthesisRequest, TtsCapabilities
-from calls.core.commands import Play, Prepare
-from calls.core.events import Event, PlaybackDone, PlaybackStarted, ServiceFailed
+from bots.core.registry import NoParams
+from calls.core.commands import Play, PlayUrl, Prepare
+from calls.core.events import (
+    AudioReady,
+    Event,
+    PlaybackDone,
+    PlaybackEnding,
+    PlaybackStarted,
+    PlayUrlFailed,
+    ServiceFailed,
+)
+from calls.media.decoding import AudioFileError
+from calls.media.ttscache import CachedTts, TtsCache, speaker_of
+from calls.media.ttsstore import TtsStore
 from calls.session.voice import MAX_AHEAD, Voice
 from tests.calls.media.leaping import leap
 from tests.calls.session.calling import Leg
@@ -19,7 +36,7 @@ from tests.plugins import tone
 class Studio:
     """A synthesiser that knows how many syntheses are open; ``!slow`` in a text never ends.
 
-    ``!cling`` fails when it is closed.
+    ``!cling`` fails when it is closed, ``!dumb`` and an emoji give nothing.
     """
 
     capabilities = TtsCapabilities(rates_hz=(16000,))
@@ -34,6 +51,8 @@ class Studio:
         try:
             if "!fail" in request.text:
                 raise ServiceError("tts", Fault.SERVER, "the text says so")
+            if "!dumb" in request.text or "🙂" in request.text:
+                return
             yield tone(500)
             if "!slow" in request.text:
                 await asyncio.Event().wait()
@@ -43,10 +62,57 @@ class Studio:
                 raise ServiceError("tts", Fault.CONNECTIVITY, "it failed at its close")
 
 
+class Library:
+    """Audio files: a second of tone under every address; ``!damaged`` breaks off after half of it.
+
+    ``!gone`` is not there, ``!slow`` never comes.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, str, bool]] = []
+        self.open = 0
+
+    async def pieces(
+        self, *, url: str, media_format: str, cache: bool, rate_hz: int
+    ) -> AsyncGenerator[bytes, None]:
+        self.asked.append((url, media_format, cache))
+        self.open += 1
+        try:
+            if "!slow" in url:
+                await asyncio.Event().wait()
+            if "!gone" in url:
+                raise AudioFileError("HTTP 404")
+            yield tone(500, rate_hz)
+            if "!damaged" in url:
+                await asyncio.sleep(2)
+                raise AudioFileError("damaged audio file")
+            yield tone(500, rate_hz)
+        finally:
+            self.open -= 1
+
+
+class TextLeg(Leg):
+    """A voice side that plays prompts itself; ``handed`` is what it was given to play."""
+
+    def __init__(self) -> None:
+        super().__init__(audio=False)
+        self.handed: list[Activity] = []
+
+    def send(self, activity: Activity) -> None:
+        self.handed.append(activity)
+
+
 class Stage:
     """A voice, its leg, its reports and its tasks."""
 
-    def __init__(self, studio: Studio | None, leg: Leg | None = None) -> None:
+    def __init__(
+        self,
+        studio: Studio | None,
+        leg: Leg | None = None,
+        *,
+        cached: CachedTts | None = None,
+        files: Library | None = None,
+    ) -> None:
         self.leg = leg or Leg(audio=True)
         self.reports: list[Event] = []
         self.tasks: set[asyncio.Task[None]] = set()
@@ -56,6 +122,8 @@ class Stage:
             clock=asyncio.get_running_loop().time,
             report=self._report,
             spawn=self._spawn,
+            cached=cached,
+            files=files,
         )
 
     def _report(self, event: Event) -> None:
@@ -68,23 +136,44 @@ class Stage:
         task.add_done_callback(self.tasks.discard)
         return task
 
-    def prepare(self, text: str) -> None:
-        self.voice.prepare(Prepare(text=text, language="en-US", voice=""), self.leg)
+    def prepare(self, text: str, *, cache: bool = True) -> None:
+        command = Prepare(text=text, language="en-US", voice="", cache=cache)
+        self.voice.prepare(command, self.leg)
 
-    def play(self, utterance: int, text: str) -> None:
+    def play(self, utterance: int, text: str, *, cache: bool = True) -> None:
         command = Play(
-            utterance=utterance, text=text, language="en-US", voice="", interruptible=True
+            utterance=utterance,
+            text=text,
+            language="en-US",
+            voice="",
+            interruptible=True,
+            cache=cache,
         )
         self.voice.play(command, self.leg)
+
+    def play_url(self, utterance: int, url: str, activity: Activity | None = None) -> None:
+        command = PlayUrl(
+            utterance=utterance,
+            url=url,
+            media_format="wav/lpcm16",
+            cache=True,
+            text="A jingle.",
+            interruptible=True,
+            activity=activity,
+        )
+        self.voice.play_url(command, self.leg)
 
     async def until(self, kind: type[Event], utterance: int) -> Any:
         """The first report of that kind about that prompt."""
         while True:
-            for event in self.reports:
-                if isinstance(event, kind) and getattr(event, "utterance", None) == utterance:
-                    return event
+            for report in self.reports:
+                if isinstance(report, kind) and getattr(report, "utterance", None) == utterance:
+                    return report
             self._more.clear()
             await self._more.wait()
+
+
+WHOLE = [AudioReady, PlaybackStarted, PlaybackEnding, PlaybackDone]
 
 
 async def turns(count: int = 20) -> None:
@@ -98,6 +187,7 @@ def test_a_prompt_is_spoken_to_its_end() -> None:
         stage.play(1, "Hello.")
         done = await stage.until(PlaybackDone, 1)
         assert (done.interrupted, done.heard_ms, done.total_ms) == (False, 500, 500)
+        assert [type(report) for report in stage.reports] == WHOLE
         assert stage.leg.told == [("start", "Hello."), ("stop", "whole")]
 
     leap(scenario())
@@ -216,5 +306,211 @@ def test_without_a_prompt_there_is_nothing_to_stop_hold_or_go_on_with() -> None:
         stage.voice.detach()
         stage.voice.attach(stage.leg)
         assert stage.reports == stage.leg.told == []
+
+    leap(scenario())
+
+
+def test_a_prompt_that_begins_without_a_connection_waits_for_the_next() -> None:
+    async def scenario() -> None:
+        stage = Stage(Studio())
+        stage.voice.detach()
+        stage.play(1, "Hello.")
+        await asyncio.sleep(5)
+        assert [type(report) for report in stage.reports] == [AudioReady]
+        stage.leg = Leg(audio=True)
+        stage.voice.attach(stage.leg)
+        done = await stage.until(PlaybackDone, 1)
+        assert done.heard_ms == 500
+        stage.play(2, "More.")
+        await stage.until(PlaybackDone, 2)
+        assert stage.leg.told == [
+            ("start", "Hello."),
+            ("stop", "whole"),
+            ("start", "More."),
+            ("stop", "whole"),
+        ]
+
+    leap(scenario())
+
+
+# --- texts that are no prompts, synthesisers that do not speak ------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["", "  ", "<speak/>", "<speak></speak>", '<speak><break time="1s"/></speak>']
+)
+def test_a_text_without_sound_has_been_heard_at_once(text: str) -> None:
+    async def scenario() -> None:
+        studio = Studio()
+        stage = Stage(studio)
+        stage.prepare(text)
+        stage.play(1, text)
+        assert stage.reports == [PlaybackDone(utterance=1, heard_ms=0, total_ms=0)]
+        assert (studio.asked, stage.leg.told) == ([], [])
+        assert not stage.tasks
+
+    leap(scenario())
+
+
+def test_a_synthesiser_that_has_no_sound_for_an_emoji_has_not_failed() -> None:
+    async def scenario() -> None:
+        stage = Stage(Studio())
+        stage.play(1, "🙂")
+        assert (await stage.until(PlaybackDone, 1)).total_ms == 0
+        stage.play(2, "!dumb")
+        assert (await stage.until(ServiceFailed, 2)).fault is Fault.PROTOCOL
+
+    leap(scenario())
+
+
+@pytest.mark.parametrize(
+    "text", ["<speak><p>Hello", "<speak>Hello & goodbye</speak>", "<speak>Hello</p></speak>"]
+)
+def test_of_markup_that_is_not_well_formed_the_words_are_spoken(text: str) -> None:
+    async def scenario() -> None:
+        studio = Studio()
+        stage = Stage(studio)
+        stage.play(1, text)
+        await stage.until(PlaybackDone, 1)
+        assert "Hello" in studio.asked[0]
+        assert "<" not in studio.asked[0]
+
+    leap(scenario())
+
+
+def test_how_long_a_synthesiser_may_take_is_a_parameter() -> None:
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        stage = Stage(Studio())
+        values = {"ttsResponseTimeoutMS": 2500}
+        stage.voice.use(resolve(of(()), [Layer(Level.BOT, "bot test", values)]))
+        began = loop.time()
+        stage.play(1, "A !slow prompt")
+        failed = await stage.until(ServiceFailed, 1)
+        assert failed.fault is Fault.TIMEOUT
+        assert loop.time() - began == pytest.approx(2.5, abs=0.01)
+        assert failed.heard_ms == 480  # in whole chunks
+
+    leap(scenario())
+
+
+# --- the cache ------------------------------------------------------------------------------------
+
+
+def cached(studio: Studio, directory: Path) -> CachedTts:
+    store = TtsStore(directory, life_s=3600, max_bytes=10**8)
+    speaker = speaker_of(bot="demo", plugin="tones", provider="p", params=NoParams())
+    return CachedTts(TtsCache(store), studio, speaker)
+
+
+def test_a_prompt_that_is_kept_is_not_synthesised_whether_prepared_or_not(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        studio = Studio()
+        stage = Stage(studio, cached=cached(studio, tmp_path))
+        for utterance in range(3):
+            if utterance == 2:
+                stage.prepare("Hello.")
+                await turns()
+            stage.play(utterance, "Hello.")
+            done = await stage.until(PlaybackDone, utterance)
+            assert done.heard_ms == pytest.approx(500)
+        assert studio.asked == ["Hello."]
+
+    leap(scenario())
+
+
+def test_a_prompt_that_must_not_be_kept_is_neither_read_nor_written(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        studio = Studio()
+        stage = Stage(studio, cached=cached(studio, tmp_path))
+        stage.play(1, "Hello.")
+        await stage.until(PlaybackDone, 1)
+        stage.prepare("Hello.", cache=False)
+        stage.play(2, "Hello.", cache=False)
+        await stage.until(PlaybackDone, 2)
+        stage.prepare("Secret.", cache=False)
+        await turns()
+        stage.play(3, "Secret.")  # what was prepared as not to be kept is not what is asked for
+        await stage.until(PlaybackDone, 3)
+        stage.play(4, "Other secret.", cache=False)
+        await stage.until(PlaybackDone, 4)
+        stage.play(5, "Other secret.")
+        await stage.until(PlaybackDone, 5)
+        assert studio.asked == [
+            *["Hello."] * 2,
+            *["Secret."] * 2,
+            *["Other secret."] * 2,
+        ]
+
+    leap(scenario())
+
+
+# --- audio files ----------------------------------------------------------------------------------
+
+
+def test_an_audio_file_is_played_to_its_end() -> None:
+    async def scenario() -> None:
+        library = Library()
+        stage = Stage(None, files=library)
+        stage.play_url(1, "https://example.com/a.wav")
+        done = await stage.until(PlaybackDone, 1)
+        assert (done.heard_ms, done.total_ms) == (pytest.approx(1000), 1000)
+        assert [type(report) for report in stage.reports] == WHOLE
+        assert stage.leg.told == [("start", "A jingle."), ("stop", "whole")]
+        assert library.asked == [("https://example.com/a.wav", "wav/lpcm16", True)]
+
+    leap(scenario())
+
+
+@pytest.mark.parametrize(
+    ("url", "reason", "heard_ms"), [("!gone", "HTTP 404", 0), ("!damaged", "damaged", 480)]
+)
+def test_an_audio_file_that_fails_is_reported_with_what_was_heard(
+    url: str, reason: str, heard_ms: int
+) -> None:
+    async def scenario() -> None:
+        stage = Stage(Studio(), files=Library())
+        stage.play_url(1, url)
+        failed = await stage.until(PlayUrlFailed, 1)
+        assert failed.reason.startswith(reason)
+        assert failed.heard_ms == pytest.approx(heard_ms)
+        assert not [report for report in stage.reports if isinstance(report, PlaybackDone)]
+        assert stage.leg.told[-1:] == ([("stop", "cut")] if heard_ms else [])
+
+    leap(scenario())
+
+
+def test_an_audio_file_that_is_stopped_is_given_up() -> None:
+    async def scenario() -> None:
+        library = Library()
+        stage = Stage(Studio(), files=library)
+        stage.play_url(1, "!slow")
+        await turns()
+        assert library.open == 1
+        stage.voice.stop()
+        assert stage.reports == [
+            PlaybackDone(utterance=1, heard_ms=0, total_ms=0, interrupted=True)
+        ]
+        await turns()
+        assert library.open == 0
+
+    leap(scenario())
+
+
+@pytest.mark.parametrize("by_bot", [True, False])
+def test_a_voice_side_that_plays_files_itself_is_handed_the_address(by_bot: bool) -> None:
+    async def scenario() -> None:
+        leg = TextLeg()
+        stage = Stage(Studio(), leg, files=Library())
+        arguments = {
+            "playUrlUrl": "https://example.com/a.wav",
+            "playUrlMediaFormat": "wav/lpcm16",
+            "playUrlAltText": "A jingle.",
+        }
+        own = event("playUrl", activity_params={"playUrlUrl": "x"}) if by_bot else None
+        stage.play_url(1, "https://example.com/a.wav", own)
+        expected = own or event("playUrl", activity_params=arguments)
+        assert leg.handed == [expected]
+        assert [type(report) for report in stage.reports] == [PlaybackStarted, PlaybackDone]
 
     leap(scenario())

@@ -1,0 +1,638 @@
+"""Kept and shared prompts: one synthesis for all, complete or not kept, cleared at once."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Annotated, Any, ClassVar
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import Field, SecretStr
+
+from bots.core.errors import Fault, ServiceError
+from bots.core.params.declare import Param, ParamSet
+from bots.core.ports import SynthesisRequest, TtsCapabilities
+from bots.core.registry import NoParams
+from calls.media import ttscache
+from calls.media.ttscache import PIECE_MS, CachedTts, Speaker, TtsCache, speaker_of
+from calls.media.ttsstore import TtsStore
+from tests.calls.media.leaping import leap
+
+HELLO = SynthesisRequest(text="Hello.", language="en-US", rate_hz=8000)
+MS = bytes(16)
+"""One millisecond of samples at 8 kHz."""
+ROOT = Path(__file__).parents[3]
+DAY_S = 24 * 3600
+
+
+class Clock:
+    """Nanoseconds since 1970; a moment passes each time somebody looks."""
+
+    def __init__(self) -> None:
+        self.now = 1_795_262_400 * 10**9
+
+    def __call__(self) -> int:
+        self.now += 1
+        return self.now
+
+
+class Studio:
+    """Gives the pieces of a prompt one by one, as far as it is allowed to.
+
+    ``asked`` counts its syntheses, ``open`` those that go on.
+    """
+
+    capabilities = TtsCapabilities(rates_hz=(8000,))
+
+    def __init__(self, *pieces: bytes, failure: Exception | None = None) -> None:
+        self.pieces = pieces or (b"ab" * 8, b"cd" * 8, b"ef" * 8)
+        self.failure = failure
+        self.asked = self.open = 0
+        self._allowed = asyncio.Semaphore(1000)
+
+    def pause(self) -> None:
+        """From here on every piece must be allowed."""
+        self._allowed = asyncio.Semaphore(0)
+
+    def allow(self, pieces: int = 1) -> None:
+        for _ in range(pieces):
+            self._allowed.release()
+
+    @property
+    def whole(self) -> bytes:
+        return b"".join(self.pieces)
+
+    async def synthesise(self, request: SynthesisRequest) -> AsyncGenerator[bytes, None]:
+        self.asked += 1
+        self.open += 1
+        try:
+            for piece in self.pieces:
+                await self._allowed.acquire()
+                yield piece
+            if self.failure is not None:
+                raise self.failure
+        finally:
+            self.open -= 1
+
+
+class Desk:
+    """A cache on a directory, and a synthesiser."""
+
+    def __init__(self, directory: Path, *pieces: bytes, **options: Any) -> None:
+        self.clock = Clock()
+        self.store = TtsStore(directory, life_s=DAY_S, max_bytes=10**8, clock=self.clock)
+        self.cache = TtsCache(self.store, **options)
+        self.studio = Studio(*pieces)
+
+    def speaker(self, bot: str = "demo", provider: str = "p") -> Speaker:
+        return speaker_of(bot=bot, plugin="tones", provider=provider, params=NoParams())
+
+    def tts(self, bot: str = "demo") -> CachedTts:
+        return CachedTts(self.cache, self.studio, self.speaker(bot))
+
+    def start(self, request: SynthesisRequest = HELLO, bot: str = "demo") -> "Listener":
+        return Listener(self.tts(bot).synthesise(request))
+
+    async def hear(self, request: SynthesisRequest = HELLO, bot: str = "demo") -> bytes:
+        """The whole prompt; what is to be kept of it is kept when this returns."""
+        heard = b"".join([piece async for piece in self.tts(bot).synthesise(request)])
+        await turns()
+        return heard
+
+
+class Listener:
+    """Somebody who listens in a task of his own; ``heard`` is what has come so far."""
+
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        self.heard = b""
+        self.task = asyncio.get_running_loop().create_task(self._listen(pieces))
+
+    async def _listen(self, source: AsyncGenerator[bytes, None]) -> bytes:
+        async with aclosing(source) as pieces:
+            async for piece in pieces:
+                self.heard += piece
+        return self.heard
+
+
+def files(directory: Path) -> list[Path]:
+    return list(directory.glob("*/*"))
+
+
+async def turns(count: int = 20) -> None:
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+# --- one synthesis for all ------------------------------------------------------------------------
+
+
+def test_all_who_ask_at_the_same_time_hear_one_synthesis_as_it_comes(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        desk.studio.pause()
+        desk.studio.allow()
+        listeners = [desk.start() for _ in range(9)]
+        await turns()
+        listeners.append(desk.start())  # in mid-synthesis
+        await turns()
+        assert {listener.heard for listener in listeners} == {desk.studio.pieces[0]}
+        desk.studio.allow(2)
+        heard = await asyncio.gather(*(listener.task for listener in listeners))
+        assert set(heard) == {desk.studio.whole}
+        assert desk.studio.asked == 1
+
+    leap(main())
+
+
+def test_the_synthesis_goes_on_for_the_others_when_the_first_who_asked_is_gone(
+    tmp_path: Path,
+) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        desk.studio.pause()
+        desk.studio.allow()
+        first, second = desk.start(), desk.start()
+        await turns()
+        first.task.cancel()
+        await asyncio.wait([first.task])
+        desk.studio.allow(2)
+        assert await second.task == desk.studio.whole
+        assert await desk.hear() == desk.studio.whole
+        assert desk.studio.asked == 1
+
+    leap(main())
+
+
+def test_a_synthesis_that_nobody_hears_any_more_is_cancelled_and_not_kept(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        desk.studio.pause()
+        desk.studio.allow()
+        listeners = [desk.start(), desk.start()]
+        await turns()
+        for listener in listeners:
+            assert desk.studio.open == 1
+            listener.task.cancel()
+            await turns()
+        assert desk.studio.open == 0
+        desk.studio.allow(3)
+        assert await desk.hear() == desk.studio.whole
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+def test_a_synthesis_that_is_being_cancelled_is_not_joined(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        desk.studio.pause()
+        desk.studio.allow()
+        first = desk.tts().synthesise(HELLO)
+        await anext(first)
+        next_one = desk.start()
+        await turns(2)  # it has looked in memory and is about to look for a synthesis
+        await first.aclose()
+        desk.studio.allow(3)
+        assert await next_one.task == desk.studio.whole
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+@pytest.mark.parametrize(
+    "failure", [ServiceError("tts", Fault.SERVER, "broken"), RuntimeError("a bug in a plug-in")]
+)
+def test_a_failure_reaches_all_who_listen_and_the_next_asks_again(
+    tmp_path: Path, failure: Exception
+) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        desk.studio.failure = failure
+        listeners = [desk.start() for _ in range(3)]
+        ended = await asyncio.gather(
+            *(listener.task for listener in listeners), return_exceptions=True
+        )
+        assert ended == [failure] * 3
+        assert {listener.heard for listener in listeners} == {desk.studio.whole}
+        desk.studio.failure = None
+        assert await desk.hear() == desk.studio.whole
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(st.integers(0, 6), st.integers(0, 8)), min_size=1, max_size=8))
+def test_whoever_comes_and_goes_those_who_stay_hear_everything_once(
+    tmp_path_factory: pytest.TempPathFactory, visits: list[tuple[int, int]]
+) -> None:
+    """Each visit: after how many pieces the listener comes, and after how many more it goes."""
+
+    async def main() -> None:
+        desk = Desk(tmp_path_factory.mktemp("cache"), *(bytes([n]) * 16 for n in range(6)))
+        desk.studio.pause()
+        listeners: dict[int, Listener] = {}
+        for step in range(7):
+            for number, (comes, stays) in enumerate(visits):
+                if comes == step:
+                    listeners[number] = desk.start()
+                if comes + stays == step and stays < 6:
+                    listeners[number].task.cancel()
+            await turns()
+            desk.studio.allow()
+        desk.studio.allow(100)
+        for number, (comes, stays) in enumerate(visits):
+            if comes + stays > 6 or stays >= 6:
+                assert await listeners[number].task == desk.studio.whole
+            else:
+                await asyncio.wait([listeners[number].task])
+                assert desk.studio.whole.startswith(listeners[number].heard)
+        await turns()
+        assert desk.studio.open == 0
+
+    leap(main())
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+def test_a_prompt_is_synthesised_once_and_kept_for_other_processes(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk, elsewhere = Desk(tmp_path), Desk(tmp_path)
+        assert await desk.hear() == await desk.hear() == desk.studio.whole
+        assert await desk.hear(bot="other") == desk.studio.whole
+        assert await elsewhere.hear() == desk.studio.whole
+        assert (desk.studio.asked, elsewhere.studio.asked) == (1, 0)
+
+    leap(main())
+
+
+def test_memory_answers_without_the_file(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.hear()
+        for file in files(tmp_path):
+            file.unlink()
+        assert await desk.hear() == desk.studio.whole
+        assert desk.studio.asked == 1
+
+    leap(main())
+
+
+def test_what_was_used_least_recently_leaves_the_memory_first(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path, MS * 100, memory_bytes=3 * 1600)
+        requests = [msgspec.structs.replace(HELLO, text=f"Prompt {n}.") for n in range(4)]
+        for request in requests[:3]:
+            await desk.hear(request)
+        await desk.hear(requests[0])
+        await desk.hear(requests[3])
+        for file in files(tmp_path):
+            file.unlink()
+        asked = []
+        for request in (requests[0], requests[2], requests[3], requests[1]):
+            before = desk.studio.asked
+            await desk.hear(request)
+            asked.append(desk.studio.asked - before)
+        assert asked == [0, 0, 0, 1]
+
+    leap(main())
+
+
+def test_a_prompt_that_is_replaced_takes_its_place_in_memory_once(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path, MS * 100, memory_bytes=2 * 1600)
+        other = msgspec.structs.replace(HELLO, text="Other.")
+        await desk.hear(other)
+        for _ in range(5):
+            desk.store.clear(bot="demo")
+            await desk.hear()
+        for file in files(tmp_path):
+            file.unlink()
+        before = desk.studio.asked
+        await desk.hear(other, bot="another")
+        assert desk.studio.asked == before
+
+    leap(main())
+
+
+def test_a_prompt_larger_than_the_memory_still_comes_from_the_store(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path, MS * 100, memory_bytes=10)
+        other = msgspec.structs.replace(HELLO, text="Other.")
+        for request in (HELLO, other, HELLO, other):
+            assert await desk.hear(request) == desk.studio.whole
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+def test_a_kept_prompt_comes_in_pieces_that_let_others_have_their_turn(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path, MS * 2500)
+        await desk.hear()
+        lengths = [len(piece) // 16 async for piece in desk.tts().synthesise(HELLO)]
+        assert lengths == [PIECE_MS, PIECE_MS, 500]
+
+    leap(main())
+
+
+def test_a_long_prompt_is_shared_but_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ttscache, "MAX_KEPT_MS", 100)
+
+    async def main() -> None:
+        desk = Desk(tmp_path, MS * 60, MS * 41)
+        first, second = desk.start(), desk.start()
+        assert await first.task == await second.task == desk.studio.whole
+        assert desk.studio.asked == 1
+        await desk.hear()
+        assert desk.studio.asked == 2
+        assert desk.store.holdings() == []
+
+    leap(main())
+
+
+def test_a_synthesis_that_never_ends_is_cut_and_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ttscache, "MAX_PROMPT_MS", 500)
+    monkeypatch.setattr(ttscache, "MAX_KEPT_MS", 500)
+
+    async def main() -> None:
+        desk = Desk(tmp_path, *[MS * 100] * 1000)
+        assert len(await desk.hear()) == 600 * 16
+        assert desk.studio.open == 0
+        assert desk.store.holdings() == []
+
+    leap(main())
+
+
+def test_nothing_is_kept_of_a_synthesiser_that_gave_nothing(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path, b"")
+        assert await desk.hear() == await desk.hear() == b""
+        assert desk.studio.asked == 2
+        assert desk.store.holdings() == []
+
+    leap(main())
+
+
+def test_a_damaged_file_is_replaced(tmp_path: Path) -> None:
+    async def main() -> None:
+        await Desk(tmp_path).hear()
+        (file,) = files(tmp_path)
+        file.write_bytes(file.read_bytes()[:-1])
+        desk, elsewhere = Desk(tmp_path), Desk(tmp_path)
+        assert await desk.hear() == desk.studio.whole
+        assert await elsewhere.hear() == desk.studio.whole
+        assert (desk.studio.asked, elsewhere.studio.asked) == (1, 0)
+
+    leap(main())
+
+
+# --- what no longer counts ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scope", [{}, {"provider": "p"}, {"bot": "demo"}])
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_what_was_cleared_is_synthesised_anew(
+    tmp_path: Path, scope: dict[str, str], forgetful: bool
+) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.hear()
+        if forgetful:  # only the file is left
+            desk.cache = TtsCache(desk.store)
+        desk.store.clear(**scope)
+        for _ in range(2):
+            assert await desk.hear() == desk.studio.whole
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+def test_other_bots_go_on_with_what_was_cleared_for_one(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.hear()
+        desk.store.clear(bot="demo")
+        await desk.hear(bot="other")
+        assert desk.studio.asked == 1
+        await desk.hear(bot="demo")
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+@pytest.mark.parametrize("forgetful", [False, True])
+def test_a_synthesis_from_before_a_clearing_is_neither_joined_nor_kept(
+    tmp_path: Path, forgetful: bool
+) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        slow = desk.studio
+        slow.pause()
+        before = desk.start()
+        await turns()
+        desk.store.clear()
+        desk.studio = Studio(b"new" * 16)
+        assert await desk.hear() == desk.studio.whole
+        slow.allow(3)
+        assert await before.task == slow.whole
+        await turns()
+        if forgetful:  # only the file is left
+            desk.cache = TtsCache(desk.store)
+        assert await desk.hear() == desk.studio.whole
+        assert (slow.asked, desk.studio.asked) == (1, 1)
+
+    leap(main())
+
+
+def test_a_prompt_is_synthesised_anew_when_its_time_is_over(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.hear()
+        desk.clock.now += DAY_S * 10**9
+        await desk.hear()
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+def test_a_prompt_from_the_future_of_a_wrong_clock_does_not_count(tmp_path: Path) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        await desk.hear()
+        desk.clock.now -= 3600 * 10**9
+        await desk.hear()
+        assert desk.studio.asked == 2
+
+    leap(main())
+
+
+# --- what is the same prompt ----------------------------------------------------------------------
+
+
+class Params(ParamSet):
+    """Of a synthesiser with settings."""
+
+    SECTION: ClassVar[str] = "Settings"
+    style: Annotated[str, Param(help="A style.")] = Field("calm", alias="keyedStyle")
+    options: Annotated[dict[str, int], Param(help="More.")] = Field(
+        default_factory=dict, alias="keyedOptions"
+    )
+    token: Annotated[SecretStr, Param(help="A secret.", secret=True)] = Field(
+        SecretStr(""), alias="keyedToken"
+    )
+
+
+def asked_twice(
+    directory: Path,
+    *,
+    speakers: tuple[Speaker, Speaker],
+    requests: tuple[SynthesisRequest, SynthesisRequest] = (HELLO, HELLO),
+) -> bool:
+    """Whether the second prompt needs a synthesis of its own."""
+
+    async def main() -> bool:
+        desk = Desk(directory)
+        for speaker, request in zip(speakers, requests, strict=True):
+            async for _ in CachedTts(desk.cache, desk.studio, speaker).synthesise(request):
+                pass
+        return desk.studio.asked == 2
+
+    return leap(main())
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"voice": "anna"}, True),
+        ({"language": "de-DE"}, True),
+        ({"rate_hz": 16000}, True),
+        ({"text": "Hello!"}, True),
+        ({"text": "hello."}, True),
+        ({"text": " Hello.\n"}, False),
+        ({"text": "<speak>Hello.</speak>"}, True),
+    ],
+)
+def test_prompts_that_may_sound_different_are_kept_apart(
+    tmp_path: Path, change: dict[str, Any], differs: bool
+) -> None:
+    speaker = speaker_of(bot="demo", plugin="tones", provider="p", params=NoParams())
+    changed = msgspec.structs.replace(HELLO, **change)
+    twice = asked_twice(tmp_path, speakers=(speaker, speaker), requests=(HELLO, changed))
+    assert twice == differs
+
+
+def test_markup_that_means_the_same_is_the_same_prompt(tmp_path: Path) -> None:
+    speaker = speaker_of(bot="demo", plugin="tones", provider="p", params=NoParams())
+    one, other = (
+        msgspec.structs.replace(HELLO, text=text)
+        for text in (
+            '<speak>Wait <prosody rate="slow" pitch="low">now</prosody></speak>',
+            '<speak  >Wait\n<prosody pitch="low" rate="slow">now</prosody><!-- x --></speak>',
+        )
+    )
+    assert not asked_twice(tmp_path, speakers=(speaker, speaker), requests=(one, other))
+
+
+@pytest.mark.parametrize(
+    ("change", "differs"),
+    [
+        ({"bot": "other"}, False),
+        ({"provider": "q"}, True),
+        ({"plugin": "other"}, True),
+        ({"params": Params(keyedStyle="cheerful")}, True),
+        ({"params": Params(keyedOptions={"b": 2, "a": 1})}, False),
+        ({"params": Params(keyedOptions={"a": 1, "b": 3})}, True),
+        ({"params": Params(keyedToken=SecretStr("t"), keyedOptions={"a": 1, "b": 2})}, False),
+    ],
+)
+def test_synthesisers_that_may_sound_different_are_kept_apart(
+    tmp_path: Path, change: dict[str, Any], differs: bool
+) -> None:
+    usual: dict[str, Any] = {
+        "bot": "demo",
+        "plugin": "tones",
+        "provider": "p",
+        "params": Params(keyedOptions={"a": 1, "b": 2}),
+    }
+    one, other = speaker_of(**usual), speaker_of(**{**usual, **change})
+    assert asked_twice(tmp_path, speakers=(one, other)) == differs
+
+
+def test_no_secret_is_in_what_tells_synthesisers_apart() -> None:
+    params = Params(keyedToken=SecretStr("hidden"))
+    speaker = speaker_of(bot="demo", plugin="tones", provider="p", params=params)
+    assert "hidden" not in speaker.sound
+    assert "keyedToken" not in speaker.sound
+    assert "token" not in speaker.sound
+
+
+# --- processes ------------------------------------------------------------------------------------
+
+OTHER_PROCESS = """
+import asyncio, sys
+from pathlib import Path
+from tests.calls.media.test_ttscache import PROMPTS, Shop
+
+shop = Shop(Path(sys.argv[1]))
+asyncio.run(shop.hear_all())
+print(shop.asked)
+"""
+PROMPTS = [f"Prompt {number}." for number in range(40)]
+
+
+class Shop:
+    """A synthesiser of one process, on the shared directory; ``asked`` counts what it made."""
+
+    capabilities = TtsCapabilities(rates_hz=(8000,))
+
+    def __init__(self, directory: Path) -> None:
+        self.store = TtsStore(directory, life_s=DAY_S, max_bytes=10**8)
+        self.asked = 0
+
+    async def synthesise(self, request: SynthesisRequest) -> AsyncGenerator[bytes, None]:
+        self.asked += 1
+        for _ in range(50):
+            yield request.text.encode() * 100
+
+    async def hear_all(self) -> None:
+        speaker = speaker_of(bot="demo", plugin="tones", provider="p", params=NoParams())
+        tts = CachedTts(TtsCache(self.store), self, speaker)
+        for text in PROMPTS:
+            request = msgspec.structs.replace(HELLO, text=text)
+            heard = b"".join([piece async for piece in tts.synthesise(request)])
+            assert heard == text.encode() * 5000
+
+
+def other_process(directory: Path) -> subprocess.Popen[str]:
+    words = [sys.executable, "-c", OTHER_PROCESS, str(directory)]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+
+
+def asked(process: subprocess.Popen[str]) -> int:
+    told, _ = process.communicate(timeout=120)
+    assert process.returncode == 0
+    return int(told)
+
+
+@pytest.mark.wire
+def test_processes_share_what_is_kept_and_what_is_cleared(tmp_path: Path) -> None:
+    together = [other_process(tmp_path) for _ in range(2)]
+    assert len(PROMPTS) <= sum(map(asked, together)) <= 2 * len(PROMPTS)
+    here = Shop(tmp_path)
+    asyncio.run(here.hear_all())
+    assert here.asked == 0
+    here.store.clear()
+    assert asked(other_process(tmp_path)) == len(PROMPTS)
+    asyncio.run(here.hear_all())
+    assert here.asked == 0
