@@ -106,12 +106,11 @@ def test_a_bot_that_takes_too_little_has_failed() -> None:
 
 def test_what_waits_for_the_bot_at_the_end_still_reaches_it() -> None:
     async def scenario() -> None:
-        bot = table_bot({})
-        line = BotLine(bot, TALK, list[Event]().append)
+        bot, joined = table_bot({}), asyncio.Event()
+        line = BotLine(bot, TALK, lambda _: joined.set())
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(line.run())
-            while not bot.sessions:
-                await asyncio.sleep(0)
+            await joined.wait()
             task.cancel()
         line.send(event("conversationEnd"))
         await line.close("error", "")
