@@ -24,28 +24,30 @@ class Stopwatch:
 
     def bot_answered(self, now: float) -> None:
         """The bot sent its first answer."""
-        if self._turn is not None and self._turn.bot_answered_at is None:
-            self._note(bot_answered_at=now)
+        turn = self._turn
+        if turn is not None and turn.bot_answered_at is None:
+            self._turn = msgspec.structs.replace(turn, bot_answered_at=now)
 
     def audio_ready(self, now: float) -> None:
         """The first audio of the answer exists."""
         turn = self._turn
         if turn is not None and turn.bot_answered_at is not None and turn.audio_ready_at is None:
-            self._note(audio_ready_at=now)
+            self._turn = msgspec.structs.replace(turn, audio_ready_at=now)
 
     def audio_sent(self, now: float) -> int | None:
         """The caller hears the first of the answer; milliseconds since the caller stopped."""
         turn = self._turn
         if turn is None or turn.bot_answered_at is None or turn.audio_sent_at is not None:
             return None
-        self.audio_ready(now)
-        self._note(audio_sent_at=now)
+        ready_at = now if turn.audio_ready_at is None else turn.audio_ready_at
+        self._turn = msgspec.structs.replace(turn, audio_ready_at=ready_at, audio_sent_at=now)
         return round((now - turn.caller_stopped_at) * 1000)
 
     def playback_ended(self, now: float) -> None:
         """A prompt has ended; the last one of the answer counts."""
-        if self._turn is not None and self._turn.audio_sent_at is not None:
-            self._note(playback_ended_at=now)
+        turn = self._turn
+        if turn is not None and turn.audio_sent_at is not None:
+            self._turn = msgspec.structs.replace(turn, playback_ended_at=now)
 
     def settle(self, *, idle: bool) -> None:
         """``idle``: nothing plays and nothing waits. Tell the turn whose answer was played."""
@@ -57,7 +59,3 @@ class Stopwatch:
         if self._turn is not None:
             self._out.emit(self._turn)
             self._turn = None
-
-    def _note(self, **moment: float) -> None:
-        if self._turn is not None:
-            self._turn = msgspec.structs.replace(self._turn, **moment)
