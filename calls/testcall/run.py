@@ -3,7 +3,7 @@
 import asyncio
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AsyncExitStack, contextmanager
 from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
@@ -33,34 +33,46 @@ async def place_calls(order: Order, *, show: Show | None = None) -> list[Result]
         LookupError: one of them is not installed.
         OSError: a recording cannot be written.
     """
-    hang_up = asyncio.Event()
     # aiohttp would otherwise queue the calls beyond its limit of connections.
     connector = aiohttp.TCPConnector(limit=0)
     async with aiohttp.ClientSession(connector=connector) as session:
-        with _interruption(hang_up):
-            lines = await asyncio.gather(*(_dial(order, session) for _ in range(order.calls)))
-            refusals = [line for line in lines if isinstance(line, Unreachable)]
-            if len(refusals) == len(lines):
-                raise refusals[0]
+        lines = await asyncio.gather(*(_dial(order, session) for _ in range(order.calls)))
+        refusals = [line for line in lines if isinstance(line, Unreachable)]
+        if len(refusals) == len(lines):
+            raise refusals[0]
+        callers = await _carry(order, lines, session, show)
+    _record(order, callers)
+    if order.listen:
+        for caller in callers:
+            await ear.confirm(caller, order.plan.language)
+    ends = iter(callers)
+    return [
+        _refused(str(line)) if isinstance(line, Unreachable) else _result(next(ends))
+        for line in lines
+    ]
+
+
+async def _carry(
+    order: Order,
+    lines: Sequence["_Line | Unreachable"],
+    session: aiohttp.ClientSession,
+    show: Show | None,
+) -> list[Caller]:
+    """Hold the calls of the ``lines`` that were connected, to their ends."""
+    hang_up = asyncio.Event()
+    connected = [line for line in lines if isinstance(line, _Line)]
+    with _interruption(hang_up):
+        async with AsyncExitStack() as sockets:
+            for line in connected:
+                sockets.push_async_callback(line.websocket.close)
             steps = await speech.voiced(order.plan.steps, order.plan.language)
             plan = msgspec.structs.replace(order.plan, steps=steps)
             async with asyncio.TaskGroup() as tasks:
-                calls = [
-                    line
-                    if isinstance(line, Unreachable)
-                    else tasks.create_task(_talk(plan, line, session, hang_up, show))
-                    for line in lines
+                talks = [
+                    tasks.create_task(_talk(plan, line, session, hang_up, show))
+                    for line in connected
                 ]
-    callers = [None if isinstance(call, Unreachable) else call.result() for call in calls]
-    _record(order, [caller for caller in callers if caller is not None])
-    if order.listen:
-        for caller in callers:
-            if caller is not None:
-                await ear.confirm(caller, order.plan.language)
-    return [
-        _refused(str(refusal)) if caller is None else result(caller.ledger, str(caller.identity))
-        for caller, refusal in zip(callers, lines, strict=True)
-    ]
+    return [talk.result() for talk in talks]
 
 
 class _Line(msgspec.Struct, frozen=True):
@@ -114,6 +126,10 @@ def _record(order: Order, callers: Sequence[Caller]) -> None:
             path = path.with_stem(f"{path.stem}-{number:03d}")
         conversation = caller.conversation
         speech.write_recording(path, bytes(conversation.said), bytes(conversation.heard))
+
+
+def _result(caller: Caller) -> Result:
+    return result(caller.ledger, str(caller.identity))
 
 
 def _refused(refusal: str) -> Result:
