@@ -75,7 +75,7 @@ class CallerSide:
         self._timers.start(Timer.RECOGNITION, now + UTTERANCE_TIMEOUT_S)
         self._timers.stop(Timer.COLLECTION)
         if self._params[BargeIn].barge_in_min_word_count <= 1:
-            self._speaker.interrupt()
+            self._speaker.interrupt(now)
         self._notices.voice_began(now)
 
     def voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
@@ -107,7 +107,7 @@ class CallerSide:
         if event.text:
             self.recognition_timeouts = 0
         if event.text and self._may_interrupt(event.text):
-            self._speaker.interrupt()
+            self._speaker.interrupt(now)
             self._collect(Recognised(utterance, event, now))
             self._await_more(now)
         elif event.text:
@@ -117,8 +117,10 @@ class CallerSide:
             self._await_more(now)
 
     def _interim(self, event: events.CallerSaid, now: float) -> None:
-        if event.text and self._may_interrupt(event.text):
-            self._speaker.interrupt()
+        if event.text:
+            self._timers.stop(Timer.USER_INPUT)
+            if self._may_interrupt(event.text):
+                self._speaker.interrupt(now)
         self._out.emit(commands.ShowInterim("caller", event.text))
         self._notices.hypothesis(event)
         asr = self._params[ContinuousAsr]
@@ -168,12 +170,14 @@ class CallerSide:
         self._complete(now)
 
     def _complete(self, now: float) -> None:
-        """What was collected goes to the bot."""
+        """What was collected goes to the bot, behind digits that were pressed before it."""
         self._timers.stop(Timer.COLLECTION)
+        digits_first = not self._words_first()
         collected = self._collection.take()
         if not collected:
             return
-        self._keypad.flush(now)
+        if digits_first:
+            self._keypad.flush(now)
         last = collected[-1]
         stopped_at = last.at if last.utterance.ended_at is None else last.utterance.ended_at
         decided_at = last.at if last.utterance.decided_at is None else last.utterance.decided_at
@@ -195,6 +199,10 @@ class CallerSide:
             ),
         )
 
+    def _words_first(self) -> bool:
+        """Whether words were collected before the first of the digits was pressed."""
+        return bool(self._collection) and self._collection.began_at <= self._keypad.began_at
+
     def recognition_expired(self, now: float) -> None:
         """The recogniser gave no result in time: what the caller said is lost."""
         if self._floor.voice_is_over:
@@ -202,11 +210,13 @@ class CallerSide:
         self._floor.forget_caller()
         self._await_more(now)
 
-    def gate_shut(self, now: float) -> None:
-        """The caller is no longer listened to: what was said so far counts."""
+    def gate_shut(self, now: float, *, deliver: bool) -> None:
+        """The caller is no longer listened to: what was said so far counts, if the bot is there."""
         self._floor.forget_caller()
         self._timers.stop(Timer.RECOGNITION)
         self._notices.voice_ended(now, now)
+        if not deliver:
+            self._collection.take()
         self._complete(now)
 
     # --- keys -------------------------------------------------------------------------------------
@@ -222,7 +232,7 @@ class CallerSide:
             self._out.note(now, f"Digits were pressed {whose}; they were ignored")
             return
         if interrupts:
-            self._speaker.silence()
+            self._speaker.silence(now)
         self._out.caller(now, "dtmf", event.digits)
         asr = self._params[ContinuousAsr]
         submits = asr.continuous_asr and set(event.digits) & set(asr.continuous_asr_digits)
@@ -244,9 +254,12 @@ class CallerSide:
                 return
             if self._collection:
                 self._complete(now)
+                self._keypad.flush(now)
                 return
         if self._params[Dtmf].send_dtmf:
             self._keypad.press(digit, now)
+            if self._keypad.collecting and self._words_first():
+                self._timers.stop(Timer.COLLECTION)  # they go together, words first
 
     def acknowledged(self, now: float) -> None:
         """The bot has the digit that was sent, or has had its time."""
@@ -257,7 +270,8 @@ class CallerSide:
         self._keypad.flush(now)
 
     def _deliver_digits(self, digits: str, pressed_at: float, now: float) -> None:
-        self._complete(now)
+        if self._words_first():
+            self._complete(now)
         as_text = self._params[Dtmf].send_dtmf_as_text
         speech = self._params[Speech]
         said = [events.CallerSaid(text=digits, final=True)]

@@ -30,6 +30,11 @@ class Collection:
     def __bool__(self) -> bool:
         return bool(self._utterances)
 
+    @property
+    def began_at(self) -> float:
+        """When the first of the utterances began; there must be one."""
+        return self._utterances[0].utterance.began_at
+
     def add(self, recognised: Recognised) -> None:
         """One more utterance."""
         self._utterances.append(recognised)

@@ -21,6 +21,8 @@ class Keypad:
     def __init__(
         self, params: Scopes, timers: Timers, deliver: Callable[[str, float, float], None]
     ) -> None:
+        self.began_at = 0.0
+        """When the first of the digits was pressed that are collected or were delivered last."""
         self._params = params
         self._timers = timers
         self._deliver = deliver
@@ -44,6 +46,8 @@ class Keypad:
         if digit == dtmf.dtmf_collect_submit_digit:
             self.flush(now)
             return
+        if not self._collected:
+            self.began_at = now
         self._collected += digit
         self._timers.start(Timer.DIGITS, now + dtmf.dtmf_collect_inter_digit_timeout_ms / 1000)
         if len(self._collected) >= dtmf.dtmf_collect_max_digits:
@@ -70,4 +74,5 @@ class Keypad:
             return
         timeout_ms = self._params[Dtmf].dtmf_acknowledge_timeout_ms
         self._timers.start(Timer.ACKNOWLEDGEMENT, now + timeout_ms / 1000)
+        self.began_at = pressed_at
         self._deliver(digit, pressed_at, now)
