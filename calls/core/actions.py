@@ -32,9 +32,10 @@ class Actions:
         """The call was answered: the voice side takes what was kept for it."""
         kept, self._kept = self._kept, None
         for activity in kept or ():
-            self._tell_voice_side(activity)
+            self.tell_voice_side(activity)
 
-    def _tell_voice_side(self, activity: Activity) -> None:
+    def tell_voice_side(self, activity: Activity) -> None:
+        """Hand ``activity`` over as soon as the call is answered."""
         if self._kept is None:
             self._out.emit(commands.SendToVoiceSide(activity))
         else:
@@ -67,7 +68,7 @@ class Actions:
             return
         self._out.note(now, f"Digits {digits} were sent")
         sent = activities.event("sendDtmf", activity_params={"dtmfDigits": digits})
-        self._tell_voice_side(sent)
+        self.tell_voice_side(sent)
 
     def _send_metadata(self, activity: Activity, now: float) -> None:
         metadata = vocabulary.metadata(activity)
@@ -82,7 +83,7 @@ class Actions:
             )
             self._out.emit(post)
         if not self.meta_data_url or params.send_metadata_as_sip_info:
-            self._tell_voice_side(activities.event("sendMetaData", value=metadata))
+            self.tell_voice_side(activities.event("sendMetaData", value=metadata))
 
     def _record(self, activity: Activity, now: float) -> None:
         event, before = activity.event, self._recording.state
@@ -99,7 +100,7 @@ class Actions:
             note += f", recording {recording_id}"
         self._out.note(now, note)
         asked = activities.event(activity.name or "", activity_params=arguments or None)
-        self._tell_voice_side(asked)
+        self.tell_voice_side(asked)
 
     def _destination(self) -> Json:
         params = self._params[CallRecording]

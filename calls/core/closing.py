@@ -15,8 +15,6 @@ RINGING_TIMEOUT_S = 120.0
 """Outcome of a transfer that the bot waits for: whoever it goes to may be slow to answer."""
 FAILOVER_TIMEOUT_S = 600.0
 """The activities for a failure, in a call that has outlived its longest duration."""
-STOP_TIMEOUT_S = 1.0
-"""The player's report of a stopped prompt when the call is already over."""
 
 
 class Cause(StrEnum):

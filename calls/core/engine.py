@@ -241,7 +241,7 @@ class Conversation:
             self._speaker.prepare(prompt)
         elif purpose is Purpose.ABORT_PROMPTS:
             self._enter(activity, now)
-            self._speaker.silence()
+            self._speaker.silence(now)
         else:
             self._queue.add(Action(activity))
 
@@ -260,7 +260,7 @@ class Conversation:
     # --- the caller ---------------------------------------------------------------------------
 
     def _digits_pressed(self, event: events.DigitsPressed, now: float) -> None:
-        if self.phase is Phase.TALKING:
+        if self.phase is Phase.TALKING and self._life.accepted:
             self._caller.pressed(event, now)
 
     def _caller_silent(self, _event: events.CallerSilent, now: float) -> None:
@@ -321,7 +321,7 @@ class Conversation:
             case _ if self._actions.perform(activity, now):
                 pass
             case _ if not self._leg.audio:
-                self._out.emit(commands.SendToVoiceSide(activity))
+                self._actions.tell_voice_side(activity)
 
     def _meta_data_sent(self, event: events.MetaDataSent, now: float) -> None:
         if event.problem:
@@ -331,7 +331,7 @@ class Conversation:
 
     def _deadline_passed(self, _event: events.DeadlinePassed, now: float) -> None:
         for timer in self._timers.expire(now):
-            if timer is Timer.VOICE_SIDE or self.phase in BEFORE_CLOSING:
+            if timer in (Timer.VOICE_SIDE, Timer.STOPPING) or self.phase in BEFORE_CLOSING:
                 self._expired(timer, now)
 
     def _expired(self, timer: Timer, now: float) -> None:
@@ -360,8 +360,10 @@ class Conversation:
             case Timer.BOT_GIVE_UP:
                 self._bot_gave_no_input("The bot did not answer", now)
             case Timer.FIRST_AUDIO:
-                self._speaker.stop()
+                self._speaker.stop(now)
                 self._life.broken("tts", Fault.TIMEOUT, "no audio for a prompt", now)
+            case Timer.STOPPING:
+                self._life.player_silent(now)
             case Timer.MAX_DURATION:
                 reason = "The call reached its longest permitted duration"
                 self._life.hang_up(failure(Cause.MAX_DURATION, reason), now)
@@ -414,7 +416,7 @@ class Conversation:
             return
         self._floor.listening = wanted
         if not wanted:
-            self._caller.gate_shut(now)
+            self._caller.gate_shut(now, deliver=self.phase in WITH_BOT)
         self._out.emit(commands.Listen(wanted))
 
     def _show(self) -> None:

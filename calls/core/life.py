@@ -17,7 +17,6 @@ from calls.core.closing import (
     FAILOVER_TIMEOUT_S,
     HANG_UP_TIMEOUT_S,
     RINGING_TIMEOUT_S,
-    STOP_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
     Cause,
     Closing,
@@ -159,7 +158,7 @@ class Life:
             self._timers.keep(Timer.MAX_DURATION)
             self._timers.wait(Timer.MAX_DURATION, now + FAILOVER_TIMEOUT_S)
             self._queue.clear()
-            self._speaker.stop()
+            self._speaker.stop(now)
             for activity in self._params[Failover].failover_activities.activities(cause):
                 prompt = vocabulary.purpose(activity) in (Purpose.MESSAGE, Purpose.PLAY_URL)
                 text = activity.text or ""
@@ -248,7 +247,7 @@ class Life:
     ) -> None:
         """End the call at the voice side, whose word is awaited."""
         self._close(ending, now + HANG_UP_TIMEOUT_S)
-        self._speaker.silence()
+        self._speaker.silence(now)
         configured = self._params[CallControl].hangup_sip_headers
         self._out.emit(
             commands.HangUp(
@@ -291,12 +290,11 @@ class Life:
             return
         self._queue.clear()
         self._timers.clear()
-        self._speaker.silence()
+        self._speaker.silence(now)
         if self._queue.playing is None:
             self._conclude(now)
         else:
             self.phase = Phase.ENDING
-            self._timers.start(Timer.VOICE_SIDE, now + STOP_TIMEOUT_S)
 
     def playback_done(self, event: events.PlaybackDone, now: float) -> None:
         """A prompt has ended; in the end it is the last thing that is awaited."""
@@ -308,19 +306,21 @@ class Life:
             self._notices.send(vocabulary.PLAY_FINISHED)
 
     def voice_side_silent(self, now: float) -> None:
-        """What the voice side, or the player, should have confirmed was not in time."""
+        """What the voice side should have confirmed was not in time."""
         if self.phase is Phase.TRANSFERRING:
             silence = "the voice side did not report the outcome"
             unknown = events.TransferDone(succeeded=False, reason=silence, reason_code="error")
             self.transfer_done(unknown, now)
-        elif self.phase is Phase.ENDING:
-            self._queue.done()
-            self._conclude(now)
         elif self._closing.transferring:  # the caller may be left on a dead line
             unconfirmed = "the voice side did not confirm it"
             self.hang_up(self._closing.transfer_failed(unconfirmed), now)
         else:
             self.end(now)
+
+    def player_silent(self, now: float) -> None:
+        """The player did not report a prompt that was stopped: nothing of it counts as heard."""
+        if self._queue.playing is not None:
+            self.playback_done(_cut(self._queue.playing.utterance, 0), now)
 
     def _conclude(self, now: float) -> None:
         self.phase = Phase.ENDED

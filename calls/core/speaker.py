@@ -13,6 +13,9 @@ from calls.core.timeouts import Timer, Timers
 from calls.core.transcript import file_text, heard_text, spoken_text
 from calls.core.vocabulary import WAYS_OF_SPEAKING
 
+STOP_TIMEOUT_S = 1.0
+"""The player's report of a stopped prompt; it is in this process and answers at once."""
+
 
 class Speaker:
     """Plays one prompt of the queue at a time."""
@@ -103,21 +106,24 @@ class Speaker:
         )
         self._out.emit(prepare)
 
-    def interrupt(self) -> None:
+    def interrupt(self, now: float) -> None:
         """The caller speaks: silence the bot if its prompt may be interrupted."""
         if self._queue.playing is not None and self._queue.playing.interruptible:
-            self.silence()
+            self.silence(now)
 
-    def silence(self) -> None:
+    def silence(self, now: float) -> None:
         """Stop the prompt that plays and drop those that wait; actions stay queued."""
         self._queue.purge()
-        self.stop()
+        self.stop(now)
 
-    def stop(self) -> None:
+    def stop(self, now: float) -> None:
         """Stop the prompt that plays; those that wait follow."""
         playing = self._queue.playing
         self._timers.stop(Timer.FIRST_AUDIO)
-        if playing is not None and not playing.stopping:
+        if playing is None:
+            return
+        self._timers.wait(Timer.STOPPING, now + STOP_TIMEOUT_S)
+        if not playing.stopping:
             playing.stopping = True
             self._out.emit(commands.StopPlayback(playing.utterance))
 
@@ -152,7 +158,7 @@ class Speaker:
         if playing is None:
             return None
         self._queue.done()
-        self._timers.stop(Timer.FIRST_AUDIO)
+        self._timers.stop(Timer.FIRST_AUDIO, Timer.STOPPING)
         if playing.started_at is not None:
             self._out.emit(commands.ShowInterim("bot", ""))
         if playing.by_bot:

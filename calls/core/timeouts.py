@@ -30,10 +30,12 @@ class Timer(StrEnum):
     """The bot's answer, before the caller may speak again (resumeRecognitionTimeoutMS)."""
     FIRST_AUDIO = "first-audio"
     """The first audio of a prompt."""
+    STOPPING = "stopping"
+    """The player's report of a prompt that was stopped."""
     VOICE_EVENT = "voice-event"
     """Enough voice, or enough silence, to tell the bot."""
     VOICE_SIDE = "voice-side"
-    """The voice side's confirmation of a hang-up, a transfer or a stopped prompt."""
+    """The voice side's confirmation of a hang-up or a transfer."""
 
 
 class Timers:
