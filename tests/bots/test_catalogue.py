@@ -7,6 +7,7 @@ from pydantic import Field
 
 from bots.core import catalogue, registry
 from bots.core.params.declare import Param, ParamSet
+from bots.core.params.sections.google import Google
 
 pytestmark = [pytest.mark.pure, pytest.mark.usefixtures("plugins")]
 
@@ -28,6 +29,13 @@ def test_everything_has_the_parameters_of_all_plugins_but_no_credentials() -> No
 def test_a_catalogue_is_made_once_for_the_same_plugins() -> None:
     chosen = [registry.plugin("bot", "echo")]
     assert catalogue.of(chosen) is catalogue.of(chosen)
+
+
+def test_a_plugin_may_have_a_section_of_every_bot_as_its_own() -> None:
+    registry.register("stt", "shared", "Shared", params=Google)(Google)
+    found = catalogue.of([registry.plugin("stt", "shared")])
+    assert found["googleInteractionType"].section is Google
+    assert found.sections.count(Google) == 1
 
 
 def test_two_plugins_with_one_parameter_name_stop_start_up() -> None:

@@ -136,6 +136,11 @@ def test_the_limits_hold(expression: str, failure: str) -> None:
     assert reason(f"${{{expression}}}").startswith(failure)
 
 
+def test_the_time_limit_is_far_below_a_second() -> None:
+    busy = "(() => { const begun = Date.now(); while (Date.now() < begun + 1000); })()"
+    assert reason(f"${{{busy}}}") == "InternalError: interrupted"
+
+
 def test_an_expression_that_hoards_meets_one_limit_or_the_other() -> None:
     met = {"the expression failed", "InternalError: out of memory", "InternalError: interrupted"}
     assert reason("${(() => { const a = []; for (;;) a.push({}); })()}") in met

@@ -27,6 +27,7 @@ class Table(ParamSet):
     wait: Annotated[int, Param(help="x", unit="ms")] = Field(0, ge=0, le=600, alias="wait")
     least: Annotated[float, Param(help="x")] = Field(1, ge=0.5, alias="least")
     most: Annotated[int, Param(help="x", unit="dB")] = Field(0, le=30, alias="most")
+    share: Annotated[float, Param(help="x")] = Field(0, ge=0, le=1, alias="share")
     count: Annotated[int, Param(help="x")] = Field(0, alias="count")
     even: Annotated[int, AfterValidator(_even), Param(help="x")] = Field(0, alias="even")
     flag: Annotated[bool, Param(help="x")] = Field(default=False, alias="flag")
@@ -62,6 +63,7 @@ def problems(values: dict[str, Any]) -> dict[str, str]:
         ("least", "x", "must be a number"),
         ("least", [], "must be a number"),
         ("most", 31, "must be at most 30 dB"),
+        ("share", "half", "must be a number between 0 and 1"),
         ("count", {}, "must be a whole number"),
         ("count", "9" * 5000, "must be a whole number"),
         ("even", 3, "must be even"),

@@ -85,6 +85,11 @@ def test_a_section_of_every_bot_names_no_owner() -> None:
 
 
 @pytest.mark.pure
+def test_a_section_that_a_plugin_shares_with_every_bot_appears_once() -> None:
+    assert render([("", Inner), ("Of somebody.", Inner)]) == render([("", Inner)])
+
+
+@pytest.mark.pure
 def test_the_page_begins_with_its_sections_and_ends_with_what_is_no_parameter() -> None:
     page = render([("", Inner), ("", Shapes)])
     assert "\n[Inner (of all)](#inner-of-all) ·\n[Shapes](#shapes)\n" in page

@@ -120,7 +120,7 @@ def _run(source: str) -> str:
     context.set_max_stack_size(STACK_LIMIT_BYTES)
     try:
         return str(context.eval(source))
-    except (quickjs.JSException, UnicodeError) as error:
+    except quickjs.JSException as error:
         reason = str(error).partition("\n")[0][:_LONGEST_REASON]
         # NB when there is no memory left for an error the engine throws null.
         vague = reason in ("", "null")

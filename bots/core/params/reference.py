@@ -54,11 +54,16 @@ _LONGEST = 60
 
 
 def render(sections: Iterable[tuple[str, type[ParamSet]]]) -> str:
-    """The page in Markdown; each section with a note on whose it is, empty if every bot has it."""
-    listed = list(sections)
-    contents = " ·\n".join(f"[{section.SECTION}](#{_anchor(section)})" for _, section in listed)
+    """The page in Markdown; each section with a note on whose it is, empty if every bot has it.
+
+    A section that a plug-in shares with every bot appears once.
+    """
+    owners: dict[type[ParamSet], str] = {}
+    for owner, section in sections:
+        owners.setdefault(section, owner)
+    contents = " ·\n".join(f"[{section.SECTION}](#{_anchor(section)})" for section in owners)
     parts = [_HEADER, f"\n{contents}\n"]
-    for owner, section in listed:
+    for section, owner in owners.items():
         parts.append(f"\n## {section.SECTION}\n")
         parts += [f"\n{text}\n" for text in (inspect.getdoc(section), owner) if text]
         parts.append(_TABLE)
