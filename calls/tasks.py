@@ -6,6 +6,7 @@ from django.utils import timezone
 from oauth2_provider.models import clear_expired
 
 from calls import services
+from calls.session.plugins import tts_store
 
 log = structlog.get_logger(__name__)
 
@@ -24,6 +25,12 @@ def delete_expired_transcripts() -> None:
     deleted = services.delete_expired_transcripts(timezone.now())
     if deleted:
         log.info("transcripts.deleted", calls=deleted)
+
+
+@shared_task(name="calls.tasks.sweep_tts_cache")  # type: ignore[untyped-decorator]  # no types
+def sweep_tts_cache() -> None:
+    """Delete the synthesised prompts that have expired, and the oldest when there are too many."""
+    tts_store().sweep()
 
 
 @shared_task(name="calls.tasks.clear_expired_tokens")  # type: ignore[untyped-decorator]  # no types

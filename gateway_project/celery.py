@@ -23,13 +23,18 @@ app.conf.beat_schedule = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "sweep-tts-cache": {
+        "task": "calls.tasks.sweep_tts_cache",
+        "schedule": timedelta(minutes=10),
+        "options": {"expires": 600},
+    },
     "clear-expired-tokens": {
         "task": "calls.tasks.clear_expired_tokens",
         "schedule": crontab(hour="3", minute="17"),
         "options": {"expires": 3600},
     },
 }
-AT_START = ("delete-expired-transcripts",)
+AT_START = ("delete-expired-transcripts", "sweep-tts-cache")
 """What may be overdue when nothing ran for a while."""
 app.autodiscover_tasks()
 

@@ -139,6 +139,10 @@ def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
 
+def _optional_path(text: str) -> Path | None:
+    return _path(text) if text else None
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
     """The values of all variables; see the help text of each."""
@@ -251,6 +255,25 @@ class Environment:
         "Comma-separated networks (`10.1.0.0/16`) and host names that requests to addresses named "
         "by bots and operators may reach although they are not on the public Internet: audio files "
         "and metadata. `127.0.0.0/8` on a laptop.",
+    )
+    tts_cache_hours: int = _field(
+        "TTS_CACHE_HOURS",
+        "24",
+        _whole(0, 8760),
+        "How long a synthesised prompt may be played again; `0` keeps none.",
+    )
+    tts_cache_mb: int = _field(
+        "TTS_CACHE_MB",
+        "500",
+        _whole(1, 10_000_000),
+        "Room for synthesised prompts on disk, in millions of bytes; the oldest are deleted first.",
+    )
+    tts_cache_dir: Path | None = _field(  # noqa: RUF009 - as above
+        "TTS_CACHE_DIR",
+        "",
+        _optional_path,
+        "Directory for synthesised prompts, which processes may share. Empty: `tts-cache` in "
+        "`VAR_DIR`.",
     )
     log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",

@@ -23,6 +23,9 @@ DEMO = ENVIRONMENT.demo
 MAX_CALLS = ENVIRONMENT.max_calls
 DRAIN_SECONDS = ENVIRONMENT.drain_seconds
 OUTBOUND_ALLOW = ENVIRONMENT.outbound_allow
+TTS_CACHE_DIR = ENVIRONMENT.tts_cache_dir or VAR_DIR / "tts-cache"
+TTS_CACHE_HOURS = ENVIRONMENT.tts_cache_hours
+TTS_CACHE_MB = ENVIRONMENT.tts_cache_mb
 PUBLIC_URL = ENVIRONMENT.public_url or f"http://127.0.0.1:{ENVIRONMENT.port}"
 
 # Hosts, TLS and cookies.

@@ -106,6 +106,8 @@ def _test_settings() -> Iterator[None]:
             "django.contrib.auth.hashers.MD5PasswordHasher",
             "bots.access.ApiSecretHasher",
         ],
+        # A prompt of one test must not be what another hears.
+        "TTS_CACHE_HOURS": 0,
     }
     if os.environ.get("REDIS_URL"):
         # Test processes that share a server must not hear each other.

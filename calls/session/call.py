@@ -88,7 +88,15 @@ class CallSession:
             ),
             self.take,
         )
-        self._voice = Voice(plugins.tts, clock=self._loop.time, report=self.take, spawn=self._spawn)
+        self._voice = Voice(
+            plugins.tts,
+            cached=plugins.cached_tts,
+            files=plugins.files,
+            clock=self._loop.time,
+            report=self.take,
+            spawn=self._spawn,
+        )
+        self._voice.use(configuration.resolved)
 
     # --- what the voice side calls --------------------------------------------------------------
 

@@ -145,6 +145,7 @@ class SessionHost:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await close_pools()
+        await self._shelf.close()
         await outbound().close()
         await asyncio.to_thread(self._records.stop, RECORDS_TIMEOUT_S)
 

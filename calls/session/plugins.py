@@ -3,29 +3,51 @@
 from typing import Any
 
 import msgspec
+from django.conf import settings
 
 from bots.core import registry
 from bots.core.params.declare import ParamSet
 from bots.core.ports import BotConnector, SpeechToText, TextToSpeech, VoiceActivity
 from bots.selectors import CallConfiguration, Configured
+from calls.media.files import AudioFiles
+from calls.media.ttscache import CachedTts, TtsCache, speaker_of
+from calls.media.ttsstore import TtsStore
+from calls.session.outbound import outbound
 
 MAX_INSTANCES = 500
 """Configurations kept per process; beyond it the oldest are built anew when they are needed."""
 
 
 class CallPlugins(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call talks to."""
+    """What one call talks to; ``cached_tts`` is ``tts`` with a memory."""
 
     connector: BotConnector
     stt: SpeechToText | None
     tts: TextToSpeech | None
     vad: VoiceActivity
+    cached_tts: TextToSpeech | None = None
+    files: AudioFiles | None = None
+    """Without it, the voice side has to play audio files itself."""
+
+
+def tts_store() -> TtsStore:
+    """The store of synthesised prompts that the settings describe."""
+    return TtsStore(
+        settings.TTS_CACHE_DIR,
+        life_s=settings.TTS_CACHE_HOURS * 3600,
+        max_bytes=settings.TTS_CACHE_MB * 1_000_000,
+    )
 
 
 class PluginShelf:
-    """Builds plug-ins and keeps them while their configuration stays the same."""
+    """Builds plug-ins and keeps them while their configuration stays the same.
+
+    Also keeps what calls have prompts from: the cache of synthesis, and audio files.
+    """
 
     def __init__(self) -> None:
+        self._tts_cache = TtsCache(tts_store()) if settings.TTS_CACHE_HOURS else None
+        self._files = AudioFiles(outbound())
         self._built: dict[tuple[str, str, str, str], tuple[tuple[ParamSet, ParamSet], object]] = {}
         """By kind, plug-in, provider and parameters without their secrets: the parameters and
         credentials in use, and the instance."""
@@ -36,12 +58,33 @@ class PluginShelf:
         Raises:
             LookupError: a plug-in is not installed here.
         """
+        tts = self._get(configuration.tts) if configuration.tts else None
         return CallPlugins(
             connector=self._get(configuration.connector),
             stt=self._get(configuration.stt) if configuration.stt else None,
-            tts=self._get(configuration.tts) if configuration.tts else None,
+            tts=tts,
             vad=self._get(configuration.vad),
+            cached_tts=self._cached(tts, configuration),
+            files=self._files,
         )
+
+    async def close(self) -> None:
+        """End what goes on without a call; safe to call twice."""
+        await self._files.close()
+
+    def _cached(
+        self, tts: TextToSpeech | None, configuration: CallConfiguration
+    ) -> TextToSpeech | None:
+        chosen = configuration.tts
+        if tts is None or chosen is None or self._tts_cache is None:
+            return tts
+        speaker = speaker_of(
+            bot=configuration.bot,
+            plugin=chosen.plugin,
+            provider=chosen.provider,
+            params=chosen.params,
+        )
+        return CachedTts(self._tts_cache, tts, speaker)
 
     # NB The registry is untyped by nature: a factory's product has the port of its kind.
     def _get(self, chosen: Configured) -> Any:

@@ -52,6 +52,14 @@ def test_every_value_is_read() -> None:
     assert values.log_format == "json"
 
 
+def test_synthesised_prompts_are_kept_for_a_day_beside_the_database_unless_told_otherwise() -> None:
+    values = read({})
+    assert (values.tts_cache_hours, values.tts_cache_mb, values.tts_cache_dir) == (24, 500, None)
+    values = read({"TTS_CACHE_HOURS": "0", "TTS_CACHE_MB": "9", "TTS_CACHE_DIR": "/shared/tts"})
+    assert (values.tts_cache_hours, values.tts_cache_mb) == (0, 9)
+    assert values.tts_cache_dir == Path("/shared/tts")
+
+
 def test_an_empty_value_counts_as_not_set() -> None:
     assert read({"PORT": "", "DATABASE_URL": " "}) == read({})
 

@@ -1,20 +1,24 @@
 """The shelf of configured plug-ins: what is built once, what anew."""
 
+import asyncio
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import msgspec
 import pytest
 from pydantic import Field, SecretStr
+from pytest_django import Settings
 
 from bots.core import registry
 from bots.core.catalogue import of
 from bots.core.params.declare import Param, ParamSet
 from bots.core.params.resolve import resolve
+from bots.core.ports import SynthesisRequest
 from bots.core.registry import NoParams
 from bots.selectors import CallConfiguration, Configured
 from calls.session import plugins as plugins_module
-from calls.session.plugins import PluginShelf
-from tests.plugins import TableParams, ToneVad
+from calls.session.plugins import CallPlugins, PluginShelf, tts_store
+from tests.plugins import TableParams, ToneTts, ToneVad
 
 
 class Account(TableParams):
@@ -117,3 +121,47 @@ def test_the_oldest_configuration_makes_room(monkeypatch: pytest.MonkeyPatch) ->
 def test_a_plug_in_that_is_not_installed_is_named() -> None:
     with pytest.raises(LookupError, match="'gone'"):
         PluginShelf().of(configuration(plugin="gone"))
+
+
+def speaking(bot: str, provider: str = "voices") -> CallConfiguration:
+    tts = Configured(
+        kind="tts", plugin="tones", provider=provider, params=NoParams(), credentials=NoParams()
+    )
+    return msgspec.structs.replace(configuration(), bot=bot, tts=tts)
+
+
+async def heard(plugins: CallPlugins, text: str) -> bytes:
+    assert plugins.cached_tts is not None
+    request = SynthesisRequest(text=text, language="en-US", rate_hz=16000)
+    return b"".join([piece async for piece in plugins.cached_tts.synthesise(request)])
+
+
+def test_the_prompts_of_a_provider_are_kept_for_all_bots(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.TTS_CACHE_DIR, settings.TTS_CACHE_HOURS = tmp_path / "cache", 24
+
+    async def scenario() -> None:
+        shelf = PluginShelf()
+        hello = await heard(shelf.of(speaking("one")), "Hello.")
+        assert await heard(shelf.of(speaking("two")), "Hello.") == hello
+        await heard(shelf.of(speaking("one", "other-voices")), "Hello.")
+        await shelf.close()
+
+    asyncio.run(scenario())
+    kept = [(holding.provider, holding.entries) for holding in tts_store().holdings()]
+    assert kept == [("other-voices", 1), ("voices", 1)]
+
+
+def test_nothing_is_kept_when_prompts_have_no_life(settings: Settings) -> None:
+    settings.TTS_CACHE_HOURS = 0
+    plugins = PluginShelf().of(speaking("one"))
+    assert isinstance(plugins.tts, ToneTts)
+    assert plugins.cached_tts is plugins.tts
+
+
+def test_calls_share_the_audio_files_of_their_process() -> None:
+    shelf = PluginShelf()
+    files = shelf.of(configuration()).files
+    assert files is not None
+    assert shelf.of(configuration()).files is files
