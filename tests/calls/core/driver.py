@@ -1,54 +1,94 @@
 """A driver that watches: carries out the engine's commands as the session would and checks each.
 
 It knows what the voice side and the player know (what plays, whether the gate is open, which
-report is owed) and what a bot may expect of the queue, never what is inside the engine.
+report is owed), the phase the engine shows, and what a bot may expect of the queue; never what is
+inside the engine.
 """
 
 from collections import deque
 
+import msgspec
+
 from calls.core import commands, events
-from calls.core.closing import HANG_UP_TIMEOUT_S, STOP_TIMEOUT_S, TRANSFER_TIMEOUT_S
+from calls.core.closing import (
+    HANG_UP_TIMEOUT_S,
+    RINGING_TIMEOUT_S,
+    TRANSFER_TIMEOUT_S,
+)
 from calls.core.commands import CallState, Command
-from calls.core.engine import RECOGNITION_TIMEOUT_S, Conversation
+from calls.core.engine import Conversation
 from calls.core.events import Event
+from calls.core.life import Phase
+from calls.core.speaker import STOP_TIMEOUT_S
 from calls.core.transcript import spoken_text
 
-NO_INPUT_PROMPT = "Are you still there?"
 HANG_UP = "(hang-up)"
 """Stands for the bot's hang-up in `Driver.expected`, where its prompts are texts."""
+OURS = frozenset(
+    {
+        "Are you still there?",
+        "https://example.com/still-there.wav",
+        "One moment.",
+        "https://example.com/typing.wav",
+        "You may speak again.",
+        "Welcome.",
+    }
+)
+"""Prompts of the gateway, which no bot sent."""
+FAILOVER = ("We are sorry.", "https://example.com/sorry.wav")
+"""What is said when a service has failed, in order."""
+TTS_TIMEOUT_S = 10.0
+DIGIT_TIMEOUT_S = 2.0
+"""The acknowledgement of a digit, and the pause between two that are collected."""
+GRAIN_S = 1e-6
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the driver must know of the call's parameters; 0 is no timer."""
+
+    audio: bool
+    user_timeout_s: float = 0
+    give_up_s: float = 0
+    stt_timeout_s: float = 8
+    digits_sent: bool = False
+    digits_interrupt: bool = False
+    words_to_interrupt: int = 1
+    continuous: bool = False
 
 
 class Driver:
     """Feeds one conversation and fails on the first command or state that is wrong."""
 
-    def __init__(
-        self,
-        engine: Conversation,
-        *,
-        audio: bool,
-        user_timeout_s: float,
-        give_up_s: float,
-        digits_interrupt: bool,
-    ) -> None:
+    def __init__(self, engine: Conversation, settings: Settings) -> None:
         self.engine = engine
+        self.settings = settings
         self.now = 0.0
-        self.playing: commands.Play | None = None
+        self.playing: commands.Play | commands.PlayUrl | None = None
         self.stopping = False
+        self.ending = False
         self.gate = False
         self.joined = False
-        self.closing = False
-        self.hang_ups = 0
+        self.accepted = False
+        self.moving = False
+        """A transfer was ordered and its outcome is not known."""
+        self.hung_up = False
         self.finish: commands.Finish | None = None
         self.shown: CallState | None = None
         self.last_utterance = 0
         self.expected: deque[str] = deque()
         """The bot's prompts and hang-up that were neither played nor purged yet, in order."""
-        self._audio = audio
-        self._user_timeout_s = user_timeout_s
-        self._give_up_s = give_up_s
-        self._digits_interrupt = digits_interrupt
+        self.turns: list[commands.RecordTurn] = []
+        self.accepted_digits = ""
+        self.told_digits = ""
+        self._failover = list(FAILOVER)
+        self._interim = False
+        """Interim text was heard that no final result has replaced yet (continuous ASR)."""
+        self._late = False
+        """That text went to the bot as it stood; its final result is not to be told again."""
         self._result_due: float | None = None
-        self._reported: commands.Play | None = None
+        self._audio_due: float | None = None
+        self._stop_due: float | None = None
+        self._reported: commands.Play | commands.PlayUrl | None = None
         self._cut = False
 
     # --- what happens -----------------------------------------------------------------------------
@@ -58,39 +98,91 @@ class Driver:
         over = self.finish is not None
         if isinstance(event, events.BotJoined):
             self.joined = True
-        self._before(event)
+        must_stop, late = self._before(event), self._is_late(event)
         produced = self.engine.handle(event, self.now)
+        assert not (late and produced), "a late result is told again"
         assert not (over and produced), "commands after the end"
         for command in produced:
             assert self.finish is None, "commands after Finish"
             self._carry_out(command)
+        self._follow_interim(event, produced)
+        assert self.stopping or not must_stop, "the caller spoke and the prompt goes on"
         self._reported = None
         self.check()
         return produced
 
-    def _before(self, event: Event) -> None:
+    def _before(self, event: Event) -> bool:
+        """Take note of ``event``; True when it must silence the prompt that plays."""
         match event:
-            case events.PlaybackDone() | events.ServiceFailed():
-                if self.playing is not None and event.utterance == self.playing.utterance:
-                    self._reported, self.playing, self.stopping = self.playing, None, False
-                    self._cut = (
-                        isinstance(event, events.PlaybackDone)
-                        and event.interrupted
-                        and event.heard_ms < event.total_ms
-                    )
-            case events.DigitsPressed() if self.playing is not None and self._digits_interrupt:
-                self._purge()
+            case events.PlaybackDone() | events.ServiceFailed() | events.PlayUrlFailed():
+                self._playback_over(event)
+            case events.AudioReady(utterance) | events.PlaybackStarted(utterance):
+                if self.playing is not None and utterance == self.playing.utterance:
+                    self._audio_due = None
+            case events.PlaybackEnding(utterance) if self.playing is not None:
+                self.ending = self.ending or utterance == self.playing.utterance
             case events.VoiceStopped() if self.shown == "caller speaking":
-                self._result_due = self.now + RECOGNITION_TIMEOUT_S
+                self._result_due = self.now + self.settings.stt_timeout_s
             case events.VoiceStarted() | events.CallerSaid():
-                self._caller_speaks(event)
+                return self._caller_speaks(event)
+            case events.TransferDone():
+                self.moving = False
+        return False
 
-    def _caller_speaks(self, event: events.VoiceStarted | events.CallerSaid) -> None:
+    def _playback_over(
+        self, event: events.PlaybackDone | events.ServiceFailed | events.PlayUrlFailed
+    ) -> None:
+        if self.playing is None or event.utterance != self.playing.utterance:
+            return
+        self._reported = self.playing
+        self._forget()
+        self._cut = (
+            isinstance(event, events.PlaybackDone)
+            and event.interrupted
+            and event.heard_ms < event.total_ms
+        )
+
+    def _forget(self) -> None:
+        """Nothing plays."""
+        self.playing = None
+        self.stopping = self.ending = False
+        self._audio_due = self._stop_due = None
+
+    def _caller_speaks(self, event: events.VoiceStarted | events.CallerSaid) -> bool:
         if isinstance(event, events.VoiceStarted) or event.final:
             self._result_due = None
-        words = isinstance(event, events.VoiceStarted) or event.text
-        if words and self.gate and self.playing is not None and self.playing.interruptible:
+        if not self.gate or self.playing is None or not self.playing.interruptible:
+            return False
+        if self._is_late(event):
+            return False
+        if isinstance(event, events.VoiceStarted):
+            interrupts = self.settings.words_to_interrupt <= 1
+        else:
+            words = len(event.text.split())
+            enough = self.stopping or words >= self.settings.words_to_interrupt
+            interrupts = words > 0 and enough
+        if interrupts:
             self._purge()
+        return interrupts
+
+    def _is_late(self, event: Event) -> bool:
+        return self._late and self.gate and isinstance(event, events.CallerSaid) and event.final
+
+    def _follow_interim(self, event: Event, produced: list[Command]) -> None:
+        told = any(isinstance(command, commands.SendToBot) for command in produced)
+        if isinstance(event, events.DeadlinePassed) and told and self._interim:
+            self._late = any(
+                isinstance(command, commands.SendToBot) and command.activity.kind == "message"
+                for command in produced
+            )
+        elif isinstance(event, events.VoiceStarted | events.CallerSaid) and self.gate:
+            self._late = False
+        over = (commands.SendToBot, commands.Listen)
+        said = (c for c in produced if isinstance(c, commands.RecordLine) and c.side == "caller")
+        if any(isinstance(command, over) for command in produced) or any(said):
+            self._interim = False
+        elif isinstance(event, events.CallerSaid) and not event.final and event.text:
+            self._interim = self.settings.continuous and self.settings.audio and self.gate
 
     def done(self, *, heard_ms: float, interrupted: bool) -> None:
         """The player reports the end of the prompt that plays."""
@@ -108,63 +200,106 @@ class Driver:
         """Wait until the engine is due and tell it."""
         if self.engine.deadline is not None:
             self.now = max(self.now, self.engine.deadline)
-            self._result_due = None
+            self._result_due = self._audio_due = None
+            if self._stop_due is not None and self.now + GRAIN_S >= self._stop_due:
+                self._forget()  # the player does not report in time: its prompt counts as over
             self.feed(events.DeadlinePassed())
 
     # --- what the engine wants --------------------------------------------------------------------
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case commands.Play():
+            case commands.AcceptCall():
+                assert not self.accepted, "accepted twice"
+                self.accepted = True
+            case commands.Play() | commands.PlayUrl():
                 self._play(command)
             case commands.StopPlayback(utterance):
                 assert self.playing is not None
                 assert self.playing.utterance == utterance, "stopped what does not play"
                 assert not self.stopping, "stopped twice"
-                self.stopping = True
+                self.stopping, self._audio_due = True, None
+                self._stop_due = self.now + STOP_TIMEOUT_S
                 self._purge()
             case commands.Listen(on):
                 assert on != self.gate, "the gate is switched to what it is"
+                assert self.accepted or not on, "a caller is heard before the call was taken"
                 self.gate = on
-            case commands.SendToBot():
-                assert self.joined, "the bot is told something before it joined"
-                assert not self.closing, "the bot is told something after the call was closed"
-            case commands.HangUp():
-                self._hang_up(command)
-            case commands.TransferCall():
-                assert not self.closing
-                self.closing = True
-            case commands.RecordLine(side="bot"):
-                self._bot_line(command)
-            case commands.RecordLine(side="caller", kind="speech"):
-                assert not self.closing
+            case commands.SendToVoiceSide():
+                assert self.accepted, "the voice side is told something before it was accepted"
+            case commands.SendToBot(activity):
+                self._tell_bot(activity.name or activity.text or "", activity.value)
+            case commands.HangUp() | commands.TransferCall():
+                self._leave(command)
+            case commands.RecordLine():
+                self._line(command)
+            case commands.RecordTurn():
+                self._turn(command)
             case commands.ShowState(state):
                 assert state != self.shown, "the same state is shown again"
                 self.shown = state
             case commands.Finish():
                 self.finish = command
 
-    def _play(self, command: commands.Play) -> None:
+    def _play(self, command: commands.Play | commands.PlayUrl) -> None:
         assert self.playing is None, "two prompts play at once"
         assert self.joined
-        assert not self.closing
+        assert self.accepted
+        assert not self.moving, "a prompt is played to a caller who is being moved"
+        assert not self.hung_up
         assert command.utterance > self.last_utterance, "an utterance number was used again"
         self.last_utterance = command.utterance
-        self.playing, self.stopping = command, False
-        if command.text != NO_INPUT_PROMPT:
+        self.playing = command
+        self._audio_due = self.now + TTS_TIMEOUT_S if self.settings.audio else None
+        said = command.text if isinstance(command, commands.Play) else command.url
+        if self.engine.phase is Phase.FAILING:
+            assert said in self._failover, "more than the failover's prompts follows a failure"
+            del self._failover[: self._failover.index(said) + 1]
+        elif said not in OURS:
             assert self.expected, "a prompt is played that was purged"
-            assert self.expected.popleft() == command.text, "the bot's order was not kept"
+            assert self.expected.popleft() == said, "the bot's order was not kept"
 
-    def _hang_up(self, command: commands.HangUp) -> None:
-        self.hang_ups += 1
-        assert self.hang_ups == 1, "hung up twice"
+    def _tell_bot(self, told: str, value: object) -> None:
+        assert self.joined, "the bot is told something before it joined"
+        if told == "conversationEnd":
+            return
+        assert not self.hung_up, "the bot is told something after the call was closed"
+        if told == "DTMF":
+            self.told_digits += str(value)
+            accepted = self.accepted_digits
+            assert accepted.startswith(self.told_digits), "digits were lost, or told twice"
+
+    def _leave(self, command: commands.HangUp | commands.TransferCall) -> None:
+        assert not self.hung_up, "more follows a hang-up"
+        assert not self.moving or isinstance(command, commands.HangUp)
+        if isinstance(command, commands.TransferCall):
+            assert self.accepted
+            self.moving = True
+            return
         if command.reason == HANG_UP:
             assert self.playing is None, "hung up in the middle of a prompt"
             assert self.expected[0] == HANG_UP, "hung up before the prompts in front were played"
-        self.closing = True
+        self.hung_up, self.moving = True, False
 
     def _purge(self) -> None:
         self.expected = deque(item for item in self.expected if item == HANG_UP)
+
+    # --- the records ------------------------------------------------------------------------------
+
+    def _line(self, line: commands.RecordLine) -> None:
+        if line.side == "bot":
+            self._bot_line(line)
+        elif line.side == "caller":
+            assert not self.hung_up
+            assert self.accepted
+            if line.kind == "dtmf":
+                self._digits_accepted(line.text)
+
+    def _digits_accepted(self, digits: str) -> None:
+        if self.settings.digits_interrupt:
+            self._purge()
+        if self.settings.digits_sent:  # "#" submits; in a text session the peer sees to that
+            self.accepted_digits += digits.replace("#", "") if self.settings.audio else digits
 
     def _bot_line(self, line: commands.RecordLine) -> None:
         assert self._reported is not None, "a prompt is recorded before it has ended"
@@ -173,7 +308,19 @@ class Driver:
         assert heard, "an empty line is recorded"
         assert heard == words[: len(heard)], "what was heard is not the beginning of the prompt"
         assert (line.full_text != "") == (heard != words)
-        assert heard != words or not self._cut, "a prompt that was cut off is recorded whole"
+        if isinstance(self._reported, commands.Play):
+            assert heard != words or not self._cut, "a prompt that was cut off is recorded whole"
+        else:
+            assert heard == words, "part of a file is recorded, though its words are not known"
+
+    def _turn(self, turn: commands.RecordTurn) -> None:
+        assert turn.turn == len(self.turns) + 1, "a turn was lost, or told twice"
+        times = [moment for name, moment in _moments(turn) if moment is not None]
+        assert times == sorted(times), "time goes back within a turn"
+        assert times[-1] <= self.now + GRAIN_S
+        reached = [moment is not None for name, moment in _moments(turn)]
+        assert reached == sorted(reached, reverse=True), "a time is missing between two others"
+        self.turns.append(turn)
 
     # --- what must hold after every event ---------------------------------------------------------
 
@@ -182,31 +329,47 @@ class Driver:
         assert self.engine.listening == self.gate
         if self.finish is not None:
             assert self.engine.deadline is None
+            assert len(self.turns) == self.finish.turns, "a turn was never told"
             return
         assert self.engine.deadline is not None, "a wait without a deadline"
         assert self.engine.deadline >= self.now, "a deadline was missed"
-        speaks = self.playing is not None and not self.stopping and not self.closing
+        speaks = self.playing is not None and not self.stopping and not self.hung_up
         assert (self.shown == "bot speaking") == speaks
         self._check_gate()
         self._check_waits(self.engine.deadline - self.now)
 
     def _check_gate(self) -> None:
-        if self.playing is not None:
-            talking = self.shown not in ("connecting", "closing")
-            assert self.gate == (talking and self.playing.interruptible)
+        if self.engine.phase is not Phase.TALKING or not self.accepted:
+            assert not self.gate, "a caller is heard who is not talked with"
+        elif self.playing is not None:
+            early = self.gate and self.ending
+            assert early or self.gate == self.playing.interruptible
         elif self.shown == "listening":
             assert self.gate, "it is the caller's turn and nobody listens"
-        if self.shown in ("connecting", "closing"):
-            assert not self.gate
 
     def _check_waits(self, wait_s: float) -> None:
         """Nobody is waited for longer than their parameter says (with a grain of rounding)."""
-        grain_s = 1e-6
-        if self.shown == "listening" and self.playing is None and self._audio:
-            assert wait_s <= (self._user_timeout_s or wait_s) + grain_s
-        if self.shown == "thinking":
-            assert wait_s <= (self._give_up_s or wait_s) + grain_s
-        if self.shown == "closing":
-            assert wait_s <= max(HANG_UP_TIMEOUT_S, STOP_TIMEOUT_S, TRANSFER_TIMEOUT_S) + grain_s
+        limits: list[float] = []
+        settings, audio = self.settings, self.settings.audio
+        if self.shown == "listening" and self.playing is None and audio:
+            limits.append(settings.user_timeout_s)
+        if self.stopping:
+            limits.append(STOP_TIMEOUT_S)
+        if self.shown == "thinking" and self.playing is None:
+            limits.append(settings.give_up_s)
+        if self.shown == "closing" and self.engine.phase is not Phase.FAILING:
+            limits.append(max(HANG_UP_TIMEOUT_S, TRANSFER_TIMEOUT_S))
+        if self.shown == "transferring":
+            limits.append(RINGING_TIMEOUT_S)
+        if self.engine.phase is Phase.TALKING and self.told_digits != self.accepted_digits:
+            limits.append(DIGIT_TIMEOUT_S)
         if self.shown == "caller speaking" and self._result_due is not None:
-            assert self.now + wait_s <= self._result_due + grain_s
+            limits.append(self._result_due - self.now)
+        if self.shown == "bot speaking" and self._audio_due is not None:
+            limits.append(self._audio_due - self.now)
+        assert all(wait_s <= limit + GRAIN_S for limit in limits if limit)
+
+
+def _moments(turn: commands.RecordTurn) -> list[tuple[str, float | None]]:
+    """The times of ``turn`` in their order."""
+    return [(name, at) for name, at in msgspec.structs.asdict(turn).items() if name.endswith("_at")]

@@ -11,68 +11,69 @@ from bots.core import activities
 from bots.core.activities import Activity
 from bots.core.errors import Fault
 from calls.core import commands, events
-from calls.core.engine import Conversation, Phase
+from calls.core.engine import Conversation
 from calls.core.events import Event
+from calls.core.life import WITH_BOT, Phase
 from calls.core.ports import LegCapabilities
 from calls.core.vocabulary import Purpose, purpose
-from tests.calls.core.driver import HANG_UP, NO_INPUT_PROMPT, Driver
+from tests.calls.core.driver import HANG_UP, Driver, Settings
+from tests.calls.core.moves import (
+    ACTIONS,
+    BOT_EVENTS,
+    ENDS,
+    FAILOVERS,
+    LEAVING,
+    NOTIFIED,
+    OUTCOMES,
+    SPEAKING,
+)
 from tests.calls.core.reader import START, configured
 
 pytestmark = pytest.mark.pure
 
-MOST_STEPS_TO_THE_END = 60
-"""Deadlines of the shortest timer (5 s) in the longest call (60 s), and the closing."""
+MOST_STEPS_TO_THE_END = 150
+"""Deadlines of the shortest timer (0.5 s) in the longest call (60 s), a transfer, the closing."""
 
-TEXTS = ["One two three four.", "<speak>Five <break/> six</speak>", "Seven", ""]
-ACTIONS = [
-    activities.event("config", session_params={"language": "de-DE"}),
-    activities.event("config", activity_params={"nonsense": 1}),
-    activities.event("transfer"),
-    activities.event("abortPrompts"),
-    activities.event("dance"),
-]
-LEAVING = [
-    activities.event("hangup", activity_params={"hangupReason": HANG_UP}),
-    activities.event("transfer", activity_params={"transferTarget": "tel:+15550100"}),
-]
-ENDS: list[Event] = [
-    events.BotLeft(),
-    events.LegLost(),
-    events.TransferDone(succeeded=True),
-    events.TransferDone(succeeded=False, reason="busy"),
-    events.CallerHungUp(reason_code="client-disconnected", reason="Client Side"),
-    events.CallerHungUp(reason_code="", reason=""),
-    events.EndRequested(by="operator", reason_code="operator", reason="Stopped"),
-    events.ServiceFailed(service="bot", fault=Fault.SERVER),
-    events.ServiceFailed(service="stt", fault=Fault.TIMEOUT, detail="slow"),
-]
+start_rule = initialize(
+    barge_in=st.booleans(),
+    words=st.sampled_from([0, 1, 1, 2]),
+    digits=st.sampled_from(["off", "single", "collected"]),
+    digits_interrupt=st.booleans(),
+    continuous=st.booleans(),
+    user_timeout_s=st.sampled_from([0, 5]),
+    asks=st.sampled_from(["nothing", "text", "file"]),
+    give_up_s=st.sampled_from([0, 0, 7]),
+    failover=st.sampled_from(sorted(FAILOVERS)),
+    told=st.sampled_from([[], BOT_EVENTS, ["noUserInput", "conversationEnd"]]),
+    begins=st.fixed_dictionaries(
+        {"connectOnPrompt": st.booleans(), "welcomeMessage": st.sampled_from(["", "Welcome."])}
+    ),
+    audio=st.sampled_from([True, True, False]),
+    announced=st.booleans(),
+    joined=st.sampled_from([True, True, True, True, False]),
+    steps=st.integers(5, 30),
+    player_answers=st.sampled_from([True, True, True, False]),
+)
 
 
 class ConversationRules(RuleBasedStateMachine):
     """Bot, caller, player, services and clock do what they like; `Driver` watches the engine."""
 
-    @initialize(
-        barge_in=st.booleans(),
-        digits=st.sampled_from(["off", "sent", "sent and interrupting"]),
-        user_timeout_s=st.sampled_from([0, 5]),
-        retries=st.integers(0, 2),
-        asks=st.booleans(),
-        give_up_s=st.sampled_from([0, 0, 7]),
-        audio=st.sampled_from([True, True, False]),
-        announced=st.booleans(),
-        joined=st.sampled_from([True, True, True, True, False]),
-        steps=st.integers(5, 30),
-        player_answers=st.sampled_from([True, True, True, False]),
-    )
+    @start_rule
     def a_call_arrives(
         self,
         *,
         barge_in: bool,
+        words: int,
         digits: str,
+        digits_interrupt: bool,
+        continuous: bool,
         user_timeout_s: int,
-        retries: int,
-        asks: bool,
+        asks: str,
         give_up_s: int,
+        failover: str,
+        told: list[str],
+        begins: dict[str, Any],
         audio: bool,
         announced: bool,
         joined: bool,
@@ -81,28 +82,57 @@ class ConversationRules(RuleBasedStateMachine):
     ) -> None:
         parameters = configured(
             bargeIn=barge_in,
+            bargeInMinWordCount=words,
             sendDTMF=digits != "off",
-            bargeInOnDTMF=digits == "sent and interrupting",
+            dtmfCollect=digits == "collected",
+            bargeInOnDTMF=digits_interrupt,
+            continuousASR=continuous,
+            continuousASRDigits="" if digits == "single" else "#",
             userNoInputTimeoutMS=user_timeout_s * 1000,
-            userNoInputRetries=retries,
-            userNoInputSpeech=NO_INPUT_PROMPT if asks else "",
-            userNoInputSendEvent=not asks,
+            userNoInputRetries=1,
+            userNoInputGiveUpTimeoutMS=user_timeout_s * 4000,
+            botNoInputTimeoutMS=3000,
             botNoInputGiveUpTimeoutMS=give_up_s * 1000,
+            sendEventsToBot=told,
+            enableSpeechDetectionEvent=True,
+            autoCallRecording=announced,
+            failoverActivities={"general": FAILOVERS[failover]},
             maxCallDurationMS=60_000,
+            **self.reminders(asks),
+            **begins,
         )
         engine = Conversation(parameters, LegCapabilities(audio=audio))
         self.driver = Driver(
             engine,
-            audio=audio,
-            user_timeout_s=user_timeout_s,
-            give_up_s=give_up_s,
-            digits_interrupt=digits == "sent and interrupting",
+            Settings(
+                audio=audio,
+                user_timeout_s=user_timeout_s,
+                give_up_s=give_up_s,
+                digits_sent=digits != "off",
+                digits_interrupt=digits_interrupt,
+                words_to_interrupt=words,
+                continuous=continuous and audio,
+            ),
         )
+        self.one_by_one = digits == "single"
         self.steps_before_the_end = steps
         self.player_answers = player_answers
         self.driver.feed(events.CallArrived(start=START, announced=announced))
         if joined:
             self.it_is_joined()
+
+    def reminders(self, kind: str) -> dict[str, str]:
+        """What is played for a silence."""
+        texts = {
+            "userNoInputSpeech": "Are you still there?",
+            "botNoInputSpeech": "One moment.",
+            "resumeRecognitionSpeech": "You may speak again.",
+        }
+        files = {
+            "userNoInputUrl": "https://example.com/still-there.wav",
+            "botNoInputUrl": "https://example.com/typing.wav",
+        }
+        return {"text": texts, "file": files}.get(kind, {})
 
     # --- joining ----------------------------------------------------------------------------------
 
@@ -122,36 +152,37 @@ class ConversationRules(RuleBasedStateMachine):
 
     # --- the bot ----------------------------------------------------------------------------------
 
-    @rule(texts=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=3))
-    def the_bot_speaks(self, texts: list[str]) -> None:
-        self.the_bot_says(texts)
-
-    def the_bot_says(self, texts: list[str]) -> None:
-        for text in texts:
-            if text and self.driver.engine.phase is Phase.TALKING:
-                self.driver.expected.append(text)
-            self.driver.feed(events.BotSpoke(activities.message(text)))
+    @rule(said=st.lists(st.sampled_from(SPEAKING), min_size=1, max_size=3))
+    def the_bot_speaks(self, said: list[Activity]) -> None:
+        for activity in said:
+            self.the_bot_does(activity)
 
     @precondition(lambda self: self.steps_before_the_end < 0)
-    @rule(activity=st.sampled_from(LEAVING), texts=st.lists(st.sampled_from(TEXTS), max_size=2))
-    def the_bot_leaves_after_some_words(self, activity: Activity, texts: list[str]) -> None:
-        self.the_bot_says(texts)
-        self.the_bot_does(activity)
-        self.the_bot_says(texts)
+    @rule(activity=st.sampled_from(LEAVING), said=st.lists(st.sampled_from(SPEAKING), max_size=2))
+    def the_bot_leaves_after_some_words(self, activity: Activity, said: list[Activity]) -> None:
+        for each in [*said, activity, *said]:
+            self.the_bot_does(each)
 
-    @rule(activity=st.sampled_from(ACTIONS))
+    @rule(activity=st.sampled_from([*ACTIONS, NOTIFIED]))
     def the_bot_acts(self, activity: Activity) -> None:
         self.the_bot_does(activity)
 
     def the_bot_does(self, activity: Activity) -> None:
-        if self.driver.engine.phase is Phase.TALKING:
+        """The bot sends ``activity``; the driver is told what to expect of the queue."""
+        expected = self.driver.expected
+        if self.driver.engine.phase in WITH_BOT:
+            said = activity.text or (activity.activity_params or {}).get("playUrlUrl")
             if purpose(activity) is Purpose.ABORT_PROMPTS:
-                self.driver.expected = type(self.driver.expected)(
-                    item for item in self.driver.expected if item == HANG_UP
-                )
+                self.driver.expected = type(expected)(i for i in expected if i == HANG_UP)
             elif activity.event == "hangup":
-                self.driver.expected.append(HANG_UP)
+                expected.append(HANG_UP)
+            elif said:
+                expected.append(said)
         self.driver.feed(events.BotSpoke(activity))
+
+    @rule()
+    def the_bot_acknowledges(self) -> None:
+        self.driver.feed(events.BotAcknowledged())
 
     # --- the caller -------------------------------------------------------------------------------
 
@@ -159,40 +190,66 @@ class ConversationRules(RuleBasedStateMachine):
     def the_callers_voice_changes(self, event: Event) -> None:
         self.driver.feed(event)
 
-    @rule(text=st.sampled_from(["", "yes please"]), final=st.booleans())
+    @rule(text=st.sampled_from(["", "yes", "yes please"]), final=st.booleans())
     def the_caller_says_something(self, text: str, final: bool) -> None:
-        heard = self.driver.gate and self.driver.finish is None
-        produced = self.driver.feed(events.CallerSaid(text=text, final=final))
-        to_the_bot = any(isinstance(command, commands.SendToBot) for command in produced)
-        assert to_the_bot == (heard and final and text != "")
+        driver, playing = self.driver, self.driver.playing
+        enough = len(text.split()) >= driver.settings.words_to_interrupt
+        free = playing is None or driver.stopping or not playing.interruptible
+        heard = driver.gate and driver.finish is None
+        counts = heard and final and text != "" and (enough or free)
+        produced = driver.feed(events.CallerSaid(text=text, final=final))
+        said = [
+            command.activity
+            for command in produced
+            if isinstance(command, commands.SendToBot) and command.activity.kind == "message"
+        ]
+        assert len(said) <= 1, "the bot is told the same twice"
+        if not driver.settings.continuous:
+            assert bool(said) == counts
 
-    @rule(event=st.sampled_from([events.DigitsPressed("12"), events.CallerSilent()]))
-    def the_caller_presses_keys_or_nothing(self, event: Event) -> None:
-        self.driver.feed(event)
+    @rule(pressed=st.sampled_from(["1", "2", "34", "#", "5#6"]))
+    def the_caller_presses_keys(self, pressed: str) -> None:
+        self.driver.feed(
+            events.DigitsPressed(pressed.replace("#", "") or "0" if self.one_by_one else pressed)
+        )
+
+    @rule()
+    def the_caller_is_silent(self) -> None:
+        self.driver.feed(events.CallerSilent())
 
     @rule()
     def the_voice_side_reports_something(self) -> None:
-        self.driver.feed(events.VoiceSideReported(activities.event("transferStatus")))
+        self.driver.feed(events.VoiceSideReported(activities.event("agentConnected")))
+        self.driver.feed(events.MetaDataSent("HTTP 503"))
 
-    @rule(texts=st.lists(st.sampled_from(TEXTS), max_size=3), heard=st.booleans())
-    def a_whole_turn(self, texts: list[str], heard: bool) -> None:
+    @precondition(lambda self: self.driver.engine.phase is Phase.TRANSFERRING)
+    @rule(outcome=st.sampled_from(OUTCOMES))
+    def the_transfer_is_decided(self, outcome: Event) -> None:
+        self.driver.feed(outcome)
+
+    @rule(said=st.lists(st.sampled_from(SPEAKING), max_size=3), heard=st.booleans())
+    def a_whole_turn(self, said: list[Activity], heard: bool) -> None:
         for event in (
             events.VoiceStarted(),
             events.VoiceStopped(),
             events.CallerSaid(text="yes please", final=True, confidence=0.9),
         ):
             self.driver.feed(event)
-        self.the_bot_says(texts)
+        for activity in said:
+            self.the_bot_does(activity)
         if heard and self.driver.playing is not None:
+            self.driver.feed(events.AudioReady(self.driver.playing.utterance))
             self.driver.feed(events.PlaybackStarted(self.driver.playing.utterance))
 
     # --- the player -------------------------------------------------------------------------------
 
     @precondition(lambda self: self.driver.playing is not None)
-    @rule()
-    def the_prompt_is_heard(self) -> None:
+    @rule(
+        report=st.sampled_from([events.AudioReady, events.PlaybackStarted, events.PlaybackEnding])
+    )
+    def the_prompt_is_heard(self, report: Any) -> None:
         assert self.driver.playing is not None
-        self.driver.feed(events.PlaybackStarted(self.driver.playing.utterance))
+        self.driver.feed(report(self.driver.playing.utterance))
 
     @precondition(lambda self: self.driver.playing is not None)
     @rule(heard_ms=st.integers(0, 2500))
@@ -204,27 +261,42 @@ class ConversationRules(RuleBasedStateMachine):
         while self.driver.playing is not None:
             self.driver.done(heard_ms=2000, interrupted=self.driver.stopping)
 
-    @precondition(lambda self: self.driver.playing is not None and self.steps_before_the_end < 0)
+    @precondition(
+        lambda self: (
+            self.driver.playing is not None
+            and (self.steps_before_the_end < 0 or isinstance(self.driver.playing, commands.PlayUrl))
+        )
+    )
     @rule(heard_ms=st.integers(0, 2500))
     def the_prompt_fails(self, heard_ms: int) -> None:
-        assert self.driver.playing is not None
-        self.driver.feed(
-            events.ServiceFailed(
-                service="tts",
-                fault=Fault.SERVER,
-                utterance=self.driver.playing.utterance,
-                heard_ms=heard_ms,
+        playing = self.driver.playing
+        assert playing is not None
+        if isinstance(playing, commands.PlayUrl):
+            failed: Event = events.PlayUrlFailed(
+                utterance=playing.utterance, reason="HTTP 404", heard_ms=heard_ms
             )
-        )
+        else:
+            failed = events.ServiceFailed(
+                service="tts", fault=Fault.SERVER, utterance=playing.utterance, heard_ms=heard_ms
+            )
+        self.driver.feed(failed)
 
-    @rule(what=st.sampled_from(["started", "done", "failed"]), ago=st.integers(1, 3))
-    def a_report_comes_too_late(self, what: Literal["started", "done", "failed"], ago: int) -> None:
+    @rule(
+        what=st.sampled_from(["ready", "started", "ending", "done", "failed", "no file"]),
+        ago=st.integers(1, 3),
+    )
+    def a_report_comes_too_late(
+        self, what: Literal["ready", "started", "ending", "done", "failed", "no file"], ago: int
+    ) -> None:
         current = self.driver.playing
         utterance = (current.utterance if current else self.driver.last_utterance + 1) - ago
         late: dict[str, Event] = {
+            "ready": events.AudioReady(utterance),
             "started": events.PlaybackStarted(utterance),
+            "ending": events.PlaybackEnding(utterance),
             "done": events.PlaybackDone(utterance=utterance, heard_ms=900, total_ms=900),
             "failed": events.ServiceFailed(service="tts", fault=Fault.SERVER, utterance=utterance),
+            "no file": events.PlayUrlFailed(utterance=utterance, reason="HTTP 404"),
         }
         assert self.driver.feed(late[what]) == []
 

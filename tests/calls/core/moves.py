@@ -1,0 +1,77 @@
+"""What a bot, the voice side and the services may do in a conversation, for the rules to choose."""
+
+from typing import Any
+
+from bots.core import activities
+from bots.core.errors import Fault
+from calls.core import events
+from calls.core.events import Event
+from tests.calls.core.driver import FAILOVER, HANG_UP
+
+TEXTS = ["One two three four.", "<speak>Five <break/> six</speak>", "Seven", ""]
+FILE = "https://example.com/jingle.wav"
+SPEAKING = [
+    *(activities.message(text) for text in TEXTS),
+    activities.message("Eight", activity_params={"bargeIn": True, "voiceName": "anna"}),
+    activities.message("Nine", activity_params={"expectAnotherBotMessage": True}),
+    activities.event("playUrl", activity_params={"playUrlUrl": FILE}),
+    activities.event(
+        "playUrl",
+        activity_params={"playUrlUrl": FILE, "playUrlFailureHandling": "notify-bot"},
+    ),
+    activities.event(
+        "playUrl",
+        activity_params={"playUrlUrl": FILE, "playUrlFailureHandling": "ignore"},
+    ),
+    activities.event("playUrl"),
+]
+ACTIONS = [
+    activities.event("config", session_params={"language": "de-DE"}),
+    activities.event("config", activity_params={"nonsense": 1}),
+    activities.event("transfer"),
+    activities.event("abortPrompts"),
+    activities.event("expectAnotherBotMessage"),
+    activities.event("startCallRecording"),
+    activities.event("stopCallRecording"),
+    activities.event("sendMetaData", value={"ticket": 7}),
+    activities.event("sendDtmf", activity_params={"dtmfDigits": "1"}),
+    activities.event("dance"),
+]
+NOTIFIED = activities.event(
+    "transfer", activity_params={"transferTarget": "tel:+15550100", "transferNotifications": True}
+)
+LEAVING = [
+    activities.event("hangup", activity_params={"hangupReason": HANG_UP}),
+    activities.event("transfer", activity_params={"transferTarget": "tel:+15550100"}),
+    NOTIFIED,
+]
+OUTCOMES: list[Event] = [
+    events.TransferDone(succeeded=True),
+    events.TransferDone(succeeded=False, reason="SIP 486", reason_code="busy"),
+]
+ENDS: list[Event] = [
+    events.BotLeft(),
+    events.LegLost(),
+    *OUTCOMES,
+    events.CallerHungUp(reason_code="client-disconnected", reason="Client Side"),
+    events.CallerHungUp(reason_code="", reason=""),
+    events.EndRequested(by="operator", reason_code="operator", reason="Stopped"),
+    events.ServiceFailed(service="bot", fault=Fault.SERVER),
+    events.ServiceFailed(service="stt", fault=Fault.TIMEOUT, detail="slow"),
+]
+FAILOVERS: dict[str, list[dict[str, Any]]] = {
+    "nothing": [],
+    "prompts": [
+        {"type": "message", "text": FAILOVER[0]},
+        {"type": "event", "name": "playUrl", "activityParams": {"playUrlUrl": FAILOVER[1]}},
+    ],
+    "a transfer": [
+        {"type": "message", "text": FAILOVER[0]},
+        {
+            "type": "event",
+            "name": "transfer",
+            "activityParams": {"transferTarget": "tel:+15550111"},
+        },
+    ],
+}
+BOT_EVENTS = ["speechHypothesis", "voiceDetected", "silenceDetected", "playFinished"]
