@@ -3,12 +3,18 @@
 import pytest
 
 from bots.core import activities
+from bots.core.activities import Activity, Json
 from calls.core.prompts import MAX_WAITING, Action, Prompt, PromptQueue
 
 pytestmark = pytest.mark.pure
 
 HANG_UP = Action(activities.event("hangup"))
 CONFIG = Action(activities.event("config"))
+
+
+def setting(**params: Json) -> Activity:
+    """A message of the bot that sets something."""
+    return activities.message("Hello.", **params)
 
 
 def everything(queue: PromptQueue) -> list[Prompt | Action]:
@@ -21,7 +27,7 @@ def everything(queue: PromptQueue) -> list[Prompt | Action]:
 
 def test_items_come_out_in_the_order_they_were_added() -> None:
     queue = PromptQueue()
-    items: list[Prompt | Action] = [Prompt("one"), CONFIG, Prompt("two"), HANG_UP]
+    items: list[Prompt | Action] = [Prompt(text="one"), CONFIG, Prompt(text="two"), HANG_UP]
     for item in items:
         queue.add(item)
 
@@ -30,19 +36,19 @@ def test_items_come_out_in_the_order_they_were_added() -> None:
 
 def test_nothing_comes_out_while_a_prompt_plays() -> None:
     queue = PromptQueue()
-    queue.add(Prompt("two"))
-    queue.play("one", interruptible=True)
+    queue.add(Prompt(text="two"))
+    queue.play("one", interruptible=True, by_bot=True)
 
     assert queue.next() is None
     queue.done()
-    assert queue.next() == Prompt("two")
+    assert queue.next() == Prompt(text="two")
 
 
 def test_utterance_numbers_rise_from_one_and_never_repeat() -> None:
     queue = PromptQueue()
     numbers = []
     for text in ("one", "two", "three"):
-        numbers.append(queue.play(text, interruptible=False).utterance)
+        numbers.append(queue.play(text, interruptible=False, by_bot=True).utterance)
         queue.done()
 
     assert numbers == [1, 2, 3]
@@ -51,9 +57,9 @@ def test_utterance_numbers_rise_from_one_and_never_repeat() -> None:
 def test_only_the_playing_utterance_is_current() -> None:
     queue = PromptQueue()
     assert queue.current(1) is None
-    queue.play("one", interruptible=True)
+    queue.play("one", interruptible=True, by_bot=True)
     queue.done()
-    playing = queue.play("two", interruptible=True)
+    playing = queue.play("two", interruptible=True, by_bot=True)
 
     assert queue.current(1) is None
     assert queue.current(2) is playing
@@ -61,18 +67,78 @@ def test_only_the_playing_utterance_is_current() -> None:
 
 def test_a_purge_drops_prompts_and_keeps_actions_in_order() -> None:
     queue = PromptQueue()
-    queue.add(Prompt("one"))
+    queue.add(Prompt(text="one"))
     queue.add(CONFIG)
-    queue.add(Prompt("two"))
+    queue.add(Prompt(text="two"))
     queue.add(HANG_UP)
     queue.purge()
 
     assert everything(queue) == [CONFIG, HANG_UP]
 
 
+def test_a_purge_keeps_what_a_dropped_message_sets_for_the_call() -> None:
+    queue = PromptQueue()
+    spoken = {"language": "de-DE"}
+    settings = {"sendDTMF": True}
+    message = activities.message("two", session_params=settings, activity_params=spoken)
+    queue.add(Prompt(text="one"))
+    queue.add(Prompt(text="two", activity=message))
+    queue.add(Prompt(text="three", activity=activities.message("three", activity_params=spoken)))
+    queue.purge()
+
+    assert everything(queue) == [Action(activities.event("config", session_params=settings))]
+
+
+@pytest.mark.parametrize(
+    ("item", "sets"),
+    [
+        (Prompt(text="Hello."), False),
+        (Prompt(text="Hello.", activity=setting(activity_params={"language": "de-DE"})), False),
+        (Prompt(text="Hello.", activity=setting(session_params={"language": "de-DE"})), True),
+        (Prompt(text="Hello.", activity=setting(session_params={"bargeIn": True})), False),
+        (Action(activities.event("config", activity_params={"language": "de-DE"})), True),
+        (Action(activities.event("config", session_params={"language": "de-DE"})), True),
+        (Action(activities.event("transfer", activity_params={"language": "de-DE"})), False),
+    ],
+)
+def test_the_queue_knows_which_parameters_will_be_set_for_the_call(
+    item: Prompt | Action, sets: bool
+) -> None:
+    queue = PromptQueue()
+    queue.add(CONFIG)
+    queue.add(item)
+
+    assert queue.sets(frozenset({"language", "voiceName"})) is sets
+
+
+def test_what_is_added_first_comes_before_everything_that_waits() -> None:
+    queue = PromptQueue()
+    queue.add(CONFIG)
+    queue.add_first(Prompt(text="Welcome."))
+
+    assert everything(queue) == [Prompt(text="Welcome."), CONFIG]
+
+
+def test_only_prompts_count_as_more_to_say() -> None:
+    queue = PromptQueue()
+    queue.add(CONFIG)
+    before = queue.prompts_wait
+    queue.add(Prompt(text="one"))
+
+    assert (before, queue.prompts_wait) == (False, True)
+
+
+def test_a_prompt_is_the_bots_unless_the_gateway_brought_it() -> None:
+    greeting = activities.message("Hello.")
+
+    assert Prompt(text="Hello.", activity=greeting).by_bot
+    assert not Prompt(text="Are you there?").by_bot
+    assert not Prompt(text="Hello.", activity=greeting, configured=True).by_bot
+
+
 def test_a_purge_leaves_the_playing_prompt_to_its_own_end() -> None:
     queue = PromptQueue()
-    playing = queue.play("one", interruptible=True)
+    playing = queue.play("one", interruptible=True, by_bot=True)
     queue.purge()
 
     assert queue.playing is playing
@@ -80,7 +146,7 @@ def test_a_purge_leaves_the_playing_prompt_to_its_own_end() -> None:
 
 def test_clearing_drops_actions_too() -> None:
     queue = PromptQueue()
-    queue.add(Prompt("one"))
+    queue.add(Prompt(text="one"))
     queue.add(HANG_UP)
     queue.clear()
 
@@ -94,7 +160,7 @@ def test_the_queue_is_idle_only_when_nothing_plays_and_nothing_waits() -> None:
     seen.append(queue.idle)
     queue.next()
     seen.append(queue.idle)
-    queue.play("one", interruptible=True)
+    queue.play("one", interruptible=True, by_bot=True)
     seen.append(queue.idle)
 
     assert seen == [True, False, True, False]
@@ -103,7 +169,7 @@ def test_the_queue_is_idle_only_when_nothing_plays_and_nothing_waits() -> None:
 def test_the_queue_is_full_at_its_bound() -> None:
     queue = PromptQueue()
     for number in range(MAX_WAITING - 1):
-        queue.add(Prompt(str(number)))
+        queue.add(Prompt(text=str(number)))
     before = queue.full
     queue.add(HANG_UP)
 

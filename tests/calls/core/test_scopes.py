@@ -143,9 +143,30 @@ def test_values_that_contradict_each_other_are_refused_together() -> None:
 
     problems = params.enter(message(session_params={"windowStartMS": 300, "language": "de-DE"}))
 
-    assert problems == {"Window": "the window must start before it ends"}
+    assert problems == {"Window": "the window must start before it ends (set by bot at run time)"}
     assert (params[Window].start_ms, params[Window].end_ms) == (0, 200)
     assert params[Speech].language == "en-US"
+
+
+def test_the_lasting_values_are_those_without_the_activitys() -> None:
+    params = scopes()
+    params.enter(
+        message(session_params={"language": "fr-FR"}, activity_params={"language": "de-DE"})
+    )
+
+    assert params.lasting[Speech].language == "fr-FR"
+    assert params.resolved[Speech].language == "de-DE"
+
+
+def test_values_in_force_are_another_object_only_when_something_was_set() -> None:
+    params = scopes()
+    before = params.resolved
+    params.enter(message())
+    same = params.resolved is before
+    params.enter(message(activity_params={"language": "de-DE"}))
+
+    assert same
+    assert params.resolved is not before
 
 
 @pytest.mark.parametrize("values", [None, {}, ["bargeIn"], "bargeIn"])
