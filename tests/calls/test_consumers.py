@@ -189,21 +189,22 @@ async def test_a_followed_call_tells_its_turns_stored_or_not_and_each_as_it_ends
     world: World, make_call: MakeCall
 ) -> None:
     call = await db(make_call, ended=False)
-    stored = msgspec.structs.asdict(turn(1))
-    await db(TurnTiming.objects.create, call=call, **stored)
+    for number in (1, 2):
+        stored = msgspec.structs.asdict(turn(number))
+        await db(TurnTiming.objects.create, call=call, **stored)
     feed, call_id = LiveFeed(), str(call.pk)
     feed.call_changed(call_id, bot="demo")
-    feed.turn(call_id, turn(1))
     feed.turn(call_id, turn(2))
+    feed.turn(call_id, turn(3))
     async with running(feed), page_of(world.viewer) as page:
         await page.frame("snapshot")
         await page.frame("call")
         await page.send(t="sub", call=call_id)
-        first, second = await page.frame("turn"), await page.frame("turn")
-        feed.turn(call_id, turn(3))
-        third = await page.frame("turn")
-    assert [frame["turn"] for frame in (first, second, third)] == [1, 2, 3]
-    parts = [(part["name"], part["ms"]) for part in third["segments"]]
+        frames = [await page.frame("turn") for _ in range(3)]
+        feed.turn(call_id, turn(4))
+        frames.append(await page.frame("turn"))
+    assert [frame["turn"] for frame in frames] == [1, 2, 3, 4]
+    parts = [(part["name"], part["ms"]) for part in frames[-1]["segments"]]
     assert parts == [("endpointing", 500), ("bot", 200)]
 
 
