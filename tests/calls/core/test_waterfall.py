@@ -27,8 +27,8 @@ WHOLE = TurnTimes(
 @st.composite
 def turns(draw: st.DrawFn) -> RecordTurn:
     """Any turn that the engine may report, cut off at any of the moments that may be missing."""
-    step = st.sampled_from([0.0, 0.0004, 0.001]) | st.floats(0, 30)
-    steps = draw(st.lists(step, min_size=8, max_size=8))
+    lengths = st.sampled_from([0.0, 0.0004, 0.001]) | st.floats(0, 30)
+    steps = draw(st.lists(lengths, min_size=8, max_size=8))
     known = draw(st.integers(4, 8))
     at, moments = 100.0, []
     for index, step in enumerate(steps):
