@@ -154,9 +154,8 @@ def _is_described(content: bytes, *, mp3_frames: bool) -> bool:
         return content[8:12] in (b"AIFF", b"AIFC")
     if content[:4] in (b"fLaC", b"OggS") or content[:3] == b"ID3":
         return True
-    # ISO/IEC 11172-3, 2.4.1.3: eleven bits of synchronisation, and a layer that is not reserved.
-    sync = int.from_bytes(content[:2], "big")
-    return mp3_frames and sync & 0xFFE0 == 0xFFE0 and sync & 0x0006 != 0
+    # The synchronisation word with the extension for low rates (ISO/IEC 11172-3, 2.4.1.3).
+    return mp3_frames and int.from_bytes(content[:2], "big") & 0xFFE0 == 0xFFE0
 
 
 def _lpcm16(samples: _Samples) -> bytes:

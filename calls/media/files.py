@@ -93,13 +93,8 @@ class AudioFiles:
         if download is None:
             loop = asyncio.get_running_loop()
             download = self._downloads[url] = loop.create_task(self._refresh(url, stale))
-            download.add_done_callback(lambda task: self._downloaded(url, task))
+            download.add_done_callback(lambda _: self._downloads.pop(url))
         return await asyncio.shield(download)
-
-    def _downloaded(self, url: str, download: asyncio.Task[_Kept]) -> None:
-        del self._downloads[url]
-        if not download.cancelled():
-            download.exception()  # NB else asyncio complains when nobody waits for it any more
 
     async def _refresh(self, url: str, stale: _Kept | None) -> _Kept:
         etag = stale.etag if stale else ""
@@ -200,7 +195,7 @@ def _inline(url: str) -> bytes:
     if head.lower().endswith(";base64"):
         try:
             # Line breaks and missing padding are as harmless here as they are to browsers.
-            packed = b"".join(content.split()).rstrip(b"=")
+            packed = b"".join(content.split())
             content = base64.b64decode(packed + b"=" * (-len(packed) % 4), validate=True)
         except binascii.Error:
             comma = ""

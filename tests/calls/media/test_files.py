@@ -2,9 +2,11 @@
 
 import asyncio
 import base64
+import gc
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from typing import Any
 from urllib.parse import quote_from_bytes
 
 import pytest
@@ -312,6 +314,11 @@ class Held:
         return web.Response(body=self.body, status=self.status)
 
 
+async def leave(call: asyncio.Future[bytes]) -> None:
+    call.cancel()
+    await asyncio.gather(call, return_exceptions=True)
+
+
 async def test_callers_who_ask_at_once_share_one_download(shop: Shop) -> None:
     page = Held(tone_file(440))
     url = shop.server.on("/hello", page)
@@ -329,8 +336,7 @@ async def test_a_shared_download_outlives_the_caller_who_began_it(shop: Shop) ->
     first = asyncio.ensure_future(shop.play(url, cache=True))
     await page.asked.wait()
     second = asyncio.ensure_future(shop.play(url, cache=True))
-    first.cancel()
-    await asyncio.gather(first, return_exceptions=True)
+    await leave(first)
     page.go.set()
     assert is_tone(await second, 440)
     assert shop.asked == 1
@@ -347,14 +353,34 @@ async def test_the_failure_of_a_shared_download_is_told_to_all(shop: Shop) -> No
     assert shop.asked == 1
 
 
-async def test_closing_ends_the_downloads_that_nobody_waits_for(shop: Shop) -> None:
+async def test_a_failure_that_nobody_waits_for_is_no_complaint(shop: Shop) -> None:
+    complaints: list[dict[str, Any]] = []
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _, complaint: complaints.append(complaint))
+    page = Held(b"", status=503)
+    call = asyncio.ensure_future(shop.play(shop.server.on("/hello", page), cache=True))
+    await page.asked.wait()
+    (download,) = (task for task in asyncio.all_tasks() if "_refresh" in repr(task.get_coro()))
+    await leave(call)
+    page.go.set()
+    await asyncio.wait([download])
+    del download
+    gc.collect()
+    assert complaints == []
+
+
+async def test_closing_ends_the_downloads_that_nobody_waits_for(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "ANSWER_S", HOUR_S)
+    monkeypatch.setattr(files_module, "DOWNLOAD_S", HOUR_S)
     page = Held(tone_file(440))
     call = asyncio.ensure_future(shop.play(shop.server.on("/hello", page), cache=True))
     await page.asked.wait()
-    call.cancel()
-    await asyncio.gather(call, return_exceptions=True)
-    await shop.files.close()
-    assert not [task for task in asyncio.all_tasks() if "_refresh" in repr(task)]
+    await leave(call)
+    async with asyncio.timeout(20):
+        await shop.files.close()
+        await shop.files.close()
 
 
 async def test_giving_a_file_up_while_it_is_decoded_is_harmless(shop: Shop) -> None:
@@ -364,6 +390,5 @@ async def test_giving_a_file_up_while_it_is_decoded_is_harmless(shop: Shop) -> N
         await anext(pieces)
         following = asyncio.ensure_future(anext(pieces))
         await asyncio.sleep(0)
-        following.cancel()
-        await asyncio.gather(following, return_exceptions=True)
+        await leave(following)
         await pieces.aclose()
