@@ -299,11 +299,12 @@ class Caller:
         self._enter(Phase.DONE, at)
         self.ledger.ended_at = at
         talk = self.conversation
+        undone = talk.finish(at)
         if not self._plan.text_session:
             self.ledger.silences = silences(bytes(talk.said), bytes(talk.heard), talk.began_at)
         if self.ledger.reason_code:
             cut = self._cut_at is not None
-            judge_call(self._plan, self.ledger, at, cut=cut, undone=talk.undone(at))
+            judge_call(self._plan, self.ledger, at, cut=cut, undone=undone)
 
     # --- inside ---------------------------------------------------------------------------------
 

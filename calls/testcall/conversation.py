@@ -84,9 +84,13 @@ class Conversation:
         pending = self._playback.pending
         return _end_of(pending) if pending is not None else None
 
-    def undone(self, at: float) -> list[Step]:
-        """The steps that are left when the call ends at ``at``."""
-        self._note_expectations(at)
+    def finish(self, at: float) -> list[Step]:
+        """The call ended at ``at``; answers the steps that are left."""
+        self._note_expectations(at, busy=False)
+        for prompt, record in self._records.items():
+            if record.ended_at is None:
+                self._prompt_over(prompt, at)
+                record.cut = True
         return self._flow.left
 
     def begin(self, audio: AudioFormat, at: float) -> None:
@@ -264,8 +268,8 @@ class Conversation:
 
     def _go_on(self, spoken: Spoken, at: float) -> Deeds:
         """The next step of the plan, or the wait for its time."""
-        self._note_expectations(at)
         busy, prompt = self._playback.busy, self._playback.current
+        self._note_expectations(at, busy=busy)
         act = self._flow.next_act(at, busy=busy, prompt=prompt)
         step = self._flow.step
         if act is Act.HANG_UP:
@@ -280,8 +284,8 @@ class Conversation:
             return Deeds(audio=spoken.wire, activities=self._begin(step, at, over=over))
         return Deeds(audio=spoken.wire)
 
-    def _note_expectations(self, at: float) -> None:
-        for met in self._flow.met(at):
+    def _note_expectations(self, at: float, *, busy: bool) -> None:
+        for met in self._flow.met(at, busy=busy):
             self._ledger.met.append(met)
             self._ledger.say(at, "expected", met.text, "" if met.told else "its text is not told")
 

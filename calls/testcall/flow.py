@@ -76,7 +76,7 @@ class Flow:
     def judged_by_plan(self) -> bool:
         """Whether the plan itself says what is to follow the turn that it stands at."""
         after = (step for step in self.left[1:] if not isinstance(step, Manner | Silence))
-        return isinstance(next(after, None), Expect | ExpectEnd)
+        return isinstance(next(after, None), Expect | ExpectEnd | HangUp)
 
     def begin(self, now: float) -> None:
         """The call is up; the bot is expected to greet."""
@@ -108,9 +108,15 @@ class Flow:
         self._waiting_since = None
         return True
 
-    def met(self, now: float) -> list[Met]:
-        """The expectations that were met since this was asked last."""
-        while isinstance(step := self.step, Expect) and self._meets(step.text, now):
+    def met(self, now: float, *, busy: bool) -> list[Met]:
+        """The expectations that were met since this was asked last.
+
+        What the bot is still saying counts only for a caller who is about to talk over it.
+        """
+        while isinstance(step := self.step, Expect):
+            unfinished = self._prompts - 1 if busy and not self._impatient else self._prompts
+            if not self._meets(step.text, now, unfinished):
+                break
             self.skip(now)
         met, self._met = self._met, []
         return met
@@ -163,10 +169,26 @@ class Flow:
         )
         return allowed and prompt.heard_ms >= INTERRUPT_AFTER_MS
 
-    def _meets(self, text: str, now: float) -> bool:
-        """Whether the bot has said ``text``; uses up what it said so far."""
+    @property
+    def _impatient(self) -> bool:
+        """Whether the next turn may be taken over the bot."""
+        manner = self.manner
+        for step in self._steps:
+            if isinstance(step, Manner):
+                manner = step
+            elif not isinstance(step, Expect):
+                break
+        return manner is not Manner.WAIT
+
+    def _meets(self, text: str, now: float, unfinished: int) -> bool:
+        """Whether ``text`` was said before the prompt ``unfinished``; uses up what was said."""
         wanted = plain_words(text)
-        words = [(number, word) for number, said in self._heard for word in plain_words(said)]
+        words = [
+            (number, word)
+            for number, said in self._heard
+            if number < unfinished
+            for word in plain_words(said)
+        ]
         for at in range(len(words) - len(wanted) + 1):
             if tuple(word for _, word in words[at : at + len(wanted)]) == wanted:
                 last = words[at + len(wanted) - 1][0]

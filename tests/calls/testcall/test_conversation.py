@@ -329,6 +329,12 @@ def test_each_prompt_is_kept_with_its_times_and_gaps() -> None:
     assert (gap.heard_ms, gap.gap_ms) == (140, 60)
     assert (cut.text, cut.heard_ms, cut.cut) == ("Cut.", 100, True)
     assert cut.ended_at == pytest.approx(talk.at)
+    talk.prompt(300, name="s", text="Cut by the end of the call.")
+    talk.listen(100)
+    talk.conversation.finish(talk.at)
+    last = talk.ledger.heard[-1]
+    assert (last.heard_ms, last.cut, last.ended_at) == (100, True, talk.at)
+    assert whole.ended_at == pytest.approx(0.12)
 
 
 def test_keys_have_the_gap_they_were_planned_with() -> None:
@@ -377,7 +383,7 @@ def test_words_of_the_last_moment_meet_an_expectation() -> None:
     talk = Talk(Expect("bye"), Expect("never"), text_session=True)
     talk.bot_does(message("Bye."), event("hangup"))
     assert ends(talk.listen(20))
-    assert talk.conversation.undone(talk.at) == [Expect("never")]
+    assert talk.conversation.finish(talk.at) == [Expect("never")]
     assert talk.told("expected") == ["bye"]
 
 

@@ -152,8 +152,8 @@ def test_hanging_up_waits_for_nobody() -> None:
 @pytest.mark.parametrize("text", ["Hello there", "there", "HELLO", "hello, there!"])
 def test_an_expectation_is_met_by_words_in_a_prompt(text: str) -> None:
     flow = greeted(Expect(text), ONE)
-    assert flow.met(0.2) == told(text, 0, 0)
-    assert flow.met(0.2) == []
+    assert flow.met(0.2, busy=False) == told(text, 0, 0)
+    assert flow.met(0.2, busy=False) == []
     assert flow.step is ONE
 
 
@@ -161,10 +161,10 @@ def test_an_expectation_may_span_prompts_and_uses_up_what_came_before() -> None:
     flow = greeted(Expect("there we are"), Expect("hello"), Expect("now"))
     flow.bot_spoke(1.0, 1.0, "We are open.")
     flow.bot_spoke(2.0, 2.0, "And now?")
-    assert flow.met(2.0) == told("there we are", 0, 1)
+    assert flow.met(2.0, busy=False) == told("there we are", 0, 1)
     assert flow.step == Expect("hello")
     flow.bot_spoke(3.0, 3.0, "Hello now.")
-    assert flow.met(3.0) == [*told("hello", 3, 3)]
+    assert flow.met(3.0, busy=False) == [*told("hello", 3, 3)]
     assert flow.step == Expect("now")
 
 
@@ -172,9 +172,32 @@ def test_what_the_bot_said_before_a_turn_meets_no_expectation_behind_it() -> Non
     flow = greeted(ONE, Expect("hello"))
     flow.turn_begun()
     flow.caller_done(2.0)
-    assert flow.met(2.0) == []
+    assert flow.met(2.0, busy=False) == []
     flow.bot_spoke(2.5, 2.5, "Hello again.")
-    assert flow.met(2.5) == told("hello", 1, 1)
+    assert flow.met(2.5, busy=False) == told("hello", 1, 1)
+
+
+def test_what_the_bot_is_still_saying_does_not_count() -> None:
+    flow = greeted(Expect("hello"), HangUp())
+    flow.bot_spoke(1.0, 1.0, "Still speaking.")
+    assert flow.met(1.0, busy=True) == told("hello", 0, 0)
+    flow = greeted(Expect("hello"), HangUp())
+    assert flow.met(0.3, busy=True) == []
+    assert flow.met(0.4, busy=False) == told("hello", 0, 0)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (Expect("hello"), Manner.INTERRUPT, ONE),
+        (Expect("hello"), Expect("there"), Manner.TALK_OVER, ONE),
+    ],
+)
+def test_what_the_bot_is_saying_counts_for_who_is_about_to_interrupt(
+    steps: tuple[Step, ...],
+) -> None:
+    assert flow_of(*steps).met(0.3, busy=True) == []
+    assert greeted(*steps).met(0.3, busy=True) != []
 
 
 @pytest.mark.parametrize("step", [Expect("goodbye"), ExpectEnd("error")])
@@ -193,15 +216,15 @@ def test_a_prompt_without_text_meets_an_expectation_when_the_bot_has_finished() 
     flow = flow_of(Expect("hello"), ONE)
     flow.bot_spoke(0.1, 0.2, "")
     flow.bot_spoke(0.3, 0.4, "...")
-    assert flow.met(0.5) == []
-    assert flow.met(1.1) == told("hello", 0, 1, told=False)
+    assert flow.met(0.5, busy=False) == []
+    assert flow.met(1.1, busy=False) == told("hello", 0, 1, told=False)
 
 
 def test_an_answer_that_was_expected_is_not_waited_for_again() -> None:
     flow = greeted(ONE, Expect("fine"), TWO)
     flow.caller_done(1.0)
     flow.bot_spoke(0.9, 1.1, "Fine.")
-    assert flow.met(1.1) == told("fine", 1, 1)
+    assert flow.met(1.1, busy=False) == told("fine", 1, 1)
     assert act(flow, 1.8) is Act.SPEAK
 
 
@@ -213,6 +236,7 @@ def test_an_answer_that_was_expected_is_not_waited_for_again() -> None:
         ((ONE, Expect("x")), True),
         ((ONE, Silence(1.0), Manner.WAIT, ExpectEnd("x")), True),
         ((ONE, Digits("1"), Expect("x")), False),
+        ((ONE, HangUp()), True),
     ],
 )
 def test_a_turn_is_judged_by_an_expectation_right_behind_it(
