@@ -300,13 +300,13 @@ async def test_settings_that_change_nothing_for_the_recogniser_keep_the_stream()
     desk = Desk(Streams(stream))
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(desk.ear.run())
-        stream.results.put_nowait(Hypothesis("hel", 0.5, 0.7))
+        stream.results.put_nowait(Hypothesis("he", 0.5, 0.7))
         await desk.until(1)
         desk.ear.use(Speech.model_validate({"voiceName": "slt", "ttsLanguage": "de-DE"}))
         stream.results.put_nowait(Transcript("hello", 0.9, {"nbest": 1}))
         reports = await desk.until(2)
         task.cancel()
     assert reports == [
-        CallerSaid(text="hel", final=False, confidence=0.5, stability=0.7),
+        CallerSaid(text="he", final=False, confidence=0.5, stability=0.7),
         CallerSaid(text="hello", final=True, confidence=0.9, recognition_output={"nbest": 1}),
     ]
