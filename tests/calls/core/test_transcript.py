@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from calls.core.transcript import ASSUMED_CHARS_PER_SECOND, heard_text, spoken_text
+from calls.core.transcript import ASSUMED_CHARS_PER_SECOND, file_text, heard_text, spoken_text
 
 pytestmark = pytest.mark.pure
 
@@ -77,3 +77,17 @@ def test_who_listens_longer_hears_no_less(
 @given(PROMPTS, st.floats(1, 20_000))
 def test_a_prompt_that_was_played_to_its_end_was_heard_whole(text: str, total_ms: float) -> None:
     assert heard_text(text, heard_ms=total_ms, total_ms=total_ms) == spoken_text(text)
+
+
+@pytest.mark.parametrize(
+    ("url", "text"),
+    [
+        ("https://example.com/prompts/welcome.wav", "(audio welcome.wav)"),
+        ("https://example.com/welcome.wav?key=secret#part", "(audio welcome.wav)"),
+        ("https://example.com/?key=secret/x", "(audio)"),
+        ("data:audio/wav;base64,UklGRg==", "(audio)"),
+        ("", "(audio)"),
+    ],
+)
+def test_a_file_is_named_without_what_may_be_secret(url: str, text: str) -> None:
+    assert file_text(url) == text
