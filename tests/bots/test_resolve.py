@@ -115,6 +115,18 @@ def test_a_wrong_value_that_a_stronger_layer_hides_does_not_matter() -> None:
     assert resolved[Timers].wait_ms == 5
 
 
+def test_a_wrong_value_is_blamed_on_the_layer_that_wins() -> None:
+    assert problems_of(base(waitTimeoutMS=1), bot(waitTimeoutMS=-1)) == {
+        "waitTimeoutMS": "must be between 0 and 600 ms (set by bot demo)"
+    }
+
+
+def test_a_broken_rule_is_blamed_on_those_who_set_a_part_of_it() -> None:
+    bystander = Layer(Level.PROVIDER, "provider p", {"voice": "otto"})
+    found = problems_of(bystander, base(limitMS=1), bot(waitTimeoutMS=2))
+    assert found["Timers"].endswith("limitMS (set by base bot root and bot demo)")
+
+
 def test_a_rule_between_parameters_holds_for_the_effective_values() -> None:
     assert problems_of(base(waitTimeoutMS=300), bot(limitMS=200)) == {
         "Timers": "waitTimeoutMS must not exceed limitMS (set by base bot root and bot demo)"
