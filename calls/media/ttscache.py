@@ -221,11 +221,6 @@ class _Take:
 
 
 def _key(speaker: Speaker, request: SynthesisRequest) -> str:
-    parts = [
-        speaker.sound,
-        request.voice,
-        request.language,
-        request.rate_hz,
-        canonical(request.text),
-    ]
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+    same = msgspec.structs.replace(request, text=canonical(request.text))
+    parts = [speaker.sound, msgspec.to_builtins(same)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -519,6 +519,7 @@ def asked_twice(
         ({"rate_hz": 16000}, True),
         ({"text": "Hello!"}, True),
         ({"text": "hello."}, True),
+        ({"text": "Hello. \ud800"}, True),
         ({"text": " Hello.\n"}, False),
         ({"text": "<speak>Hello.</speak>"}, True),
     ],
