@@ -68,6 +68,8 @@ class Driver:
         self.ending = False
         self.gate = False
         self.joined = False
+        self.gone = False
+        """The bot has left or failed; it is told nothing more."""
         self.accepted = False
         self.moving = False
         """A transfer was ordered and its outcome is not known."""
@@ -96,8 +98,8 @@ class Driver:
     def feed(self, event: Event) -> list[Command]:
         """Let ``event`` happen now; carry out and check what the engine answers."""
         over = self.finish is not None
-        if isinstance(event, events.BotJoined):
-            self.joined = True
+        self.joined = self.joined or isinstance(event, events.BotJoined)
+        self.gone = self.gone or isinstance(event, events.BotLeft)
         must_stop, late = self._before(event), self._is_late(event)
         produced = self.engine.handle(event, self.now)
         assert not (late and produced), "a late result is told again"
@@ -263,6 +265,7 @@ class Driver:
         assert self.joined, "the bot is told something before it joined"
         if told == "conversationEnd":
             return
+        assert not self.gone, "a bot that has left is told something"
         assert not self.hung_up, "the bot is told something after the call was closed"
         if told == "DTMF":
             self.told_digits += str(value)
@@ -361,7 +364,8 @@ class Driver:
             limits.append(max(HANG_UP_TIMEOUT_S, TRANSFER_TIMEOUT_S))
         if self.shown == "transferring":
             limits.append(RINGING_TIMEOUT_S)
-        if self.engine.phase is Phase.TALKING and self.told_digits != self.accepted_digits:
+        waits = not self.gone and self.told_digits != self.accepted_digits
+        if self.engine.phase is Phase.TALKING and waits:
             limits.append(DIGIT_TIMEOUT_S)
         if self.shown == "caller speaking" and self._result_due is not None:
             limits.append(self._result_due - self.now)

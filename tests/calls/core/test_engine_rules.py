@@ -195,7 +195,7 @@ class ConversationRules(RuleBasedStateMachine):
         driver, playing = self.driver, self.driver.playing
         enough = len(text.split()) >= driver.settings.words_to_interrupt
         free = playing is None or driver.stopping or not playing.interruptible
-        heard = driver.gate and driver.finish is None
+        heard = driver.gate and driver.finish is None and not driver.gone
         counts = heard and final and text != "" and (enough or free)
         produced = driver.feed(events.CallerSaid(text=text, final=final))
         said = [

@@ -1,52 +1,84 @@
 """The bot's voice: what is played, silenced and recorded as heard."""
 
+from typing import Any
+
 import pytest
 
 from bots.core import activities
+from bots.core.activities import Activity
 from calls.core import commands, events
+from calls.core.commands import Command
 from calls.core.outbox import Outbox
-from calls.core.prompts import Action, Prompt, PromptQueue
-from calls.core.speaker import Speaker
+from calls.core.prompts import Action, Playing, Prompt, PromptQueue
+from calls.core.scopes import Scopes
+from calls.core.speaker import STOP_TIMEOUT_S, Speaker
+from calls.core.stopwatch import Stopwatch
+from calls.core.timeouts import Timer, Timers
+from tests.calls.core.reader import configured
 
 pytestmark = pytest.mark.pure
 
 TEXT = "We are open from nine to five"
+URL = "https://example.com/jingle.wav?key=secret"
 HANG_UP = Action(activities.event("hangup"))
+TURN = commands.RecordTurn(
+    turn=1,
+    kind="speech",
+    caller_stopped_at=2.0,
+    end_decided_at=2.1,
+    final_text_at=2.2,
+    sent_to_bot_at=2.2,
+)
 
 
 class Stage:
-    """A speaker with its queue and what it emitted."""
+    """A speaker with its queue, its timers and what it emitted."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, audio: bool = True, **values: Any) -> None:
         self.queue = PromptQueue()
+        self.timers = Timers()
+        self.params = Scopes(configured(**values))
         self.out = Outbox()
-        self.speaker = Speaker(self.queue, self.out)
-
-    def play(self, text: str = TEXT, *, interruptible: bool = True) -> list[commands.Command]:
-        self.speaker.play(
-            text, language="en-US", voice="slt", interruptible=interruptible, activity=None
+        self.stopwatch = Stopwatch(self.out)
+        self.speaker = Speaker(
+            self.queue,
+            self.out,
+            params=self.params,
+            timers=self.timers,
+            stopwatch=self.stopwatch,
+            audio=audio,
         )
+
+    def play(self, prompt: Prompt | None = None, now: float = 1.0) -> list[Command]:
+        self.speaker.play(prompt or says(TEXT), now)
         return self.out.take()
 
-    def started(self, utterance: int, now: float) -> list[commands.Command]:
+    def play_file(self, **params: Any) -> list[Command]:
+        """The bot plays a file, with these parameters."""
+        asked = activities.event("playUrl", activity_params=params)
+        self.params.enter(asked)
+        return self.play(Prompt(activity=asked))
+
+    def started(self, utterance: int, now: float) -> list[Command]:
         self.speaker.started(events.PlaybackStarted(utterance), now)
         return self.out.take()
 
     def done(
         self, utterance: int, *, heard_ms: float = 2900, interrupted: bool = False, now: float = 9.0
-    ) -> tuple[bool, list[commands.Command]]:
+    ) -> tuple[Playing | None, list[Command]]:
         report = events.PlaybackDone(
             utterance=utterance, heard_ms=heard_ms, total_ms=2900, interrupted=interrupted
         )
         return self.speaker.done(report, now), self.out.take()
 
-    def interrupt(self) -> list[commands.Command]:
-        self.speaker.interrupt()
+    def prepare(self, prompt: Prompt) -> list[Command]:
+        self.speaker.prepare(prompt)
         return self.out.take()
 
-    def silence(self) -> list[commands.Command]:
-        self.speaker.silence()
-        return self.out.take()
+
+def says(text: str, **fields: Any) -> Prompt:
+    """A message of the bot."""
+    return Prompt(text=text, activity=activities.message(text, **fields))
 
 
 def heard(
@@ -57,83 +89,172 @@ def heard(
     )
 
 
-def test_a_prompt_is_played_with_everything_the_driver_needs() -> None:
-    stage = Stage()
-    message = activities.message(TEXT)
-    stage.speaker.play(TEXT, language="de-DE", voice="", interruptible=False, activity=message)
+# --- texts ----------------------------------------------------------------------------------------
 
-    assert stage.out.take() == [
+
+def test_a_message_is_spoken_as_the_parameters_in_force_say() -> None:
+    stage = Stage(language="de-DE", voiceName="anna", bargeIn=True)
+
+    assert stage.play() == [
         commands.Play(
             utterance=1,
             text=TEXT,
             language="de-DE",
-            voice="",
-            interruptible=False,
-            activity=message,
+            voice="anna",
+            interruptible=True,
+            activity=activities.message(TEXT),
         )
     ]
 
 
-def test_the_caller_stops_an_interruptible_prompt_and_drops_those_behind_it() -> None:
-    stage = Stage()
-    stage.play()
-    stage.queue.add(Prompt("Goodbye."))
-    stage.queue.add(HANG_UP)
+def test_a_language_of_its_own_and_a_forbidden_cache_count() -> None:
+    (play,) = Stage(language="de-DE", ttsLanguage="fr-FR", disableTtsCache=True).play()
 
-    assert stage.interrupt() == [commands.StopPlayback(1)]
+    assert isinstance(play, commands.Play)
+    assert (play.language, play.cache, play.interruptible) == ("fr-FR", False, False)
+
+
+@pytest.mark.parametrize("text", ["", "  ", "<speak><break/></speak>"])
+def test_a_message_without_words_plays_nothing(text: str) -> None:
+    stage = Stage()
+
+    assert stage.play(says(text)) == []
+    assert stage.queue.idle
+    assert stage.timers.deadline is None
+
+
+def test_a_prompt_that_is_configured_for_a_failure_is_not_interrupted() -> None:
+    stage = Stage(bargeIn=True)
+    failover = Prompt(text="Sorry.", activity=activities.message("Sorry."), configured=True)
+    (play,) = stage.play(failover)
+
+    assert isinstance(play, commands.Play)
+    assert not play.interruptible
+
+
+# --- files ----------------------------------------------------------------------------------------
+
+
+def test_a_file_is_played_as_its_parameters_say() -> None:
+    stage = Stage()
+    params = {
+        "playUrlUrl": URL,
+        "playUrlMediaFormat": "raw/lpcm16",
+        "playUrlCaching": True,
+        "playUrlAltText": "Our jingle.",
+    }
+
+    assert stage.play_file(**params) == [
+        commands.PlayUrl(
+            utterance=1,
+            url=URL,
+            media_format="raw/lpcm16",
+            cache=True,
+            text="Our jingle.",
+            interruptible=False,
+            activity=activities.event("playUrl", activity_params=params),
+        )
+    ]
+    assert stage.queue.playing is not None
+    assert stage.queue.playing.file is not None
+    assert stage.queue.playing.file.failure_handling == "disconnect"
+
+
+def test_a_file_of_the_bot_is_not_kept_unasked_but_one_of_ours_is() -> None:
+    (by_bot,) = Stage().play_file(playUrlUrl=URL)
+    (ours,) = Stage(playUrlAltText="not of this file").play(Prompt(url=URL))
+
+    assert isinstance(by_bot, commands.PlayUrl)
+    assert isinstance(ours, commands.PlayUrl)
+    assert (by_bot.cache, ours.cache) == (False, True)
+    assert by_bot.text == ours.text == "(audio jingle.wav)"
+
+
+def test_an_audio_activity_without_a_file_is_noted() -> None:
+    stage = Stage()
+    (note,) = stage.play_file()
+
+    assert isinstance(note, commands.RecordLine)
+    assert note.text == "The bot asked for playUrl without playUrlUrl; ignored"
+    assert stage.queue.idle
+
+
+# --- silence --------------------------------------------------------------------------------------
+
+
+def test_the_caller_stops_an_interruptible_prompt_and_drops_those_behind_it() -> None:
+    stage = Stage(bargeIn=True)
+    stage.play()
+    stage.queue.add(says("Goodbye."))
+    stage.queue.add(HANG_UP)
+    stage.speaker.interrupt(2.0)
+
+    assert stage.out.take() == [commands.StopPlayback(1)]
+    assert stage.timers.deadline == 2.0 + STOP_TIMEOUT_S
     stage.done(1, interrupted=True)
+    assert not stage.timers.running(Timer.STOPPING)
     assert stage.queue.next() is HANG_UP
     assert stage.queue.idle
 
 
-def test_a_prompt_is_stopped_once() -> None:
+def test_a_prompt_is_stopped_once_and_awaited_from_the_first_time() -> None:
+    stage = Stage(bargeIn=True)
+    stage.play()
+    stage.speaker.silence(2.0)
+    stage.out.take()
+    stage.speaker.interrupt(2.5)
+    stage.speaker.silence(2.6)
+
+    assert stage.out.take() == []
+    assert stage.timers.deadline == 2.0 + STOP_TIMEOUT_S
+
+
+def test_the_caller_does_not_stop_an_uninterruptible_prompt_but_we_do() -> None:
     stage = Stage()
     stage.play()
-    stage.interrupt()
+    stage.queue.add(says("Goodbye."))
+    stage.speaker.interrupt(2.0)
+    assert stage.out.take() == []
+    waiting_before = stage.queue.prompts_wait
+    stage.speaker.silence(2.0)
 
-    assert stage.interrupt() == []
-    assert stage.silence() == []
-
-
-def test_the_caller_does_not_stop_an_uninterruptible_prompt() -> None:
-    stage = Stage()
-    stage.play(interruptible=False)
-    stage.queue.add(Prompt("Goodbye."))
-
-    assert stage.interrupt() == []
-    stage.done(1)
-    assert stage.queue.next() == Prompt("Goodbye.")
+    assert stage.out.take() == [commands.StopPlayback(1)]
+    assert (waiting_before, stage.queue.prompts_wait) == (True, False)
 
 
-def test_with_no_prompt_there_is_nothing_to_interrupt() -> None:
-    stage = Stage()
-    stage.queue.add(Prompt("Goodbye."))
+def test_with_no_prompt_there_is_nothing_to_interrupt_or_to_wait_for() -> None:
+    stage = Stage(bargeIn=True)
+    stage.queue.add(says("Goodbye."))
+    stage.speaker.interrupt(2.0)
+    assert stage.queue.prompts_wait
 
-    assert stage.interrupt() == []
-    assert stage.queue.next() == Prompt("Goodbye.")
-
-
-def test_silence_stops_even_an_uninterruptible_prompt() -> None:
-    stage = Stage()
-    stage.play(interruptible=False)
-
-    assert stage.silence() == [commands.StopPlayback(1)]
-
-
-def test_silence_without_a_prompt_drops_those_that_wait() -> None:
-    stage = Stage()
-    stage.queue.add(Prompt("Goodbye."))
-
-    assert stage.silence() == []
+    stage.speaker.silence(2.0)
     assert stage.queue.idle
+    assert (stage.out.take(), stage.timers.deadline) == ([], None)
+
+
+def test_stopping_one_prompt_leaves_those_that_wait() -> None:
+    stage = Stage()
+    stage.play()
+    stage.queue.add(says("Goodbye."))
+    stage.speaker.stop(2.0)
+
+    assert stage.out.take() == [commands.StopPlayback(1)]
+    assert stage.queue.prompts_wait
+
+
+# --- what is heard --------------------------------------------------------------------------------
 
 
 def test_a_prompt_is_shown_while_it_is_heard_and_then_recorded() -> None:
     stage = Stage()
-    stage.play("<speak>We are <emphasis>open</emphasis></speak>")
+    stage.play(says("<speak>We are <emphasis>open</emphasis></speak>"))
 
     assert stage.started(1, 3.0) == [commands.ShowInterim("bot", "We are open")]
-    assert stage.done(1) == (True, [commands.ShowInterim("bot", ""), heard("We are open", at=3.0)])
+    assert stage.started(1, 4.0) == []
+    playing, told = stage.done(1)
+    assert playing is not None
+    assert told == [commands.ShowInterim("bot", ""), heard("We are open", at=3.0)]
     assert stage.queue.playing is None
 
 
@@ -142,88 +263,147 @@ def test_a_prompt_that_was_cut_off_is_recorded_as_far_as_it_was_heard() -> None:
     stage.play()
     stage.started(1, 3.0)
 
-    assert stage.done(1, heard_ms=1100, interrupted=True) == (
-        True,
-        [commands.ShowInterim("bot", ""), heard("We are open", at=3.0, full_text=TEXT)],
-    )
+    assert stage.done(1, heard_ms=1100, interrupted=True)[1] == [
+        commands.ShowInterim("bot", ""),
+        heard("We are open", at=3.0, full_text=TEXT),
+    ]
 
 
-def test_a_prompt_of_which_nothing_was_heard_is_not_recorded() -> None:
+@pytest.mark.parametrize(("heard_ms", "lines"), [(0, []), (2900, [heard(TEXT)])])
+def test_all_or_nothing_of_a_stopped_prompt_may_have_been_heard(
+    heard_ms: float, lines: list[Command]
+) -> None:
     stage = Stage()
     stage.play()
 
-    assert stage.done(1, heard_ms=0, interrupted=True) == (True, [])
+    assert stage.done(1, heard_ms=heard_ms, interrupted=True)[1] == lines
 
 
-def test_a_prompt_that_was_stopped_after_its_end_counts_as_heard_whole() -> None:
+@pytest.mark.parametrize(("heard_ms", "lines"), [(0, []), (100, [heard("(audio jingle.wav)")])])
+def test_a_file_that_was_begun_counts_as_heard(heard_ms: float, lines: list[Command]) -> None:
     stage = Stage()
-    stage.play()
+    stage.play_file(playUrlUrl=URL)
 
-    assert stage.done(1, heard_ms=2900, interrupted=True) == (True, [heard(TEXT)])
+    assert stage.done(1, heard_ms=heard_ms, interrupted=True)[1] == lines
 
 
 @pytest.mark.parametrize("utterance", [0, 1, 3])
 def test_reports_about_another_prompt_change_nothing(utterance: int) -> None:
     stage = Stage()
-    stage.play("First")
+    stage.play(says("First"))
     stage.done(1)
-    stage.play("Second")
+    stage.play(says("Second"))
+    due = stage.timers.deadline
+    stage.speaker.ready(events.AudioReady(utterance), 2.0)
+    stage.speaker.ending(events.PlaybackEnding(utterance), 2.0)
 
     assert stage.started(utterance, 3.0) == []
-    assert stage.done(utterance) == (False, [])
-    assert stage.queue.current(2) is not None
+    assert stage.done(utterance) == (None, [])
+    assert stage.queue.playing is not None
+    assert not stage.queue.playing.ending
+    assert stage.timers.deadline == due
 
 
-def test_the_delay_runs_from_the_end_of_the_callers_turn_to_the_first_sample() -> None:
+@pytest.mark.parametrize("stopped", [True, False])
+def test_only_a_prompt_that_goes_on_is_about_to_end(*, stopped: bool) -> None:
     stage = Stage()
-    stage.speaker.turn_ended_at = 2.0
     stage.play()
-    stage.started(1, 2.75)
+    if stopped:
+        stage.speaker.stop(2.0)
+    stage.speaker.ending(events.PlaybackEnding(1), 2.0)
 
-    assert stage.done(1)[1][-1] == heard(TEXT, at=2.75, delay_ms=750)
-
-
-def test_only_the_first_prompt_after_a_turn_has_a_delay() -> None:
-    stage = Stage()
-    stage.speaker.turn_ended_at = 2.0
-    for utterance in (1, 2):
-        stage.play()
-        stage.started(utterance, 2.75)
-        line = stage.done(utterance)[1][-1]
-
-    assert line == heard(TEXT, at=2.75)
+    assert stage.queue.playing is not None
+    assert stage.queue.playing.ending is not stopped
 
 
-def test_a_prompt_that_is_started_again_keeps_its_first_delay() -> None:
-    stage = Stage()
-    stage.speaker.turn_ended_at = 2.0
+# --- times ----------------------------------------------------------------------------------------
+
+
+def test_the_first_audio_is_awaited_until_it_is_there() -> None:
+    stage = Stage(ttsResponseTimeoutMS=3000)
+    stage.play(now=1.0)
+    assert stage.timers.deadline == 4.0
+
+    stage.speaker.ready(events.AudioReady(1), 2.0)
+    assert stage.timers.deadline is None
+
+
+def test_a_prompt_that_is_heard_or_over_needs_no_first_audio() -> None:
+    audible, over = Stage(), Stage()
+    audible.play()
+    audible.started(1, 2.0)
+    over.play()
+    over.done(1)
+
+    assert not audible.timers.running(Timer.FIRST_AUDIO)
+    assert not over.timers.running(Timer.FIRST_AUDIO)
+
+
+def test_a_text_session_awaits_no_audio() -> None:
+    stage = Stage(audio=False)
     stage.play()
-    stage.started(1, 2.75)
-    stage.speaker.turn_ended_at = 3.0
 
-    assert stage.started(1, 8.0) == []
-    assert stage.done(1)[1][-1] == heard(TEXT, at=2.75, delay_ms=750)
-    assert stage.speaker.turn_ended_at == 3.0
+    assert stage.timers.deadline is None
 
 
-def test_a_delay_is_never_negative() -> None:
+def test_the_delay_and_the_times_of_the_turn_are_those_of_the_bots_answer() -> None:
     stage = Stage()
-    stage.speaker.turn_ended_at = 5.0
-    stage.play()
-    stage.started(1, 4.9)
+    stage.stopwatch.begin(TURN)
+    stage.play(Prompt(text="One moment."))  # a reminder of ours is no answer
+    stage.speaker.ready(events.AudioReady(1), 2.3)
+    stage.started(1, 2.4)
+    assert stage.done(1, now=2.8)[1][-1] == heard("One moment.", at=2.4)
 
-    assert stage.done(1)[1][-1] == heard(TEXT, at=4.9, delay_ms=0)
+    stage.stopwatch.bot_answered(2.5)
+    stage.play()
+    stage.speaker.ready(events.AudioReady(2), 3.0)
+    stage.started(2, 3.25)
+    assert stage.done(2, now=6.0)[1][-1] == heard(TEXT, at=3.25, delay_ms=1250)
+
+    stage.stopwatch.close()
+    (turn,) = stage.out.take()
+    assert isinstance(turn, commands.RecordTurn)
+    assert (turn.audio_ready_at, turn.audio_sent_at, turn.playback_ended_at) == (3.0, 3.25, 6.0)
+
+
+# --- making ready ---------------------------------------------------------------------------------
 
 
 def test_a_text_is_prepared_only_while_it_waits_behind_a_prompt_that_goes_on() -> None:
-    stage = Stage()
+    stage = Stage(voiceName="anna")
+    assert stage.prepare(says("Next.")) == []
 
-    def prepare() -> list[commands.Command]:
-        stage.speaker.prepare("Next.", language="en-US", voice="slt")
-        return stage.out.take()
-
-    assert prepare() == []
     stage.play()
-    assert prepare() == [commands.Prepare(text="Next.", language="en-US", voice="slt")]
-    stage.silence()
-    assert prepare() == [], "what waits behind a stopped prompt was purged"
+    made_ready = commands.Prepare(text="Next.", language="en-US", voice="anna")
+    assert stage.prepare(says("Next.")) == [made_ready]
+    assert stage.prepare(Prompt(text="Next.")) == [made_ready]
+    assert stage.prepare(Prompt(url=URL)) == []
+
+    stage.speaker.silence(2.0)
+    stage.out.take()
+    assert stage.prepare(says("Next.")) == [], "what waits behind a stopped prompt was purged"
+
+
+@pytest.mark.parametrize(
+    "waits",
+    [
+        says("Next.", activity_params={"voiceName": "bob"}),
+        says("Next."),
+    ],
+    ids=["its own voice", "a voice that is set before"],
+)
+def test_a_text_that_will_be_spoken_in_another_way_is_not_prepared(waits: Prompt) -> None:
+    stage = Stage()
+    stage.play()
+    if waits.activity == activities.message("Next."):
+        changed: Activity = activities.event("config", session_params={"voiceName": "bob"})
+        stage.queue.add(Action(changed))
+
+    assert stage.prepare(waits) == []
+
+
+def test_a_text_session_prepares_nothing() -> None:
+    stage = Stage(audio=False)
+    stage.play()
+
+    assert stage.prepare(says("Next.")) == []
