@@ -132,7 +132,7 @@ class Speaker:
         playing = self._queue.current(event.utterance)
         if playing is not None:
             self._timers.stop(Timer.FIRST_AUDIO)
-            if playing.by_bot:
+            if playing.by_bot and not playing.stopping:
                 self._stopwatch.audio_ready(now)
 
     def started(self, event: events.PlaybackStarted, now: float) -> None:
@@ -142,7 +142,7 @@ class Speaker:
             return
         playing.started_at = now
         self._timers.stop(Timer.FIRST_AUDIO)
-        if playing.by_bot:
+        if playing.by_bot and not playing.stopping:  # else it is no answer to who stopped it
             playing.delay_ms = self._stopwatch.audio_sent(now)
         self._out.emit(commands.ShowInterim("bot", spoken_text(playing.text)))
 
