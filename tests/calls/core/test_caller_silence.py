@@ -43,6 +43,17 @@ def test_words_being_recognised_begin_the_wait_anew(values: dict[str, bool]) -> 
     assert (silent, stage.waits(2.0)) == (4.0, 5.0)
 
 
+def test_words_and_digits_being_collected_are_no_silence() -> None:
+    words, digits = (
+        continuous(userNoInputTimeoutMS=1000),
+        Stage(sendDTMF=True, dtmfCollect=True, userNoInputTimeoutMS=1000),
+    )
+    words.says("The door.", 1.0)
+    digits.presses("4", 1.0)
+
+    assert words.waits(1.0) == digits.waits(1.0) == 3.0
+
+
 def test_digits_begin_the_wait_anew_only_if_anybody_gets_them() -> None:
     useless, used = Stage(userNoInputTimeoutMS=3000), continuous(userNoInputTimeoutMS=3000)
     for stage in (useless, used):
