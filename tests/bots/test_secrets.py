@@ -96,7 +96,11 @@ def test_an_opened_secret_does_not_show_itself() -> None:
     assert "5678" not in repr(found)
 
 
-@pytest.mark.parametrize("token", ["", "x", "\N{KEY}", "gAAAAA" * 20, Fernet(NEW).encrypt(b"1234")])
+@pytest.mark.parametrize(
+    "token",
+    ["", "x", "\N{KEY}", "gAAAAA" * 20, Fernet(NEW).encrypt(b"1234")],
+    ids=["empty", "short", "no token", "damaged", "of another key"],
+)
 def test_a_token_that_no_key_opens_is_a_problem_of_its_parameter(token: str | bytes) -> None:
     text = token if isinstance(token, str) else token.decode()
     stored = {**sealed(echoPin="1234"), "earKey": {"$secret": text}}
