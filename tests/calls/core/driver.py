@@ -332,6 +332,7 @@ class Driver:
         assert self.engine.listening == self.gate
         if self.finish is not None:
             assert self.engine.deadline is None
+            assert self.engine.turns == self.finish.turns
             assert len(self.turns) == self.finish.turns, "a turn was never told"
             return
         assert self.engine.deadline is not None, "a wait without a deadline"

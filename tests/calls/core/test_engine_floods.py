@@ -30,12 +30,15 @@ def of(kind: type[Command], produced: list[Command]) -> list[Command]:
 
 
 def test_one_prompt_too_many_is_a_failure_of_the_bot() -> None:
-    produced = flooded().handle(says("One more."), 0.3)
+    conversation = flooded()
+    produced = conversation.handle(says("One more."), 0.3)
+    stopped = events.PlaybackDone(utterance=1, heard_ms=50, total_ms=900, interrupted=True)
 
     (report,) = of(commands.ReportFault, produced)
     assert isinstance(report, commands.ReportFault)
     assert (report.service, report.fault) == ("bot", Fault.PROTOCOL)
-    assert of(commands.HangUp, produced)
+    assert of(commands.StopPlayback, produced) == [commands.StopPlayback(1)]
+    assert of(commands.HangUp, conversation.handle(stopped, 0.4))
 
 
 def test_a_bot_with_a_full_queue_may_take_its_prompts_back() -> None:

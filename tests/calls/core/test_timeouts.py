@@ -28,6 +28,24 @@ def test_a_timer_that_is_started_again_runs_to_its_new_time_only() -> None:
     assert timers.expire(9.0) == [Timer.USER_INPUT]
 
 
+def test_waiting_does_not_extend_a_wait() -> None:
+    timers = Timers()
+    timers.wait(Timer.USER_INPUT, 5.0)
+    timers.wait(Timer.USER_INPUT, 9.0)
+
+    assert timers.deadline == 5.0
+
+
+def test_keeping_one_timer_stops_the_others() -> None:
+    timers = Timers()
+    timers.start(Timer.USER_INPUT, 5.0)
+    timers.start(Timer.MAX_DURATION, 60.0)
+    timers.keep(Timer.MAX_DURATION)
+    timers.keep(Timer.MAX_DURATION)
+
+    assert [timer for timer in Timer if timers.running(timer)] == [Timer.MAX_DURATION]
+
+
 def test_stopping_takes_any_number_of_timers_running_or_not() -> None:
     timers = Timers()
     timers.start(Timer.START, 2.0)
