@@ -152,13 +152,12 @@ class TtsCache:
         return entry
 
     def _remember(self, key: str, entry: Entry) -> None:
-        """Hold ``entry``, if it is the latest of its key, and no more than fits beside it."""
-        known = self._memory.get(key)
-        if known is not None and known.made_ns >= entry.made_ns:
-            return
-        self._held_bytes += len(entry.audio) - (len(known.audio) if known is not None else 0)
+        """Hold ``entry``, and of the others no more than fits beside it."""
+        known = self._memory.pop(key, None)
+        if known is not None:
+            self._held_bytes -= len(known.audio)
         self._memory[key] = entry
-        self._memory.move_to_end(key)
+        self._held_bytes += len(entry.audio)
         while self._held_bytes > self._memory_bytes and len(self._memory) > 1:
             _, oldest = self._memory.popitem(last=False)
             self._held_bytes -= len(oldest.audio)

@@ -52,6 +52,8 @@ class Studio:
     def __init__(self, *pieces: bytes, failure: Exception | None = None) -> None:
         self.pieces = pieces or (b"ab" * 8, b"cd" * 8, b"ef" * 8)
         self.failure = failure
+        self.lingers = False
+        """Whether the end, too, must be allowed."""
         self.asked = self.open = 0
         self._allowed = asyncio.Semaphore(1000)
 
@@ -74,6 +76,8 @@ class Studio:
             for piece in self.pieces:
                 await self._allowed.acquire()
                 yield piece
+            if self.lingers:
+                await self._allowed.acquire()
             if self.failure is not None:
                 raise self.failure
         finally:
@@ -200,6 +204,28 @@ def test_a_synthesis_that_is_being_cancelled_is_not_joined(tmp_path: Path, later
         await first.aclose()
         desk.studio.allow(3)
         assert await next_one.task == desk.studio.whole
+
+    leap(main())
+
+
+@pytest.mark.parametrize("failure", [None, ServiceError("tts", Fault.SERVER, "broken")])
+def test_an_end_that_comes_long_after_the_last_piece_reaches_all_who_listen(
+    tmp_path: Path, failure: ServiceError | None
+) -> None:
+    async def main() -> None:
+        desk = Desk(tmp_path)
+        desk.studio.failure, desk.studio.lingers = failure, True
+        desk.studio.pause()
+        desk.studio.allow(3)
+        listeners = [desk.start() for _ in range(3)]
+        await turns()
+        assert {listener.heard for listener in listeners} == {desk.studio.whole}
+        assert not any(listener.task.done() for listener in listeners)
+        desk.studio.allow()
+        ended = await asyncio.gather(
+            *(listener.task for listener in listeners), return_exceptions=True
+        )
+        assert ended == [failure or desk.studio.whole] * 3
 
     leap(main())
 
