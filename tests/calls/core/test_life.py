@@ -389,3 +389,22 @@ def test_a_prompt_that_has_ended_before_is_no_news() -> None:
     call = Call(sendEventsToBot=["playFinished"]).talking()
 
     assert call.over(1).told() == []
+
+
+def test_an_operator_hangs_up_a_call_that_goes_on() -> None:
+    call = Call().talking().feed(STOPPED)
+
+    assert [hang_up.reason for hang_up in call.of(commands.HangUp)] == ["Stopped"]
+    assert call.feed(GONE).finish() == ("operator", "error", "")
+
+
+def test_the_failed_file_of_a_reminder_is_told_but_asks_nothing_of_the_bot() -> None:
+    values: dict[str, Any] = {
+        "userNoInputTimeoutMS": 4000,
+        "userNoInputUrl": "https://a.example/ask",
+    }
+    call = Call(playUrlFailureHandling="notify-bot", **values).talking().due()
+    call.feed(events.PlayUrlFailed(utterance=2, reason="HTTP 404"))
+
+    assert call.told() == ["playUrlFailed"]
+    assert call.engine.listening
