@@ -330,7 +330,7 @@ class Conversation:
     # --- time ---------------------------------------------------------------------------------
 
     def _deadline_passed(self, _event: events.DeadlinePassed, now: float) -> None:
-        for timer in self._timers.expire(now):
+        while (timer := self._timers.expire(now)) is not None:
             if timer in (Timer.VOICE_SIDE, Timer.STOPPING) or self.phase in BEFORE_CLOSING:
                 self._expired(timer, now)
 

@@ -66,12 +66,16 @@ class Timers:
         """Whether ``timer`` runs."""
         return timer in self._due
 
-    def expire(self, now: float) -> list[Timer]:
-        """The timers due at ``now``, earliest first; they no longer run."""
-        due = sorted((at, timer) for timer, at in self._due.items() if at <= now)
-        for _, timer in due:
-            del self._due[timer]
-        return [timer for _, timer in due]
+    def expire(self, now: float) -> Timer | None:
+        """Stop and answer the earliest of the timers that are due at ``now``; None: there is none.
+
+        One at a time, because what the first brings about may stop the others.
+        """
+        due, timer = min(((at, timer) for timer, at in self._due.items()), default=(now, None))
+        if timer is None or due > now:
+            return None
+        del self._due[timer]
+        return timer
 
     def keep(self, timer: Timer) -> None:
         """Stop every timer but ``timer``."""

@@ -55,7 +55,7 @@ class Stage:
         return self.timers.deadline
 
     def expire(self, timer: Timer, now: float) -> None:
-        assert self.timers.expire(now) == [timer]
+        assert self.timers.expire(now) is timer
 
 
 # --- what it is told ------------------------------------------------------------------------------
@@ -149,7 +149,7 @@ def test_a_question_that_is_repeated_extends_no_wait_but_opens_the_ear_later() -
     assert [stage.timers.running(timer) for timer in (Timer.BOT_GIVE_UP, Timer.RESUME)] == [
         True
     ] * 2
-    assert stage.timers.expire(8.0) == [Timer.RESUME]
+    assert stage.timers.expire(8.0) is Timer.RESUME
     assert stage.timers.deadline == 21.0
 
 
