@@ -319,8 +319,7 @@ class Life:
 
     def player_silent(self, now: float) -> None:
         """The player did not report a prompt that was stopped: nothing of it counts as heard."""
-        if self._queue.playing is not None:
-            self.playback_done(_cut(self._queue.playing.utterance, 0), now)
+        self.playback_done(_cut(self._queue.last_utterance, 0), now)
 
     def _conclude(self, now: float) -> None:
         self.phase = Phase.ENDED

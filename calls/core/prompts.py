@@ -78,7 +78,8 @@ class PromptQueue:
 
     def __init__(self) -> None:
         self._waiting: deque[Prompt | Action] = deque()
-        self._last_utterance = 0
+        self.last_utterance = 0
+        """The number of the prompt that was played last."""
         self.playing: Playing | None = None
 
     @property
@@ -118,9 +119,9 @@ class PromptQueue:
         The number tells a late report of the player from one about what plays, so that nothing
         stale follows a purge.
         """
-        self._last_utterance += 1
+        self.last_utterance += 1
         self.playing = Playing(
-            utterance=self._last_utterance,
+            utterance=self.last_utterance,
             text=text,
             interruptible=interruptible,
             by_bot=by_bot,

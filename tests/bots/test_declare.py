@@ -107,6 +107,7 @@ def _define(field: Any, annotation: Any, section: str = "Broken") -> None:
 
 
 GOOD = Annotated[int, Param(help="x")]
+OPEN_SECRET = Annotated[int, Param(help="Help.", secret=True)]
 
 
 @pytest.mark.parametrize(
@@ -117,6 +118,7 @@ GOOD = Annotated[int, Param(help="x")]
         (Field(alias="x"), GOOD, "Broken", r"Broken\.value has no default"),
         (Field(0), GOOD, "Broken", r"Broken\.value has no wire name"),
         (Field(0, ge=1, alias="x"), GOOD, "Broken", "Broken has a wrong default"),
+        (Field(0, alias="x"), OPEN_SECRET, "Broken", r"Broken\.value: a secret is a SecretStr"),
     ],
 )
 def test_a_slip_in_a_declaration_stops_start_up(

@@ -40,7 +40,7 @@ class Words(ParamSet):
     )
     voice: Annotated[str | None, Param(help="Voice.")] = Field("anna", alias="voice")
     key: Annotated[SecretStr, Param(help="Key.", secret=True)] = Field(SecretStr(""), alias="key")
-    pin: Annotated[str, Param(help="Pin.", secret=True)] = Field("", alias="pin")
+    pin: Annotated[SecretStr, Param(help="Pin.", secret=True)] = Field(SecretStr(""), alias="pin")
     inner: Annotated[Inner, Param(help="Nested.")] = Field(Inner(), alias="inner")
 
 

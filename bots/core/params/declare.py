@@ -19,7 +19,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, ClassVar
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, SecretStr, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import core_schema
@@ -113,8 +113,8 @@ class ParamSet(BaseModel):
 
     Raises:
         TypeError: a field has no `Param`, no default, a default that its own type or range refuses,
-            or no wire name (alias), so that a slip in a declaration stops start-up instead of
-            passing silently.
+            or no wire name (alias), or is secret without being a `SecretStr`, so that a slip in a
+            declaration stops start-up instead of passing silently.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
@@ -126,12 +126,15 @@ class ParamSet(BaseModel):
         if not cls.SECTION:
             raise TypeError(f"{cls.__name__} must name its SECTION")
         for name, field in cls.model_fields.items():
-            if not any(isinstance(note, Param) for note in field.metadata):
+            notes = [note for note in field.metadata if isinstance(note, Param)]
+            if not notes:
                 raise TypeError(f"{cls.__name__}.{name} carries no Param")
             if field.is_required():
                 raise TypeError(f"{cls.__name__}.{name} has no default")
             if not field.alias:
                 raise TypeError(f"{cls.__name__}.{name} has no wire name (alias)")
+            if notes[0].secret != (field.annotation is SecretStr):
+                raise TypeError(f"{cls.__name__}.{name}: a secret is a SecretStr, and only that is")
         try:
             cls()
         except ValidationError as error:

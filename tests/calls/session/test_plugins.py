@@ -34,7 +34,9 @@ class Key(ParamSet):
     """What a keyed bot signs in with."""
 
     SECTION: ClassVar[str] = "Keyed bot"
-    key: Annotated[str, Param(help="Its key.", secret=True)] = Field("", alias="keyedKey")
+    key: Annotated[SecretStr, Param(help="Its key.", secret=True)] = Field(
+        SecretStr(""), alias="keyedKey"
+    )
 
 
 @registry.register("bot", "keyed", "Keyed", params=TableParams, credentials=Key)
@@ -89,7 +91,7 @@ def test_a_rotated_credential_is_used_from_the_next_call_on() -> None:
     shelf.of(configuration(key="old"))
     connector = shelf.of(configuration(key="new")).connector
     assert isinstance(connector, KeyedBot)
-    assert connector.credentials.key == "new"
+    assert connector.credentials.key.get_secret_value() == "new"
     assert shelf.of(configuration(key="new")).connector is connector
 
 
