@@ -57,9 +57,7 @@ class Leg:
     def accept(self) -> None:
         self._note("accept")
 
-    def hang_up(
-        self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()
-    ) -> None:
+    def hang_up(self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()) -> None:
         self._note("hang up", reason_code)
         if self._polite and self.session is not None:
             self.session.take(CallerHungUp(reason_code="bot-disconnected", reason=""))
