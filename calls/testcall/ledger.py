@@ -76,6 +76,7 @@ class Quiet(msgspec.Struct, frozen=True, kw_only=True):
 class Ledger:
     """Everything a caller saw; grows only. ``show`` is given each line as it comes."""
 
+    # Many attributes, because each is one thing that the result tells.
     def __init__(self) -> None:
         self.show: Callable[[Line], None] = lambda _line: None
         self.lines: list[Line] = []
