@@ -7,6 +7,7 @@ function of this module raises.
 
 import re
 from collections.abc import Collection, Iterator
+from functools import lru_cache
 from typing import Final
 from xml.etree import ElementTree as ET
 from xml.parsers import expat
@@ -28,7 +29,8 @@ _SPELLED: Final = frozenset({"characters", "digits", "spell-out", "telephone", "
 _BLOCKS: Final = {"p": 400, "s": 200, "paragraph": 400, "sentence": 200}
 _UNSPOKEN: Final = frozenset({"metadata", "meta", "lexicon", "desc"})
 _BEGINNING: Final = re.compile(r"\s*(<\?xml[^>]*>\s*)?(<!DOCTYPE\b.*?)?<speak\b", re.DOTALL)
-_TAG: Final = re.compile(r"<!--.*?-->|<!\[CDATA\[|\]\]>|<[^<>]*>?", re.DOTALL)
+# NB A comment without an end takes the rest, which also keeps the search for ends linear.
+_TAG: Final = re.compile(r"<!--.*?(?:-->|\Z)|<!\[CDATA\[|\]\]>|<[^<>]*>?", re.DOTALL)
 _ENTITIES: Final = {"&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'", "&amp;": "&"}
 _SPACES: Final = re.compile(r"\s+")
 _SENTENCE: Final = re.compile(r"(?<=[.!?;:])[\"')\]]*\s+")
@@ -55,6 +57,7 @@ def to_text(text: str) -> str:
     return _folded(" ".join(part for part in segments(text) if isinstance(part, str)))
 
 
+@lru_cache(maxsize=16)  # a prompt is asked about several times between its arrival and its end
 def segments(text: str) -> tuple[str | Pause, ...]:
     """Plain text and the pauses between, in order; for engines that know no SSML.
 

@@ -25,6 +25,7 @@ HOSTILE = [
     "<speak>\x00 nul</speak>",
     "<speak",
     "<speak a=1>attribute</speak>",
+    "<speak>" + "<!--" * 16_000,
 ]
 
 
@@ -48,6 +49,7 @@ HOSTILE = [
         ("<speak><!-- no -->yes</speak>", "yes"),
         ("<speaker>no SSML</speaker>", "<speaker>no SSML</speaker>"),
         ("<speak>a &lt;b&gt; &amp; c <oops</speak>", "a <b> & c"),
+        ("<speak>one <!-- no --> two <!-- three <p>four", "one two"),
     ],
 )
 def test_text_is_what_is_spoken(text: str, spoken: str) -> None:
