@@ -5,6 +5,7 @@ activity is handled (Bot API reference, "Parameter scopes"). What a bot may not 
 exist, is left out and named; the rest of the activity counts.
 """
 
+from itertools import islice
 from typing import Any, TypeVar
 
 from bots.core.activities import Activity, Json
@@ -15,6 +16,10 @@ from calls.core import vocabulary
 from calls.core.vocabulary import Purpose
 
 P = TypeVar("P", bound=ParamSet)
+
+MAX_NAMED = 20
+"""Refused parameters of one activity that are named; of the others the number."""
+MAX_NAME_CHARACTERS = 100
 
 _BY_BOT = "bot at run time"
 _ENDING_A_SCOPE = frozenset({Purpose.MESSAGE, Purpose.PLAY_URL})
@@ -62,7 +67,7 @@ class Scopes:
         except ParameterError as error:
             # Each value is right by itself, but they contradict each other or what is configured.
             problems |= error.problems
-        return problems
+        return _some(problems)
 
     def _accepted(self, level: Level, values: Any, problems: dict[str, str]) -> Json:
         if not isinstance(values, dict) or not values:
@@ -82,3 +87,13 @@ class Scopes:
             resolved = lasting.overlay(Layer(Level.ACTIVITY, _BY_BOT, activity))
         self._session, self._activity = session, activity
         self._lasting, self._resolved = lasting, resolved
+
+
+def _some(problems: dict[str, str]) -> dict[str, str]:
+    """As many ``problems`` as people read: a bot may send names without end."""
+    if len(problems) <= MAX_NAMED and all(len(name) <= MAX_NAME_CHARACTERS for name in problems):
+        return problems
+    named = {name[:MAX_NAME_CHARACTERS]: problems[name] for name in islice(problems, MAX_NAMED)}
+    if len(problems) > MAX_NAMED:
+        named[f"{len(problems) - MAX_NAMED} more"] = "refused, too"
+    return named

@@ -9,7 +9,15 @@ from pydantic import Field, SecretStr, model_validator
 
 from bots.core.errors import ParameterError
 from bots.core.params.declare import BOT_SETTABLE, Level, Param, ParamSet
-from bots.core.params.resolve import MASK, Catalogue, Layer, Origin, resolve
+from bots.core.params.resolve import (
+    MASK,
+    MAX_HINTED_CHARACTERS,
+    MAX_HINTS,
+    Catalogue,
+    Layer,
+    Origin,
+    resolve,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -158,6 +166,18 @@ def test_a_parameter_can_be_set_only_where_it_is_declared_to_be() -> None:
 )
 def test_an_unknown_name_is_answered_by_the_likely_one(name: str, hint: str) -> None:
     assert CATALOGUE.problems(Level.BOT, {name: 1}) == {name: hint}
+
+
+def test_names_without_end_are_refused_without_looking_for_likely_ones() -> None:
+    nearly = {f"waitTimeoutM{number}": 1 for number in range(2 * MAX_HINTS)}
+    endless = "waitTimeoutMS" * MAX_HINTED_CHARACTERS
+
+    problems = CATALOGUE.problems(Level.BOT, {endless: 1, **nearly})
+
+    hinted = [name for name, text in problems.items() if "did you mean" in text]
+    assert problems.keys() == {endless, *nearly}
+    assert len(hinted) == MAX_HINTS - 1
+    assert endless not in hinted
 
 
 def test_a_layer_is_checked_for_names_levels_and_values_at_once() -> None:

@@ -22,6 +22,11 @@ from bots.core.params.problems import by_wire_name
 MASK = "••••••"
 """What is shown in place of a secret that is set."""
 
+MAX_HINTS = 20
+"""Unknown names for which the likely one is looked up; that takes half a millisecond each."""
+MAX_HINTED_CHARACTERS = 100
+"""Nobody mistypes a name into a longer one."""
+
 P = TypeVar("P", bound=ParamSet)
 
 _PLACES = {
@@ -141,21 +146,25 @@ class Catalogue:
     def misplaced(self, level: Level, values: Mapping[str, Any]) -> dict[str, str]:
         """The names in ``values`` that are unknown or may not be set at ``level``."""
         found = {}
+        unknown = 0
         for name in values:
             parameter = self._declared.get(name)
             if parameter is None:
-                found[name] = self._unknown(name)
+                unknown += 1
+                found[name] = self._unknown(name, hint=unknown <= MAX_HINTS)
             elif level not in parameter.param.levels:
                 found[name] = f"cannot be set {_PLACES[level]}; {_where(parameter)}"
         return found
 
-    def _unknown(self, name: str) -> str:
+    def _unknown(self, name: str, *, hint: bool) -> str:
         if name in FIELDS:
             return f"is not a parameter but {FIELDS[name]}"
+        if not hint or len(name) > MAX_HINTED_CHARACTERS:
+            return "is not a parameter"
         folded = {known.lower(): known for known in self._declared}
-        close = difflib.get_close_matches(str(name).lower(), folded, n=1, cutoff=0.75)
-        hint = f"; did you mean {folded[close[0]]}?" if close else ""
-        return f"is not a parameter{hint}"
+        close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.75)
+        likely = f"; did you mean {folded[close[0]]}?" if close else ""
+        return f"is not a parameter{likely}"
 
 
 def _where(parameter: Declared) -> str:

@@ -12,7 +12,7 @@ from bots.core.params.resolve import Catalogue, resolve
 from bots.core.params.sections.barge_in import BargeIn
 from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.speech import Speech
-from calls.core.scopes import Scopes
+from calls.core.scopes import MAX_NAME_CHARACTERS, MAX_NAMED, Scopes
 from tests.calls.core.reader import configured
 
 pytestmark = pytest.mark.pure
@@ -135,6 +135,21 @@ def test_what_may_not_be_set_is_named_and_the_rest_counts() -> None:
     assert set(problems) == {"bargeIn", "nonsense", "maxCallDurationMS"}
     assert params[Speech].language == "de-DE"
     assert not params[BargeIn].barge_in
+
+
+def test_of_names_without_end_some_are_named_and_the_others_counted() -> None:
+    nonsense = {f"nonsense{number}": 1 for number in range(MAX_NAMED + 5)}
+    problems = scopes().enter(message(activity_params=nonsense))
+
+    assert len(problems) == MAX_NAMED + 1
+    assert problems["nonsense0"] == "is not a parameter"
+    assert problems["5 more"] == "refused, too"
+
+
+def test_a_name_without_end_is_cut() -> None:
+    problems = scopes().enter(message(activity_params={"n" * 1_000_000: 1}))
+
+    assert problems == {"n" * MAX_NAME_CHARACTERS: "is not a parameter"}
 
 
 def test_values_that_contradict_each_other_are_refused_together() -> None:
