@@ -20,6 +20,8 @@ task, clock or model; it composes the machines beside it:
 
 Rules that hold after every event: at most one prompt plays; from arrival to `Finish` there is a
 deadline; nothing follows `Finish`; the gate is open exactly when `Floor.listening` says so.
+
+NB Longer than other files on purpose: what may happen in which phase is to be read in one place.
 """
 
 from collections.abc import Callable
@@ -53,6 +55,7 @@ START_TIMEOUT_S = 2.0
 """How long a voice side that announced its ``start`` activity may take to send it."""
 MAX_RECOGNITION_TIMEOUTS = 3
 """Utterances in a row without a result after which the recogniser counts as failed."""
+NO_RESULT = "no result after the caller stopped speaking"
 
 
 class Conversation:
@@ -270,6 +273,12 @@ class Conversation:
     def _caller_gave_no_input(self, now: float) -> None:
         reason = self._caller.silent()
         if reason is not None:
+            self._give_up_caller(reason, now)
+
+    def _give_up_caller(self, reason: str, now: float) -> None:
+        if self._caller.recognition_timeouts:  # the caller spoke, and nobody recognised it
+            self._life.broken("stt", Fault.TIMEOUT, NO_RESULT, now)
+        else:
             self._life.fail("general", failure(Cause.USER_NO_INPUT, reason), now)
 
     def _voice_side_reported(self, event: events.VoiceSideReported, _now: float) -> None:
@@ -341,8 +350,7 @@ class Conversation:
             case Timer.USER_INPUT:
                 self._caller_gave_no_input(now)
             case Timer.USER_GIVE_UP:
-                reason = "The caller gave no input for too long"
-                self._life.fail("general", failure(Cause.USER_NO_INPUT, reason), now)
+                self._give_up_caller("The caller gave no input for too long", now)
             case Timer.RECOGNITION:
                 self._recognition_expired(now)
             case Timer.COLLECTION:
@@ -360,8 +368,7 @@ class Conversation:
             case Timer.BOT_GIVE_UP:
                 self._bot_gave_no_input("The bot did not answer", now)
             case Timer.FIRST_AUDIO:
-                self._speaker.stop(now)
-                self._life.broken("tts", Fault.TIMEOUT, "no audio for a prompt", now)
+                self._life.no_audio(now)
             case Timer.STOPPING:
                 self._life.player_silent(now)
             case Timer.MAX_DURATION:
@@ -372,11 +379,10 @@ class Conversation:
 
     def _recognition_expired(self, now: float) -> None:
         self._caller.recognition_expired(now)
-        detail = "no result after the caller stopped speaking"
         if self._caller.recognition_timeouts >= MAX_RECOGNITION_TIMEOUTS:
-            self._life.broken("stt", Fault.TIMEOUT, detail, now)
+            self._life.broken("stt", Fault.TIMEOUT, NO_RESULT, now)
         else:
-            report = commands.ReportFault(service="stt", fault=Fault.TIMEOUT, detail=detail)
+            report = commands.ReportFault(service="stt", fault=Fault.TIMEOUT, detail=NO_RESULT)
             self._out.emit(report)
 
     def _bot_gave_no_input(self, reason: str | None, now: float) -> None:

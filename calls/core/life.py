@@ -142,6 +142,16 @@ class Life:
         elif self.phase is Phase.ENDING:
             self._conclude(now)
 
+    def no_audio(self, now: float) -> None:
+        """Nothing of the prompt that plays can be heard in time: its synthesis or file failed."""
+        playing = self._queue.playing
+        self._speaker.stop(now)
+        if playing is not None and playing.file is not None:
+            failed = events.PlayUrlFailed(utterance=playing.utterance, reason="no audio in time")
+            self.play_url_failed(failed, now)
+        else:
+            self.broken("tts", Fault.TIMEOUT, "no audio for a prompt", now)
+
     def fail(self, cause: str, ending: Ending, now: float) -> None:
         """The conversation cannot go on: carry out what is configured for that, then end it.
 
