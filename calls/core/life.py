@@ -26,7 +26,7 @@ from calls.core.closing import (
 from calls.core.commands import FailingService
 from calls.core.notices import Notices
 from calls.core.outbox import Outbox
-from calls.core.prompts import Action, Prompt, PromptQueue
+from calls.core.prompts import Action, AudioFile, Playing, Prompt, PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.speaker import Speaker
 from calls.core.stopwatch import Stopwatch
@@ -127,14 +127,16 @@ class Life:
     def play_url_failed(self, event: events.PlayUrlFailed, now: float) -> None:
         """An audio file could not be played: do what the bot or the administrator chose (6.5)."""
         playing = self._speaker.done(_cut(event.utterance, event.heard_ms), now)
-        if playing is None or playing.file is None:
-            return
-        reason = f"The audio file could not be played: {event.reason}"
+        if playing is not None and playing.file is not None:
+            self._file_failed(playing, playing.file, event.reason, now)
+
+    def _file_failed(self, playing: Playing, file: AudioFile, why: str, now: float) -> None:
+        reason = f"The audio file could not be played: {why}"
         self._out.note(now, reason)
-        handling = playing.file.failure_handling
+        handling = file.failure_handling
         if handling == "notify-bot" and self.phase is Phase.TALKING:
-            url, ours = playing.file.url, not playing.by_bot
-            self._bot.tell(vocabulary.play_url_failed(url, event.reason, self_generated=ours))
+            ours = not playing.by_bot
+            self._bot.tell(vocabulary.play_url_failed(file.url, why, self_generated=ours))
             if playing.by_bot:
                 self._bot.asked()
         elif handling == "disconnect" and playing.by_bot:
@@ -147,8 +149,7 @@ class Life:
         playing = self._queue.playing
         self._speaker.stop(now)
         if playing is not None and playing.file is not None:
-            failed = events.PlayUrlFailed(utterance=playing.utterance, reason="no audio in time")
-            self.play_url_failed(failed, now)
+            playing.late = True  # it has failed as soon as the player reports its end
         else:
             self.broken("tts", Fault.TIMEOUT, "no audio for a prompt", now)
 
@@ -308,9 +309,12 @@ class Life:
 
     def playback_done(self, event: events.PlaybackDone, now: float) -> None:
         """A prompt has ended; in the end it is the last thing that is awaited."""
-        if self._speaker.done(event, now) is None:
+        playing = self._speaker.done(event, now)
+        if playing is None:
             return
-        if self.phase is Phase.ENDING:
+        if playing.late and playing.file is not None:
+            self._file_failed(playing, playing.file, "no audio in time", now)
+        elif self.phase is Phase.ENDING:
             self._conclude(now)
         elif self.phase is Phase.TALKING:
             self._notices.send(vocabulary.PLAY_FINISHED)

@@ -61,6 +61,8 @@ class Playing(msgspec.Struct, kw_only=True):
     ending: bool = False
     """Only a few tenths of a second of it are left."""
     stopping: bool = False
+    late: bool = False
+    """It is an audio file of which nothing could be heard in time."""
     delay_ms: int | None = None
     """From the end of the caller's turn to the first sample heard."""
 

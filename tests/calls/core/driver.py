@@ -90,6 +90,8 @@ class Driver:
         self._result_due: float | None = None
         self._audio_due: float | None = None
         self._stop_due: float | None = None
+        self._file_late = False
+        """A file of which nothing was heard in time is stopped; what waits behind it is not."""
         self._reported: commands.Play | commands.PlayUrl | None = None
         self._cut = False
 
@@ -202,10 +204,16 @@ class Driver:
         """Wait until the engine is due and tell it."""
         if self.engine.deadline is not None:
             self.now = max(self.now, self.engine.deadline)
+            self._file_late = (
+                isinstance(self.playing, commands.PlayUrl)
+                and self._audio_due is not None
+                and self.now + GRAIN_S >= self._audio_due
+            )
             self._result_due = self._audio_due = None
             if self._stop_due is not None and self.now + GRAIN_S >= self._stop_due:
                 self._forget()  # the player does not report in time: its prompt counts as over
             self.feed(events.DeadlinePassed())
+            self._file_late = False
 
     # --- what the engine wants --------------------------------------------------------------------
 
@@ -222,7 +230,8 @@ class Driver:
                 assert not self.stopping, "stopped twice"
                 self.stopping, self._audio_due = True, None
                 self._stop_due = self.now + STOP_TIMEOUT_S
-                self._purge()
+                if not self._file_late:
+                    self._purge()
             case commands.Listen(on):
                 assert on != self.gate, "the gate is switched to what it is"
                 assert self.accepted or not on, "a caller is heard before the call was taken"
