@@ -17,6 +17,10 @@ SEND_TIMEOUT_S = 30.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_UNDELIVERED = 100
 """Activities waiting for a bot that does not take them; one more is a failure of the bot."""
+AT_ONCE = 200
+"""Activities that are taken from a bot as fast as they come."""
+PER_SECOND = 50
+"""Those that follow: a bot that says more waits, so that it takes no time from other calls."""
 
 
 def stamped(activity: Activity) -> Activity:
@@ -99,6 +103,12 @@ class BotLine:
             self._report(BotAcknowledged())
 
     async def _listen(self, session: BotSession) -> None:
+        loop = asyncio.get_running_loop()
+        paid_until = loop.time() - AT_ONCE / PER_SECOND
         async for activity in session.activities():
             self._report(BotSpoke(activity))
+            now = loop.time()
+            paid_until = max(paid_until, now - AT_ONCE / PER_SECOND) + 1 / PER_SECOND
+            if paid_until > now:
+                await asyncio.sleep(paid_until - now)
         self._report(BotLeft())

@@ -10,7 +10,15 @@ from bots.core.errors import Fault
 from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
 from calls.core.events import BotAcknowledged, BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
-from calls.session.bot import JOIN_TIMEOUT_S, MAX_UNDELIVERED, SEND_TIMEOUT_S, BotLine, stamped
+from calls.session.bot import (
+    AT_ONCE,
+    JOIN_TIMEOUT_S,
+    MAX_UNDELIVERED,
+    PER_SECOND,
+    SEND_TIMEOUT_S,
+    BotLine,
+    stamped,
+)
 from tests.calls.media.leaping import leap
 from tests.plugins import TableBot, TableParams, TableSession
 
@@ -100,6 +108,27 @@ def test_a_bot_that_takes_too_little_has_failed() -> None:
         assert reports == []
         line.send(message("too much"))
         assert [type(report) for report in reports] == [ServiceFailed]
+
+    leap(scenario())
+
+
+def test_a_bot_that_says_too_much_at_once_is_heard_more_slowly() -> None:
+    async def scenario() -> None:
+        said = 2 * AT_ONCE
+        clock = asyncio.get_running_loop().time
+        heard_at: list[float] = []
+
+        def report(happened: Event) -> None:
+            if isinstance(happened, BotSpoke):
+                heard_at.append(clock())
+
+        line = BotLine(table_bot({"go": ["again"] * said + ["!leave"]}), TALK, report)
+        line.send(message("go"))
+        await line.run()
+
+        assert len(heard_at) == said
+        assert heard_at[AT_ONCE - 1] - heard_at[0] < 0.1
+        assert heard_at[-1] - heard_at[AT_ONCE - 1] == pytest.approx(AT_ONCE / PER_SECOND, rel=0.1)
 
     leap(scenario())
 

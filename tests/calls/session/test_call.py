@@ -239,7 +239,7 @@ def test_a_bot_that_fails_to_close_does_not_matter() -> None:
 
 def test_a_bot_that_never_stops_talking_ends_the_call() -> None:
     async def scenario() -> Line:
-        table = {"start": [LONG] * (MAX_WAITING + 2)}
+        table = {"start": [LONG] * (MAX_WAITING + 100)}
         line = Line(Leg(audio=True), table=table, tts=ToneTts(NoParams(), NoParams()))
         await line.talk()
         await line.task
