@@ -13,6 +13,7 @@ import msgspec
 from bots.core.errors import Fault
 from bots.net import Answer, Outbound, OutboundError, fault_of_status
 from calls.media.decoding import AudioFileError, Decoding
+from calls.media.threads import in_thread
 
 __all__ = ["AudioFileError", "AudioFiles"]
 
@@ -23,6 +24,8 @@ ANSWER_S = 10.0
 DOWNLOAD_S = 30.0
 """How long the whole download may take; a file of the largest size needs 5 Mbit/s for it."""
 REDIRECTS = 3
+MAX_UNHEARD = 4
+"""Downloads that go on for the cache when all who asked have gone; the oldest are given up."""
 CACHE_BYTES = 64_000_000
 DEFAULT_LIFETIME_S = 24 * 3600.0
 """How long a file is kept when its server does not say; as long as synthesised prompts."""
@@ -39,6 +42,14 @@ class _Kept(msgspec.Struct, frozen=True):
     etag: str
 
 
+class _Download:
+    """A download that any number of calls wait for."""
+
+    def __init__(self, task: asyncio.Task[_Kept]) -> None:
+        self.task = task
+        self.waiting = 0
+
+
 class AudioFiles:
     """Audio files of one event loop. What is kept is in memory, `CACHE_BYTES` at most."""
 
@@ -46,7 +57,7 @@ class AudioFiles:
         self._outbound = outbound
         self._clock = clock
         self._cache = _Cache()
-        self._downloads: dict[str, asyncio.Task[_Kept]] = {}
+        self._downloads: dict[str, _Download] = {}
 
     async def pieces(
         self, *, url: str, media_format: str, cache: bool, rate_hz: int
@@ -63,22 +74,20 @@ class AudioFiles:
         url = url.strip()
         content, is_text = await self._file(url, cache=cache)
         # A page that says "not found" is not played as samples.
-        decoding = await asyncio.to_thread(
-            Decoding, content, "" if is_text else media_format, rate_hz
-        )
-        while piece := await asyncio.to_thread(decoding.next_piece):
+        decoding = await in_thread(Decoding, content, "" if is_text else media_format, rate_hz)
+        while piece := await in_thread(decoding.next_piece):
             yield piece
 
     async def close(self) -> None:
         """End the downloads that still go on for the cache; safe to call twice."""
-        downloads = list(self._downloads.values())
+        downloads = [download.task for download in self._downloads.values()]
         for download in downloads:
             download.cancel()
         await asyncio.gather(*downloads, return_exceptions=True)
 
     async def _file(self, url: str, *, cache: bool) -> tuple[bytes, bool]:
         if url[:5].lower() == "data:":
-            return await asyncio.to_thread(_inline, url), False
+            return await in_thread(_inline, url), False
         if not cache:
             answer = await self._download(url)
             return answer.body, _is_text(answer.headers)
@@ -88,13 +97,29 @@ class AudioFiles:
         return kept.content, kept.is_text
 
     async def _shared_refresh(self, url: str, stale: _Kept | None) -> _Kept:
-        """One download for all who ask; it goes on when those who asked have gone."""
-        download = self._downloads.get(url)
-        if download is None:
-            loop = asyncio.get_running_loop()
-            download = self._downloads[url] = loop.create_task(self._refresh(url, stale))
-            download.add_done_callback(lambda _: self._downloads.pop(url))
-        return await asyncio.shield(download)
+        """One download for all who ask; it may go on when those who asked have gone."""
+        download = self._downloads.get(url) or self._begin(url, stale)
+        download.waiting += 1
+        try:
+            return await asyncio.shield(download.task)
+        finally:
+            download.waiting -= 1
+            self._give_up_unheard()
+
+    def _begin(self, url: str, stale: _Kept | None) -> _Download:
+        task = asyncio.get_running_loop().create_task(self._refresh(url, stale))
+        download = self._downloads[url] = _Download(task)
+        task.add_done_callback(lambda _: self._forget(url, download))
+        return download
+
+    def _forget(self, url: str, download: _Download) -> None:
+        if self._downloads.get(url) is download:
+            del self._downloads[url]
+
+    def _give_up_unheard(self) -> None:
+        unheard = [url for url, download in self._downloads.items() if not download.waiting]
+        for url in unheard[:-MAX_UNHEARD]:
+            self._downloads.pop(url).task.cancel()
 
     async def _refresh(self, url: str, stale: _Kept | None) -> _Kept:
         etag = stale.etag if stale else ""

@@ -20,6 +20,7 @@ from bots.core.params.declare import ParamSet, declared
 from bots.core.ports import SynthesisRequest, TextToSpeech
 from bots.core.ssml import canonical
 from calls.media.player import MAX_PROMPT_MS
+from calls.media.threads import in_thread
 from calls.media.ttsstore import Entry, TtsStore
 
 MEMORY_BYTES = 64_000_000
@@ -82,12 +83,10 @@ class TtsCache:
             ServiceError: the synthesiser failed.
         """
         key = _key(speaker, request)
-        since = await asyncio.to_thread(
-            self._store.valid_since, bot=speaker.bot, provider=speaker.provider
-        )
+        since = await in_thread(self._store.valid_since, bot=speaker.bot, provider=speaker.provider)
         entry = self._recall(key, since)
         if entry is None:
-            found = await asyncio.to_thread(self._store.read, speaker.provider, key)
+            found = await in_thread(self._store.read, speaker.provider, key)
             if found is not None:
                 self._remember(key, found)
             entry = self._recall(key, since)
@@ -136,9 +135,7 @@ class TtsCache:
         if 0 < len(entry.audio) <= max_bytes:
             self._remember(key, entry)
             # NB not a task: it must be begun even if the loop is about to end.
-            asyncio.get_running_loop().run_in_executor(
-                None, self._store.write, provider, key, entry
-            )
+            in_thread(self._store.write, provider, key, entry)
 
     def _counts(self, made_ns: int, since: int) -> bool:
         # NB what the clock, set back, puts into the future would outlive a clearing.

@@ -15,7 +15,7 @@ from aiohttp import web
 from bots.core.errors import Fault
 from bots.net import Outbound
 from calls.media import files as files_module
-from calls.media.files import AudioFileError, AudioFiles
+from calls.media.files import MAX_UNHEARD, AudioFileError, AudioFiles
 from tests.calls.media.sounds import dominant_hz, seconds_of, tone_file
 from tests.fakes.web import FakeWeb, serving
 
@@ -381,6 +381,34 @@ async def test_closing_ends_the_downloads_that_nobody_waits_for(
     async with asyncio.timeout(20):
         await shop.files.close()
         await shop.files.close()
+
+
+async def test_of_the_downloads_that_nobody_waits_for_only_the_latest_go_on(shop: Shop) -> None:
+    pages = [Held(tone_file(440)) for _ in range(MAX_UNHEARD + 2)]
+    urls = [shop.server.on(f"/{number}", page) for number, page in enumerate(pages)]
+    for url, page in zip(urls, pages, strict=True):
+        call = asyncio.ensure_future(shop.play(url, cache=True))
+        await page.asked.wait()
+        await leave(call)
+    for page in pages:
+        page.go.set()
+    for url in reversed(urls):
+        assert is_tone(await shop.play(url, cache=True), 440)
+    assert shop.asked == len(pages) + 2
+
+
+async def test_a_download_that_was_given_up_begins_anew_for_who_asks_at_once(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files_module, "MAX_UNHEARD", 1)
+    page, other = Held(tone_file(440)), Held(tone_file(440))
+    url = shop.server.on("/hello", page)
+    for held, asked in ((page, url), (other, shop.server.on("/other", other))):
+        call = asyncio.ensure_future(shop.play(asked, cache=True))
+        await held.asked.wait()
+        await leave(call)
+    page.go.set()
+    assert is_tone(await shop.play(url, cache=True), 440)
 
 
 async def test_giving_a_file_up_while_it_is_decoded_is_harmless(shop: Shop) -> None:
