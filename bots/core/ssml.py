@@ -104,7 +104,10 @@ def canonical(text: str) -> str:
 
 
 def sentences(text: str, *, longest: int = 200) -> tuple[str, ...]:
-    """Plain text cut where a speaker would breathe, in pieces of about ``longest`` characters."""
+    """Plain text cut where a speaker would breathe, in pieces of at most ``longest`` characters.
+
+    What has no such place is cut anywhere: a synthesiser may choke on a word of kilobytes.
+    """
     found: list[str] = []
     for sentence in _SENTENCE.split(_folded(text)):
         if len(sentence) <= longest:
@@ -112,7 +115,7 @@ def sentences(text: str, *, longest: int = 200) -> tuple[str, ...]:
             continue
         piece = ""
         for part in _CLAUSE.split(sentence):
-            for word in part.split():
+            for word in _words(part, longest):
                 if len(piece) + len(word) >= longest:
                     found.append(piece)
                     piece = ""
@@ -122,6 +125,11 @@ def sentences(text: str, *, longest: int = 200) -> tuple[str, ...]:
                 piece = ""
         found.append(piece)
     return tuple(piece for piece in found if piece)
+
+
+def _words(text: str, longest: int) -> Iterator[str]:
+    for word in text.split():
+        yield from (word[i : i + longest] for i in range(0, len(word), longest))
 
 
 # --- reading ------------------------------------------------------------------------------------

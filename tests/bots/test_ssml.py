@@ -165,4 +165,10 @@ def test_a_long_sentence_is_cut_at_commas_and_then_at_words() -> None:
 
 @given(st.text("ab ,.!", max_size=300), st.integers(4, 60))
 def test_cutting_sentences_loses_no_word(text: str, longest: int) -> None:
-    assert " ".join(ssml.sentences(text, longest=longest)).split() == text.split()
+    pieces = ssml.sentences(text, longest=longest)
+    assert "".join(" ".join(pieces).split()) == "".join(text.split())
+    assert all(len(piece) <= longest for piece in pieces)
+
+
+def test_a_word_of_kilobytes_is_cut_anywhere() -> None:
+    assert ssml.sentences("a" * 20 + " b", longest=8) == ("a" * 8, "a" * 8, "aaaa b")
