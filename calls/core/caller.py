@@ -226,8 +226,8 @@ class CallerSide:
         interrupts = self._params[BargeIn].barge_in_on_dtmf
         playing = self._queue.playing
         more = self._queue.prompts_wait
-        typing = self._floor.typing and playing is None
-        if not typing and not self._floor.takes_input(playing, barge_in=interrupts, more=more):
+        heard = not self._audio or (self._floor.typing and playing is None)
+        if not heard and not self._floor.takes_input(playing, barge_in=interrupts, more=more):
             whose = "while the bot spoke" if playing is not None else "in the bot's turn"
             self._out.note(now, f"Digits were pressed {whose}; they were ignored")
             return

@@ -410,7 +410,9 @@ class Conversation:
     def _settle_gate(self, now: float, *, talking: bool) -> None:
         playing = self._queue.playing
         barge_in = self._params[BargeIn].barge_in
-        if playing is not None:
+        if not self._leg.audio:
+            barge_in = True  # the voice side sees to it
+        elif playing is not None:
             barge_in = playing.interruptible
         more = self._queue.prompts_wait
         wanted = (

@@ -354,6 +354,8 @@ class Driver:
     def _check_gate(self) -> None:
         if self.engine.phase is not Phase.TALKING or not self.accepted:
             assert not self.gate, "a caller is heard who is not talked with"
+        elif not self.settings.audio:
+            assert self.gate, "what the voice side of a text session sends is passed over"
         elif self.playing is not None:
             early = self.gate and self.ending
             assert early or self.gate == self.playing.interruptible
