@@ -57,6 +57,9 @@ MAX_RECOGNITION_TIMEOUTS = 3
 """Utterances in a row without a result after which the recogniser counts as failed."""
 NO_RESULT = "no result after the caller stopped speaking"
 
+CHANGEABLE = (Timer.USER_INPUT, Timer.BOT_INPUT, Timer.BOT_GIVE_UP, Timer.RESUME)
+"""Waits whose limit the bot may change while they run; the new one counts from then on."""
+
 
 class Conversation:
     """One call. Feed it every event in order with a time that never goes back."""
@@ -310,6 +313,8 @@ class Conversation:
             self._out.note(now, f"The bot set {name}: {problem}")
         if self._params.resolved is not before:
             self._out.emit(commands.UseParameters(self._params.resolved))
+        if self._params[Timeouts] != before[Timeouts]:
+            self._timers.stop(*CHANGEABLE)
 
     def _say(self, prompt: Prompt, now: float) -> None:
         self._life.accept()
