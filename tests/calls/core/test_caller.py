@@ -28,6 +28,13 @@ def test_an_utterance_goes_to_the_bot_and_into_the_transcript() -> None:
     ]
 
 
+def test_the_language_of_a_turn_is_that_of_the_recogniser() -> None:
+    stage = Stage(language="en-US", sttLanguage="fr-FR")
+    stage.says("Bonjour", 1.0)
+
+    assert [each.language for each in stage.told] == ["fr-FR"]
+
+
 def test_a_turn_tells_when_the_caller_stopped_and_how_long_it_took_to_know() -> None:
     stage = Stage(speechDetectionSilencePeriodMS=600)
     stage.voice(1.0, 2.6)
@@ -116,6 +123,25 @@ def test_interim_text_is_shown_and_told_to_a_bot_that_asked_for_it() -> None:
     ]
 
 
+@pytest.mark.parametrize("ends", ["voice", "result", "gate"])
+def test_voice_and_silence_are_told_however_the_voice_ends(ends: str) -> None:
+    stage = Stage(
+        sendEventsToBot=["voiceDetected", "silenceDetected"],
+        enableSpeechDetectionEvent=True,
+        speechActivitySilencePeriodMS=0,
+    )
+    stage.voice(1.0)
+    if ends == "result":
+        stage.says("Hello", 1.5)
+    if ends == "gate":
+        stage.caller.gate_shut(2.0, deliver=True)
+    else:
+        stage.caller.voice_stopped(events.VoiceStopped(), 2.0)
+
+    names = [each.name for each in stage.told if each.kind == "event"]
+    assert names == ["voiceDetected", "silenceDetected"]
+
+
 # --- interruptions --------------------------------------------------------------------------------
 
 
@@ -174,6 +200,14 @@ def test_utterances_are_collected_until_the_caller_is_silent() -> None:
     assert (told_before, due) == ([], 4.5)
     assert activity.text == "The door. The mirror."
     assert activity.parameters == {"recognitions": [{"text": "The door."}, {"text": "The mirror."}]}
+
+
+def test_each_utterance_starts_the_clock_anew() -> None:
+    stage = continuous()
+    stage.says("The door.", 1.0)
+    stage.says("The mirror.", 2.0)
+
+    assert stage.timers.deadline == 4.0
 
 
 def test_voice_stops_the_clock_and_noise_starts_it_anew() -> None:

@@ -131,6 +131,13 @@ def test_digits_typed_before_words_that_go_on_do_not_end_them() -> None:
     assert (first, stage.heard) == (["42"], ["Jane Doe"])
 
 
+def test_the_key_that_ends_words_is_a_digit_when_there_are_none() -> None:
+    stage = continuous(sendDTMF=True)
+    stage.presses("#", 1.0)
+
+    assert stage.heard == ["#"]
+
+
 def test_the_key_that_ends_words_ends_a_number_too() -> None:
     stage = continuous(sendDTMF=True, dtmfCollect=True)
     stage.says("Jane Doe", 1.0)

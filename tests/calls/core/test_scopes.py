@@ -56,12 +56,15 @@ def test_what_is_configured_is_in_force() -> None:
     assert (speech.language, speech.voice_name) == ("en-US", "slt")
 
 
-def test_activity_values_last_until_the_next_message() -> None:
+@pytest.mark.parametrize(
+    "following", [activities.message("Hello."), activities.event("playUrl")], ids=["text", "audio"]
+)
+def test_activity_values_last_until_the_next_message_or_audio(following: Activity) -> None:
     params = scopes()
 
     assert params.enter(message(activity_params={"language": "de-DE"})) == {}
     assert params[Speech].language == "de-DE"
-    params.enter(message())
+    params.enter(following)
     assert params[Speech].language == "en-US"
 
 
