@@ -149,7 +149,7 @@ class Player:
 
     def _send_due(self) -> float | None:
         """Send what is due; answers when to look again (None: when something happens)."""
-        if self._sink is None:
+        if self._sink is None or self._over:  # a stop may precede the end of this task
             return None
         now = self._clock()
         audio = self._pacer.take(now)

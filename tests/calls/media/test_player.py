@@ -14,7 +14,7 @@ from bots.core.errors import Fault, ServiceError
 from calls.core.events import AudioReady, Event, PlaybackDone, PlaybackEnding, PlaybackStarted
 from calls.media import player as player_module
 from calls.media.pacer import CHUNK_MS, LEAD_MS
-from calls.media.player import ENDING_MS
+from calls.media.player import ENDING_MS, Player
 from tests.calls.media.leaping import leap
 from tests.calls.media.phone import BYTES_PER_MS, Phone, Piece, Prompt, audio, close_to
 
@@ -94,6 +94,31 @@ def test_a_prompt_that_is_stopped_before_its_first_audio_leaves_no_trace() -> No
         assert prompt.reports == ["interrupted"]
         assert (prompt.heard_ms, prompt.total_ms) == (0, 0)
         assert prompt.source.closed
+
+    leap(main())
+
+
+def test_a_prompt_that_is_stopped_as_its_first_audio_comes_leaves_no_trace() -> None:
+    async def main() -> None:
+        loop, phone, reports = asyncio.get_running_loop(), Phone(), list[Event]()
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            await asyncio.sleep(0.1)
+            loop.call_soon(silence)  # before the player can send what it is about to be given
+            yield audio(500)
+
+        def silence() -> None:
+            task.cancel()
+            player.stop()
+
+        player = Player(
+            phone, 7, text="", interruptible=True, clock=loop.time, report=reports.append
+        )
+        task = loop.create_task(player.run(pieces(), 8000))
+        await asyncio.wait([task])
+
+        assert phone.log == []
+        assert [type(report) for report in reports] == [AudioReady, PlaybackDone]
 
     leap(main())
 
