@@ -35,6 +35,8 @@ from calls.session.reporter import Reporter
 from calls.session.voice import Voice
 
 OUR_ERROR = "An error inside the gateway ended the call"
+MAX_POSTS = 20
+"""Posts of metadata that may be under way; what the bot wants posted beyond is not."""
 
 log = structlog.get_logger(__name__)
 
@@ -70,6 +72,7 @@ class CallSession:
         self._events: deque[Event] = deque()
         self._handling = False
         self._tasks: set[asyncio.Task[None]] = set()
+        self._posts = 0
         self._timer: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
@@ -268,8 +271,11 @@ class CallSession:
                     self._ear.listen(on=on)
             case commands.TransferCall(activity=activity):
                 self.leg.send(stamped(activity))
-            case commands.PostMetaData():
+            case commands.PostMetaData() if self._posts < MAX_POSTS:
+                self._posts += 1
                 self._spawn(self._post(command))
+            case commands.PostMetaData():
+                self.take(events.MetaDataSent("too many requests are under way"))
             case commands.HangUp(reason_code=code, reason=reason, sip_headers=headers):
                 self.leg.hang_up(reason_code=code, reason=reason, sip_headers=headers)
             case commands.RecordLine():
@@ -289,14 +295,14 @@ class CallSession:
 
     async def _post(self, command: commands.PostMetaData) -> None:
         params = self._parameters[MetaData]
-        self.take(
-            await post_metadata(
-                outbound(),
-                command,
-                username=params.send_meta_data_username,
-                password=params.send_meta_data_password,
-            )
+        sent = await post_metadata(
+            outbound(),
+            command,
+            username=params.send_meta_data_username,
+            password=params.send_meta_data_password,
         )
+        self._posts -= 1
+        self.take(sent)
 
     def _end(self, finish: commands.Finish) -> None:
         self._finish = finish

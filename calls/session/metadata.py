@@ -30,7 +30,10 @@ async def post_metadata(
             headers["Authorization"] = aiohttp.encode_basic_auth(username, secret)
         except ValueError:
             return MetaDataSent("a user name cannot hold a colon")
-    body = msgspec.json.encode(command.metadata)
+    try:
+        body = msgspec.json.encode(command.metadata)
+    except (ValueError, TypeError, RecursionError):  # half a surrogate pair; nested too deep
+        return MetaDataSent("it is no JSON")
     try:
         async with asyncio.timeout(command.timeout_ms / 1000):
             answer = await _post(outbound, command, headers, body)

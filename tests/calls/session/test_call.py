@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from aiohttp import web
+from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from bots.core.activities import event, message
@@ -11,8 +13,11 @@ from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
 from calls.core.events import CallerHungUp, CallerSaid, CallStarted, LegLost
 from calls.core.prompts import MAX_WAITING
+from calls.session import outbound as outbound_module
+from calls.session.call import MAX_POSTS
 from tests.calls.media.leaping import leap
 from tests.calls.session.calling import Leg, Line, timers
+from tests.fakes.web import serving
 from tests.plugins import TableBot, TableParams, TableSession, ToneTts
 
 LONG = "A long story that goes on and on"
@@ -247,3 +252,42 @@ def test_a_bot_that_never_stops_talking_ends_the_call() -> None:
 
     (end,) = leap(scenario()).ends
     assert (end.ended_by, end.reason) == ("gateway", "The bot failed: protocol")
+
+
+def posts(line: Line) -> list[asyncio.Task[None]]:
+    """The requests with metadata that are under way."""
+    return [task for task in line.session._tasks if "_post" in repr(task.get_coro())]
+
+
+@pytest.mark.wire
+async def test_metadata_for_a_slow_server_takes_a_bounded_number_of_requests(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(outbound_module, "_outbound", None)
+    settings.OUTBOUND_ALLOW = ("127.0.0.0/8",)
+    too_many = 3
+    sent = [{"name": "sendMetaData", "activityParams": {"n": 1}}] * (MAX_POSTS + too_many)
+    async with serving() as server:
+        go = asyncio.Event()
+
+        async def slow(_: web.Request) -> web.Response:
+            await go.wait()
+            return web.Response()
+
+        url = server.on("/crm", slow)
+        table = {"start": [*sent, "All sent."], "again": [sent[0], "Sent again."]}
+        line = Line(Leg(), table=table, sendMetaDataUrl=url)
+        await line.talk()
+        await line.leg.until(("send", "All sent."))
+        refused = [text for _, text in line.lines if "too many requests" in text]
+        go.set()
+        await asyncio.gather(*posts(line))
+        line.session.take(CallerSaid(text="again", final=True))
+        await line.leg.until(("send", "Sent again."))
+        await asyncio.gather(*posts(line))
+        line.session.take(LegLost())
+        await line.task
+        await outbound_module.outbound().close()
+
+    assert len(refused) == too_many
+    assert len(server.asked) == MAX_POSTS + 1

@@ -53,6 +53,19 @@ async def test_metadata_arrives_as_json(server: FakeWeb, metadata: Any) -> None:
     assert "Authorization" not in asked.headers
 
 
+def nested(depth: int) -> Any:
+    value: Any = None
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize("metadata", ["\ud800", nested(100_000)], ids=["surrogate", "depth"])
+async def test_metadata_that_is_no_json_is_a_problem(server: FakeWeb, metadata: Any) -> None:
+    assert await post(server.page("/crm"), metadata) == MetaDataSent("it is no JSON")
+    assert server.asked == []
+
+
 async def test_a_user_name_is_sent_with_its_password(server: FakeWeb) -> None:
     url = server.page("/crm").replace("//", "//other:user@")
     assert await post(url, username="gäteway") == SENT
