@@ -1,5 +1,7 @@
 """What the bot wants done beside speaking: digits, metadata, recording (6.4, 6.7, 6.13.2)."""
 
+from collections import deque
+
 from bots.core import activities
 from bots.core.activities import Activity, Json
 from bots.core.params.sections.call_recording import CallRecording
@@ -8,6 +10,12 @@ from calls.core import commands, recording, vocabulary
 from calls.core.outbox import Outbox
 from calls.core.recording import Recording, RecordingState
 from calls.core.scopes import Scopes
+
+MAX_KEPT = 100
+"""Activities kept for a voice side that takes none yet; the oldest go first."""
+MAX_RECORDINGS = 100
+"""Recording sessions of one call."""
+MAX_RECORDING_ID_CHARACTERS = 200
 
 
 class Actions:
@@ -20,7 +28,7 @@ class Actions:
         self._out = out
         self._recording = Recording()
         self._conversation_id = ""
-        self._kept: list[Activity] | None = []
+        self._kept: deque[Activity] | None = deque(maxlen=MAX_KEPT)
         """For a voice side that takes nothing before the call is answered; None: it is."""
 
     @property
@@ -87,6 +95,10 @@ class Actions:
 
     def _record(self, activity: Activity, now: float) -> None:
         event, before = activity.event, self._recording.state
+        if before is RecordingState.OFF and len(self._recording.ids) == MAX_RECORDINGS:
+            reason = f"the call was recorded {MAX_RECORDINGS} times"
+            self._out.note(now, f"The bot sent {activity.name}, but {reason}; ignored")
+            return
         if not self._recording.step(event):
             self._out.note(now, f"The bot sent {activity.name}, but {before}; ignored")
             return
@@ -94,7 +106,8 @@ class Actions:
         note = f"From here on {self._recording.state}"
         if before is RecordingState.OFF:
             arguments = self._destination() | arguments
-            recording_id = str(arguments.get("callRecordingId") or "") or self._new_id()
+            wanted = str(arguments.get("callRecordingId") or "")
+            recording_id = wanted[:MAX_RECORDING_ID_CHARACTERS] or self._new_id()
             arguments["callRecordingId"] = recording_id
             self._recording.begun(recording_id)
             note += f", recording {recording_id}"

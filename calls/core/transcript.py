@@ -35,7 +35,7 @@ def file_text(url: str) -> str:
 
     ``https://example.com/prompts/welcome.wav?key=1`` gives ``(audio welcome.wav)``.
     """
-    if url.startswith("data:"):
+    if url.lstrip()[:5].lower() == "data:":
         return "(audio)"
     name = url.split("?")[0].split("#")[0].rsplit("/", 1)[-1]
     return f"(audio {name})" if name else "(audio)"

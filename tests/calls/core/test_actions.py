@@ -7,7 +7,12 @@ import pytest
 from bots.core import activities
 from bots.core.activities import Activity
 from calls.core import commands
-from calls.core.actions import Actions
+from calls.core.actions import (
+    MAX_KEPT,
+    MAX_RECORDING_ID_CHARACTERS,
+    MAX_RECORDINGS,
+    Actions,
+)
 from calls.core.outbox import Outbox
 from calls.core.scopes import Scopes
 from tests.calls.core.reader import configured
@@ -100,6 +105,29 @@ def test_before_the_answer_the_voice_side_is_told_nothing_and_then_everything_in
     assert before == []
     assert released == [told("sendMetaData", value=1), told("config")]
     assert out.take() == []
+
+
+def test_before_the_answer_not_more_is_kept_than_a_voice_side_can_take() -> None:
+    out = Outbox()
+    actions = Actions(Scopes(configured()), out)
+    for number in range(MAX_KEPT + 1):
+        actions.tell_voice_side(activities.event("sendMetaData", value=number))
+    actions.connected()
+    released = out.take()
+
+    assert len(released) == MAX_KEPT
+    assert released[0] == told("sendMetaData", value=1)
+
+
+def test_a_call_has_so_many_recordings_and_no_more() -> None:
+    stage = Stage()
+    for _ in range(MAX_RECORDINGS):
+        stage.perform("startCallRecording", activity_params={"callRecordingId": "7" * 1_000_000})
+        stage.perform("stopCallRecording")
+
+    assert stage.actions.recordings == ("7" * MAX_RECORDING_ID_CHARACTERS,) * MAX_RECORDINGS
+    (note,) = stage.perform("startCallRecording")
+    assert note == "The bot sent startCallRecording, but the call was recorded 100 times; ignored"
 
 
 def test_a_recording_goes_where_the_bot_and_the_configuration_say() -> None:

@@ -86,6 +86,7 @@ def test_a_prompt_that_was_played_to_its_end_was_heard_whole(text: str, total_ms
         ("https://example.com/welcome.wav?key=secret#part", "(audio welcome.wav)"),
         ("https://example.com/?key=secret/x", "(audio)"),
         ("data:audio/wav;base64,UklGRg==", "(audio)"),
+        (" DATA:audio/wav;base64,Ukl/GRg==", "(audio)"),
         ("", "(audio)"),
     ],
 )
