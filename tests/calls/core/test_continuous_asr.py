@@ -21,6 +21,7 @@ def test_everything_collected_is_taken_once_and_in_order() -> None:
     collection.add(second)
 
     assert collection
+    assert collection.began_at == 1.0
     assert collection.take() == [first, second]
     assert not collection
     assert collection.take() == []
