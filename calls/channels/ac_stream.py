@@ -207,7 +207,7 @@ class AcStream:
                 self._describe(activity.parameters or {}, session)
                 session.take(events.CallStarted(activity))
             case "dtmf":
-                pressed = (d for d in str(activity.value or "") if d in _DIGITS)
+                pressed = (d for d in str(activity.value) if d in _DIGITS)
                 digits = "".join(itertools.islice(pressed, MAX_DIGITS))
                 if digits:
                     session.take(events.DigitsPressed(digits))

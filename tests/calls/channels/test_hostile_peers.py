@@ -51,6 +51,14 @@ async def test_a_million_digits_are_cut(make_bot: Any, call: Any, records: Any, 
     assert (await lines(record))[1] == ("caller", "1" * MAX_DIGITS, "")
 
 
+async def test_a_digit_that_is_a_number_is_a_digit(make_bot: Any, call: Any) -> None:
+    await make_bot({"start": ["Welcome."], "DTMF": ["Thank you."]}, sendDTMF=True)
+    side = await call(audio=False)
+    await talking(side)
+    await side.act(event("DTMF", value=0))
+    assert await side.says() == "Thank you."
+
+
 async def test_a_call_that_describes_itself_for_ever_is_described_once(
     make_bot: Any, call: Any, records: Any
 ) -> None:
