@@ -227,7 +227,7 @@ class Conversation:
     # --- the bot ------------------------------------------------------------------------------
 
     def _bot_spoke(self, event: events.BotSpoke, now: float) -> None:
-        if self.phase not in WITH_BOT:
+        if self.phase not in WITH_BOT or not self._bot.present:
             return
         activity = event.activity
         purpose = vocabulary.purpose(activity)

@@ -41,6 +41,21 @@ def test_one_prompt_too_many_is_a_failure_of_the_bot() -> None:
     assert of(commands.HangUp, conversation.handle(stopped, 0.4))
 
 
+def test_a_bot_that_floods_a_call_that_is_being_moved_is_blamed_once() -> None:
+    conversation = Conversation(configured(), LegCapabilities(audio=True))
+    params = {"transferTarget": "tel:+15550111", "transferNotifications": True}
+    for happened in (
+        events.CallArrived(start=START),
+        events.BotJoined(),
+        events.BotSpoke(activities.event("transfer", activity_params=params)),
+    ):
+        conversation.handle(happened, 0.1)
+
+    produced = [c for _ in range(MAX_WAITING + 50) for c in conversation.handle(says("Hm."), 0.2)]
+
+    assert len(of(commands.ReportFault, produced)) == 1
+
+
 def test_a_bot_with_a_full_queue_may_take_its_prompts_back() -> None:
     conversation = flooded()
     produced = conversation.handle(events.BotSpoke(activities.event("abortPrompts")), 0.3)
