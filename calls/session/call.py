@@ -38,6 +38,9 @@ OUR_ERROR = "An error inside the gateway ended the call"
 MAX_POSTS = 20
 """Posts of metadata that may be under way; what the bot wants posted beyond is not."""
 
+RESUMABLE = frozenset({Phase.TALKING, Phase.TRANSFERRING, Phase.FAILING})
+"""Phases in which a lost connection is waited for: the call is taken and not over."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -72,7 +75,8 @@ class CallSession:
         self._events: deque[Event] = deque()
         self._handling = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._posts = 0
+        self._posts: set[asyncio.Task[None]] = set()
+        """They end by themselves, be it after the call: metadata often comes with a hang-up."""
         self._timer: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
@@ -157,7 +161,7 @@ class CallSession:
         """The connection of ``leg`` went away without a word; wait for it to come back."""
         if leg is not self.leg or self._over.is_set():
             return
-        if self._engine.phase is not Phase.TALKING:
+        if self._engine.phase not in RESUMABLE:
             self.take(events.LegLost())
             return
         self._log.info("call.detached")
@@ -171,7 +175,7 @@ class CallSession:
         """Whether a new connection may take the call over, if only to be told that it ends."""
         phase = self._engine.phase
         untold = phase is Phase.CLOSING and isinstance(self.leg, DetachedLeg)
-        return phase is Phase.TALKING or untold
+        return phase in RESUMABLE or untold
 
     def attach(self, leg: VoiceLeg) -> None:
         """A new connection of a `resumable` call, accepted and with the audio format of the old.
@@ -271,9 +275,10 @@ class CallSession:
                     self._ear.listen(on=on)
             case commands.TransferCall(activity=activity):
                 self.leg.send(stamped(activity))
-            case commands.PostMetaData() if self._posts < MAX_POSTS:
-                self._posts += 1
-                self._spawn(self._post(command))
+            case commands.PostMetaData() if len(self._posts) < MAX_POSTS:
+                post = self._group.create_task(self._post(command))
+                self._posts.add(post)
+                post.add_done_callback(self._posts.discard)
             case commands.PostMetaData():
                 self.take(events.MetaDataSent("too many requests are under way"))
             case commands.HangUp(reason_code=code, reason=reason, sip_headers=headers):
@@ -301,7 +306,8 @@ class CallSession:
             username=params.send_meta_data_username,
             password=params.send_meta_data_password,
         )
-        self._posts -= 1
+        if sent.problem and self._over.is_set():
+            self._log.warning("metadata.not_sent", **{"pii.problem": sent.problem})
         self.take(sent)
 
     def _end(self, finish: commands.Finish) -> None:

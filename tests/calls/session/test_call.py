@@ -11,7 +11,14 @@ from bots.core.activities import event, message
 from bots.core.errors import Fault, ServiceError
 from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
-from calls.core.events import CallerHungUp, CallerSaid, CallStarted, LegLost
+from calls.core.events import (
+    CallerHungUp,
+    CallerSaid,
+    CallStarted,
+    LegLost,
+    ServiceFailed,
+    TransferDone,
+)
 from calls.core.prompts import MAX_WAITING
 from calls.session import outbound as outbound_module
 from calls.session.call import MAX_POSTS
@@ -170,17 +177,65 @@ def test_a_hang_up_that_found_no_connection_is_told_to_the_next() -> None:
         await line.bot.sessions[0].send(message("bye"))
         for _ in range(10):
             await asyncio.sleep(0)
-        again = Leg()
-        again.session = line.session
-        assert line.session.resumable
-        line.session.attach(again)
+        line.leg = resumed(line)
         await line.task
-        line.leg = again
         return line
 
     line = leap(scenario())
     assert line.leg.told == [("send", "Goodbye."), ("hang up", "bot-disconnected"), "close"]
     assert [end.reason_code for end in line.ends] == ["bot-disconnected"]
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_transfer_outlives_the_connection(lost: str) -> None:
+    asked = {"transferTarget": "tel:+15550111", "transferNotifications": True}
+    table = {"agent": [{"name": "transfer", "activityParams": asked}]}
+
+    async def scenario() -> Line:
+        line = Line(Leg(), table={"start": ["Hello."], **table})
+        await line.talk()
+        await line.leg.until(("send", "Hello."))
+        if lost == "before":
+            line.session.detach(line.leg)
+        line.session.take(CallerSaid(text="agent", final=True))
+        for _ in range(10):
+            await asyncio.sleep(0)
+        line.session.detach(line.leg)
+        line.leg = resumed(line)
+        line.session.take(TransferDone(succeeded=True))
+        await line.task
+        return line
+
+    line = leap(scenario())
+    assert line.leg.told == ([("send", "transfer")] if lost == "before" else []) + ["close"]
+    assert [end.reason_code for end in line.ends] == ["transferred"]
+
+
+def test_the_prompt_for_a_failure_outlives_the_connection() -> None:
+    async def scenario() -> Line:
+        sorry = {"general": [{"type": "message", "text": LONG}]}
+        line = Line(Leg(audio=True), tts=ToneTts(NoParams(), NoParams()), failoverActivities=sorry)
+        await line.talk()
+        line.session.take(ServiceFailed(service="stt", fault=Fault.SERVER))
+        await line.leg.until(("start", LONG))
+        await asyncio.sleep(0.3)  # of the prompt; the clock leaps
+        line.session.detach(line.leg)
+        line.leg = resumed(line)
+        await line.task
+        return line
+
+    line = leap(scenario())
+    assert line.leg.told == [("start", LONG), ("stop", "whole"), ("hang up", "error"), "close"]
+    assert [end.cause for end in line.ends] == ["stt:server"]
+
+
+def resumed(line: Line) -> Leg:
+    """A new connection that has taken the call over."""
+    again = Leg(audio=line.leg.capabilities.audio)
+    again.session = line.session
+    assert line.session.resumable
+    line.session.attach(again)
+    return again
 
 
 def test_a_call_that_closes_is_not_taken_over_from_a_living_connection() -> None:
@@ -254,11 +309,6 @@ def test_a_bot_that_never_stops_talking_ends_the_call() -> None:
     assert (end.ended_by, end.reason) == ("gateway", "The bot failed: protocol")
 
 
-def posts(line: Line) -> list[asyncio.Task[None]]:
-    """The requests with metadata that are under way."""
-    return [task for task in line.session._tasks if "_post" in repr(task.get_coro())]
-
-
 @pytest.mark.wire
 async def test_metadata_for_a_slow_server_takes_a_bounded_number_of_requests(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
@@ -281,13 +331,41 @@ async def test_metadata_for_a_slow_server_takes_a_bounded_number_of_requests(
         await line.leg.until(("send", "All sent."))
         refused = [text for _, text in line.lines if "too many requests" in text]
         go.set()
-        await asyncio.gather(*posts(line))
+        await asyncio.gather(*line.session._posts)
         line.session.take(CallerSaid(text="again", final=True))
         await line.leg.until(("send", "Sent again."))
-        await asyncio.gather(*posts(line))
+        await asyncio.gather(*line.session._posts)
         line.session.take(LegLost())
         await line.task
         await outbound_module.outbound().close()
 
     assert len(refused) == too_many
     assert len(server.asked) == MAX_POSTS + 1
+
+
+@pytest.mark.wire
+async def test_metadata_that_is_sent_with_a_hang_up_arrives(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
+    monkeypatch.setattr(outbound_module, "_outbound", None)
+    settings.OUTBOUND_ALLOW = ("127.0.0.0/8",)
+    arrived: list[object] = []
+    async with serving() as server:
+        over = asyncio.Event()
+
+        async def slow(request: web.Request) -> web.Response:
+            await over.wait()
+            arrived.append(await request.json())
+            return web.Response()
+
+        url = server.on("/crm", slow)
+        ticket = {"name": "sendMetaData", "activityParams": {"ticket": 7}}
+        table = {"start": [ticket, {"name": "hangup"}]}
+        line = Line(Leg(), table=table, sendMetaDataUrl=url)
+        await line.talk()
+        await line.leg.until("close")
+        over.set()
+        await line.task
+        await outbound_module.outbound().close()
+
+    assert arrived == [{"ticket": 7}]
