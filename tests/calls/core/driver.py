@@ -173,17 +173,19 @@ class Driver:
         return self._late and self.gate and isinstance(event, events.CallerSaid) and event.final
 
     def _follow_interim(self, event: Event, produced: list[Command]) -> None:
-        told = any(isinstance(command, commands.SendToBot) for command in produced)
+        told = [
+            command.activity
+            for command in produced
+            if isinstance(command, commands.SendToBot)
+            and (command.activity.kind == "message" or command.activity.name == "DTMF")
+        ]
         if isinstance(event, events.DeadlinePassed) and told and self._interim:
-            self._late = any(
-                isinstance(command, commands.SendToBot) and command.activity.kind == "message"
-                for command in produced
-            )
+            self._late = any(activity.kind == "message" for activity in told)
         elif isinstance(event, events.VoiceStarted | events.CallerSaid) and self.gate:
             self._late = False
-        over = (commands.SendToBot, commands.Listen)
+        shut = any(isinstance(command, commands.Listen) for command in produced)
         said = (c for c in produced if isinstance(c, commands.RecordLine) and c.side == "caller")
-        if any(isinstance(command, over) for command in produced) or any(said):
+        if told or shut or any(said):
             self._interim = False
         elif isinstance(event, events.CallerSaid) and not event.final and event.text:
             self._interim = self.settings.continuous and self.settings.audio and self.gate
@@ -209,7 +211,9 @@ class Driver:
                 and self._audio_due is not None
                 and self.now + GRAIN_S >= self._audio_due
             )
-            self._result_due = self._audio_due = None
+            self._result_due = None
+            if self._audio_due is not None and self.now + GRAIN_S >= self._audio_due:
+                self._audio_due = None
             if self._stop_due is not None and self.now + GRAIN_S >= self._stop_due:
                 self._forget()  # the player does not report in time: its prompt counts as over
             self.feed(events.DeadlinePassed())
