@@ -26,6 +26,8 @@ from calls.media.gate import Gate
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_FAILURES = 3
+STEADY_S = 5.0
+"""A stream that lasted this long worked: services drop streams that are idle or minutes old."""
 EARLY_AUDIO_MS = 1000
 """Audio kept while the recogniser is being opened; the oldest goes first."""
 
@@ -112,8 +114,8 @@ class Ear:
     async def run(self) -> None:
         """Report what the recogniser hears until it fails for good, or cancellation.
 
-        A stream that fails in a way that may pass is opened again; it fails for good when no
-        result came between `MAX_FAILURES` failures.
+        A stream that fails in a way that may pass is opened again; it fails for good when neither
+        a result nor a steady stream (`STEADY_S`) came between `MAX_FAILURES` failures.
         """
         while self._failures < MAX_FAILURES:
             try:
@@ -135,12 +137,14 @@ class Ear:
             ServiceError: why it ended; services end even good streams after some minutes.
         """
         self._changed.clear()
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
                 recognition = await self._stt.open(self._request())
         except TimeoutError:
             detail = "it could not be opened in time"
             raise ServiceError("stt", Fault.TIMEOUT, detail) from None
+        opened_at = loop.time()
         try:
             self._open_gate(recognition)
             async with asyncio.TaskGroup() as tasks:
@@ -150,6 +154,8 @@ class Ear:
         except* ServiceError as errors:
             raise first_service_error(errors) from None
         finally:
+            if loop.time() - opened_at >= STEADY_S:
+                self._failures = 0
             self._gate = None
             await _close(recognition)
 

@@ -20,7 +20,8 @@ from bots.core.ports import (
 from bots.core.registry import NoParams
 from calls.core.events import CallerSaid, Event, ServiceFailed, VoiceStarted, VoiceStopped
 from calls.session import ear as ear_module
-from calls.session.ear import EARLY_AUDIO_MS, MAX_FAILURES, Ear
+from calls.session.ear import EARLY_AUDIO_MS, MAX_FAILURES, STEADY_S, Ear
+from tests.calls.media.leaping import leap
 from tests.plugins import ToneVad, silence, tone
 
 Results = asyncio.Queue[RecognitionEvent | ServiceError | None]
@@ -206,6 +207,24 @@ async def test_failures_without_a_result_between_them_are_final() -> None:
         service="stt", fault=Fault.CONNECTIVITY, detail="the test says so"
     )
     assert len(desk.reports) == MAX_FAILURES
+
+
+def test_a_service_that_drops_idle_streams_is_opened_again_and_again() -> None:
+    async def main() -> None:
+        streams = [Stream() for _ in range(MAX_FAILURES + 2)]
+        stt = Streams(*streams)
+        desk = Desk(stt)
+        task = asyncio.create_task(desk.ear.run())
+        for stream in streams:
+            await asyncio.sleep(STEADY_S + 1)
+            stream.results.put_nowait(failure())
+        await stt.asked.wait()
+
+        assert not [report for report in desk.reports if isinstance(report, ServiceFailed)]
+        task.cancel()
+        await asyncio.wait([task])
+
+    leap(main())
 
 
 async def test_a_failure_that_cannot_pass_is_final_at_once() -> None:
