@@ -25,8 +25,10 @@ log = structlog.get_logger(__name__)
 _SERVICE = "tts:offline"
 _WAITING_CHUNKS = 4096
 """Chunks (0.2 s or a sentence each) a reader may leave unread before it is given up."""
+MAX_TOLD = 100
+"""Missing voices that are named in the log; bots may ask for any number."""
 _told: set[tuple[str, str]] = set()
-"""Missing voices that were named in the log; each is named once per process."""
+"""Those that were; each is named once per process."""
 
 
 class OfflineTtsParams(ParamSet):
@@ -96,7 +98,7 @@ async def _samples(answers: "asyncio.Queue[Answer]") -> AsyncGenerator[bytes, No
                     raise ServiceError(_SERVICE, Fault.INTERNAL, "the speech was not read")
                 yield pcm
             case VoiceReplaced(asked=asked, used=used):
-                if (asked, used) not in _told:
+                if (asked, used) not in _told and len(_told) < MAX_TOLD:
                     _told.add((asked, used))
                     log.warning("tts.voice_unknown", voice=asked, used=used)
             case ServiceError():

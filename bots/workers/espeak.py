@@ -5,6 +5,7 @@ The library is GPL-3.0. This module is only ever imported by a worker process of
 
 import ctypes
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,8 @@ _BY_CHARACTER: Final = 1
 _UTF8: Final = 1
 _SSML: Final = 0x10
 _DEFAULT: Final = "en-us"
+_VARIANT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ]{0,19}")
+"""What variants may be called. NB The library does not survive long names, and takes paths."""
 
 _Callback = ctypes.CFUNCTYPE(
     ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
@@ -79,8 +82,9 @@ class Espeak:
         ``asked`` is a name, an identifier or a language, with or without a variant (``de+f2``).
         """
         for wish in (asked, language, language.partition("-")[0]):
-            if wish.partition("+")[0].lower() in self._voices:
-                return wish
+            base, plus, variant = wish.partition("+")
+            if base.lower() in self._voices:
+                return wish if not plus or _VARIANT.fullmatch(variant) else base
         return _DEFAULT
 
     def speaks(self, language: str) -> bool:

@@ -53,6 +53,28 @@ async def test_a_voice_name_chooses_the_engine_that_has_it(
     assert logs == []
 
 
+@pytest.mark.parametrize("variant", ["A" * 190, "../../../etc/passwd", ""])
+async def test_a_variant_that_cannot_be_is_left_out(workers: None, variant: str) -> None:
+    plain, female, other = [
+        seconds(await speech(engine="espeak", voice=voice))
+        for voice in ("en-gb", "en-gb+f2", f"en-gb+{variant}")
+    ]
+
+    assert female != pytest.approx(plain, rel=0.1)
+    assert other == pytest.approx(plain, rel=0.02)
+
+
+async def test_voices_that_no_engine_has_do_not_fill_the_log(
+    workers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(offline_tts, "_told", set())
+    monkeypatch.setattr(offline_tts, "MAX_TOLD", 1)
+    with capture_logs() as logs:
+        for voice in ("nobody", "somebody"):
+            assert seconds(await speech(voice=voice)) > 0.2
+    assert [entry["voice"] for entry in logs if entry["event"] == "tts.voice_unknown"] == ["nobody"]
+
+
 async def test_a_language_that_flite_lacks_is_spoken_by_espeak(workers: None) -> None:
     text = "Einundzwanzig " * 4
     german = seconds(await speech(text, language="de-DE"))
