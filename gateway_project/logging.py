@@ -54,6 +54,9 @@ _SECRET_IN_TEXT = (
         rf"\1{MASK}",
     ),
 )
+_OF_LINES = frozenset({"exception", "stack"})
+# Control characters but tab and line feed; separators; writing directions.
+_OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _QUIET = {
     # Each connection, factory and request; our own access line says it once.
     "daphne": "WARNING",
@@ -94,6 +97,7 @@ def configuration(*, style: Style, level: str, pii: bool) -> dict[str, Any]:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             Redactor(pii=pii),
+            *([_show_controls] if style == "console" else []),
             _renderer(style),
         ],
     }
@@ -113,6 +117,19 @@ def _renderer(style: Style) -> Processor:
     return structlog.dev.ConsoleRenderer(
         colors=False, exception_formatter=structlog.dev.plain_traceback
     )
+
+
+def _show_controls(_logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+    """Nothing that a terminal would obey or hide: paths and names come from anybody."""
+    return {
+        key: _shown(value, lines=key in _OF_LINES) if isinstance(value, str) else value
+        for key, value in line.items()
+    }
+
+
+def _shown(text: str, *, lines: bool) -> str:
+    shown = _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+    return shown if lines else shown.replace("\n", "\\n")
 
 
 class Redactor:

@@ -174,10 +174,37 @@ def test_debug_level_also_shows_the_libraries() -> None:
     assert configuration(style="json", level="info", pii=False)["loggers"]["twisted"]
 
 
-def test_the_console_style_is_text_without_secrets(stream: io.StringIO) -> None:
+def to_console(stream: io.StringIO) -> None:
     config = configuration(style="console", level="info", pii=False)
     config["handlers"]["stderr"]["stream"] = stream
     logging.config.dictConfig(config)
+
+
+@pytest.mark.parametrize(
+    "character", ["\x1b", "\x08", "\r", "\n", "\x9b", "\x85", "\u2028", "\u202e"]
+)
+def test_a_caller_cannot_steer_the_terminal(stream: io.StringIO, character: str) -> None:
+    to_console(stream)
+    structlog.get_logger("calls").info("http.served", path=f"/{character}[2Jx")
+    logging.getLogger("library").info("served /%s[2Jx", character)
+    for line in (lines := stream.getvalue().removesuffix("\n").split("\n")):
+        assert "[2Jx" in line
+        assert character not in line
+    assert len(lines) == 2
+
+
+def test_a_traceback_on_the_console_has_lines(stream: io.StringIO) -> None:
+    to_console(stream)
+    try:
+        raise RuntimeError("a bug")
+    except RuntimeError:
+        structlog.get_logger("calls").exception("call.crashed", path="/calls")
+    assert len(stream.getvalue().splitlines()) > 3
+    assert "RuntimeError: a bug" in stream.getvalue().splitlines()[-1]
+
+
+def test_the_console_style_is_text_without_secrets(stream: io.StringIO) -> None:
+    to_console(stream)
     structlog.get_logger("calls").info("call.started", bot="demo", token=CANARY)
     line = stream.getvalue()
     assert "call.started" in line
