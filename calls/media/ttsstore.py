@@ -107,6 +107,7 @@ class TtsStore:
         try:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.mkdir(mode=0o700, exist_ok=True)
+            draft.touch(mode=0o600)
             draft.write_bytes(_encoded(entry))
             os.utime(draft, ns=(entry.made_ns, entry.made_ns))
             draft.replace(folder / key)

@@ -217,8 +217,9 @@ def test_no_name_leads_out_of_the_directory(tmp_path: Path, store: TtsStore, nam
 
 def test_only_the_gateway_may_look_into_the_directory(tmp_path: Path, store: TtsStore) -> None:
     store.write("p", "key", Entry(NOON_NS, b"1"))
-    folder = file_of(tmp_path, "key").parent
-    assert {path.stat().st_mode & 0o077 for path in (folder, folder.parent)} == {0}
+    file = file_of(tmp_path, "key")
+    folder = file.parent
+    assert {path.stat().st_mode & 0o077 for path in (file, folder, folder.parent)} == {0}
 
 
 def test_a_place_that_cannot_be_used_costs_prompts_and_nothing_else(
