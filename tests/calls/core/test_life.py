@@ -408,3 +408,29 @@ def test_the_failed_file_of_a_reminder_is_told_but_asks_nothing_of_the_bot() -> 
 
     assert call.told() == ["playUrlFailed"]
     assert call.engine.listening
+
+
+def test_whatever_ends_the_last_prompt_the_call_is_finished() -> None:
+    call = Call().talking().feed(says("More."), GONE)
+    assert call.phase is Phase.ENDING
+
+    assert call.feed(events.PlayUrlFailed(utterance=2, reason="HTTP 404")).phase is Phase.ENDED
+
+
+def test_a_text_without_audio_in_time_is_a_failure_of_the_synthesiser() -> None:
+    call = Call(ttsResponseTimeoutMS=3000).talking().feed(says("Listen.")).due()
+
+    assert call.of(commands.StopPlayback) == [commands.StopPlayback(2)]
+    assert [fault.service for fault in call.of(commands.ReportFault)] == ["tts"]
+    assert call.phase is Phase.FAILING
+
+
+def test_a_file_without_audio_in_time_has_failed_once_the_player_has_stopped() -> None:
+    params = {"playUrlUrl": "https://a.example/f", "playUrlFailureHandling": "notify-bot"}
+    call = Call(ttsResponseTimeoutMS=3000).talking()
+    call.feed(events.BotSpoke(activities.event("playUrl", activity_params=params))).due()
+    assert (len(call.of(commands.StopPlayback)), call.told()) == (1, [])
+
+    call.over(2, 0)
+    assert (call.told(), call.of(commands.ReportFault)) == (["playUrlFailed"], [])
+    assert call.phase is Phase.TALKING
