@@ -141,8 +141,6 @@ class Life:
                 self._bot.asked()
         elif handling == "disconnect" and playing.by_bot:
             self.fail("general", failure(Cause.PLAY_URL, reason), now)
-        elif self.phase is Phase.ENDING:
-            self._conclude(now)
 
     def no_audio(self, now: float) -> None:
         """Nothing of the prompt that plays can be heard in time: its synthesis or file failed."""
@@ -178,13 +176,16 @@ class Life:
                     if prompt
                     else Action(activity)
                 )
-        elif self.phase is Phase.ENDING and self._queue.playing is None:
-            self._conclude(now)
 
     def settle(self, now: float) -> None:
-        """After every event: a call that failed ends when its activities are carried out."""
+        """After every event: a call that failed ends when its activities are carried out.
+
+        One that is over finishes when nothing is to be learnt of its last prompt any more.
+        """
         if self.phase is Phase.FAILING and self._queue.idle and self._failed is not None:
             self.hang_up(self._failed, now)
+        elif self.phase is Phase.ENDING and self._queue.playing is None:
+            self._conclude(now)
 
     # --- moving -------------------------------------------------------------------------------
 
@@ -302,20 +303,15 @@ class Life:
         self._queue.clear()
         self._timers.clear()
         self._speaker.silence(now)
-        if self._queue.playing is None:
-            self._conclude(now)
-        else:
-            self.phase = Phase.ENDING
+        self.phase = Phase.ENDING
 
     def playback_done(self, event: events.PlaybackDone, now: float) -> None:
-        """A prompt has ended; in the end it is the last thing that is awaited."""
+        """A prompt has ended, or its file was stopped because it was late."""
         playing = self._speaker.done(event, now)
         if playing is None:
             return
         if playing.late and playing.file is not None:
             self._file_failed(playing, playing.file, "no audio in time", now)
-        elif self.phase is Phase.ENDING:
-            self._conclude(now)
         elif self.phase is Phase.TALKING:
             self._notices.send(vocabulary.PLAY_FINISHED)
 
