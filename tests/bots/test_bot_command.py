@@ -55,17 +55,25 @@ def test_a_base_bot_takes_no_calls_so_it_asks_for_nothing(base: Bot) -> None:
         (("userNoInputTimeoutMS", "4000"), 4000),
         (("language", "de-DE"), "de-DE"),
         (("bargeIn", "true"), True),
+        (("transferTarget", "15550100"), "15550100"),
+        (("transferTarget", '"sip:desk@example.com"'), "sip:desk@example.com"),
     ],
 )
 def test_a_parameter_is_set_and_inherited_again(
     base: Bot, words: tuple[str, str], value: object
 ) -> None:
     bot("set", "retail", "voiceName", "Anna")
-    bot("set", "retail", *words)
+    assert bot("set", "retail", *words) == "retail is at revision 3\n"
     assert stored("retail").params == {"voiceName": "Anna", words[0]: value}
     bot("unset", "retail", words[0])
     assert stored("retail").params == {"voiceName": "Anna"}
     assert stored("retail").revisions.count() == 3
+
+
+def test_only_what_the_bot_sets_itself_can_be_unset(base: Bot) -> None:
+    with pytest.raises(CommandError, match=r"^retail does not set langauge itself$"):
+        bot("unset", "retail", "langauge")
+    assert not base.revisions.exists()
 
 
 def test_a_wrong_or_missing_value_is_refused(base: Bot) -> None:

@@ -56,16 +56,18 @@ class Command(BaseCommand):
             case "show":
                 self._show(options["name"], as_json=options["json"])
             case "access":
-                _change(_bot(options["name"]), access_mode=options["mode"])
+                self._change(_bot(options["name"]), access_mode=options["mode"])
             case "set":
                 bot, parameter = _bot(options["name"]), options["parameter"]
                 stdin: TextIO = options.get("stdin") or sys.stdin
                 value = _value(parameter, options["value"], stdin)
-                _change(bot, params={**bot.params, parameter: value})
+                self._change(bot, params={**bot.params, parameter: value})
             case "unset":
                 bot, parameter = _bot(options["name"]), options["parameter"]
+                if parameter not in bot.params:
+                    raise CommandError(f"{bot.name} does not set {parameter} itself")
                 params = {name: value for name, value in bot.params.items() if name != parameter}
-                _change(bot, params=params)
+                self._change(bot, params=params)
             case _:
                 self._token(options["name"])
 
@@ -105,12 +107,13 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from None
         self.stdout.write(token)
 
-
-def _change(bot: Bot, **changes: Unpack[BotFields]) -> None:
-    try:
-        bot_update(bot=bot, expected_revision=bot.revision, author=_operator(), **changes)
-    except (ParameterError, StaleRevision) as error:
-        raise CommandError(str(error)) from None
+    def _change(self, bot: Bot, **changes: Unpack[BotFields]) -> None:
+        author, revision = _operator(), bot.revision
+        try:
+            changed = bot_update(bot=bot, expected_revision=revision, author=author, **changes)
+        except (ParameterError, StaleRevision) as error:
+            raise CommandError(str(error)) from None
+        self.stdout.write(f"{changed.name} is at revision {changed.revision}")
 
 
 def _value(parameter: str, given: str | None, stdin: TextIO) -> Any:
@@ -124,9 +127,11 @@ def _value(parameter: str, given: str | None, stdin: TextIO) -> Any:
     if given is None:
         raise CommandError(f"give the value of {parameter}")
     try:
-        return json.loads(given)
+        value = json.loads(given)
     except ValueError:
         return given
+    textual = parameter in known and known[parameter].field.annotation is str
+    return given if textual and not isinstance(value, str) else value
 
 
 def _bot(name: str) -> Bot:
