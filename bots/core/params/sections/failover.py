@@ -54,7 +54,11 @@ class FailoverActivities(Part):
 class Failover(ParamSet):
     """What the caller gets when the bot, a speech service or the line failed (6.5).
 
-    When the activities have been carried out the call ends.
+    When the activities have been carried out the call ends. For example `{"tts": [{"type": "event",
+    "name": "playUrl", "activityParams": {"playUrlUrl": "https://files.example/sorry.wav"}}],
+    "general": [{"type": "message", "text": "One moment."}, {"type": "event", "name": "transfer",
+    "activityParams": {"transferTarget": "tel:+15550100"}}]}`; a transfer without a target goes to
+    `transferTarget`.
     """
 
     SECTION: ClassVar[str] = "Failover"

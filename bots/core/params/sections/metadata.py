@@ -19,7 +19,12 @@ def _http_url(value: str) -> str:
 
 
 class MetaData(ParamSet):
-    """How sendMetaData is forwarded (product description 6.13.2, 6.2.5)."""
+    """How sendMetaData is forwarded (product description 6.13.2, 6.2.5).
+
+    Placeholders are JavaScript expressions. `botMessageMetadata` holds the parameters of the start
+    event, such as `caller`, `callee` and `callerDisplayName`; encode what may hold any character:
+    `https://crm.example/call/${encodeURIComponent(botMessageMetadata.caller)}`.
+    """
 
     SECTION: ClassVar[str] = "Metadata"
 

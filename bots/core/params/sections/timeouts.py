@@ -18,8 +18,8 @@ _OF_BOT = "botNoInputTimeoutMS"
 class Timeouts(ParamSet):
     """Waiting for the caller, the bot and the speech services (product description 6.6, 6.8).
 
-    The first expiry prompts, then as many more as there are retries. When they are used up the call
-    ends at once, or, if a give-up timeout is set, when that has passed.
+    The first expiry prompts, then as many more as there are retries. The expiry after the last
+    prompt ends the call; if a give-up timeout is set, the call ends when that has passed.
     """
 
     SECTION: ClassVar[str] = "Timeouts"
@@ -35,8 +35,9 @@ class Timeouts(ParamSet):
         int,
         _param(
             help=(
-                "How many more prompts follow the first. After the last one the call ends at once, "
-                "or when userNoInputGiveUpTimeoutMS has passed if it is set."
+                "How many more prompts follow the first. When the wait after the last one has "
+                "passed too, the call ends, or when userNoInputGiveUpTimeoutMS has passed if it "
+                "is set."
             ),
             needs=_OF_USER,
         ),
@@ -79,8 +80,9 @@ class Timeouts(ParamSet):
         int,
         _param(
             help=(
-                "How many more prompts follow the first. After the last one the call ends at once, "
-                "or when botNoInputGiveUpTimeoutMS has passed if it is set."
+                "How many more prompts follow the first. When the wait after the last one has "
+                "passed too, the call ends, or when botNoInputGiveUpTimeoutMS has passed if it "
+                "is set."
             ),
             needs=_OF_BOT,
         ),
