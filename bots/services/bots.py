@@ -207,7 +207,7 @@ def _check(
     A bot that does not work may still be renamed or disabled.
 
     Raises:
-        ParameterError: every problem, by field or wire name.
+        ParameterError: every problem, by field or wire name; those of heirs if it has none itself.
     """
     problems = field_problems(bot) | dict(refused)
     if bot.access_mode == Bot.Access.TOKEN and not bot.token_digest:
@@ -223,8 +223,9 @@ def _check(
     if matters and "params" not in problems:
         after = {**stored, bot.pk: bot} if bot.pk is not None else stored
         problems = effective_problems(bot, after) | problems
-        below = heirs(bot, after.values()) if bot.pk is not None else []
-        problems |= new_problems([heir.pk for heir in below], stored, after)
+        if bot.pk is not None and not problems:
+            below = [heir.pk for heir in heirs(bot, after.values())]
+            problems = new_problems(below, stored, after)
     if problems:
         raise ParameterError(problems)
 

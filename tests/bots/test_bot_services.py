@@ -168,6 +168,13 @@ def test_a_base_bot_is_not_changed_into_something_that_breaks_its_heirs(
     assert second.revision == 1
 
 
+def test_a_wrong_value_of_a_base_bot_is_told_once_and_not_for_each_heir(
+    base: Bot, bot: Bot
+) -> None:
+    found = problems(lambda: update(base, params={"dtmfCollectMaxDigits": 900}))
+    assert found == {"dtmfCollectMaxDigits": "must be between 1 and 100"}
+
+
 def test_an_heir_that_is_broken_already_does_not_block_its_base(base: Bot, bot: Bot) -> None:
     Bot.objects.filter(pk=bot.pk).update(params={"gone": 1})
     assert update(base, params={"language": "fr-FR"}).revision == 2
