@@ -1,6 +1,8 @@
 """One call's line to its bot: joins, delivers in order, listens; reports to the session."""
 
 import asyncio
+import math
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -21,6 +23,8 @@ AT_ONCE = 200
 """Activities that are taken from a bot as fast as they come."""
 PER_SECOND = 50
 """Those that follow: a bot that says more waits, so that it takes no time from other calls."""
+SHARE = 0.1
+"""How much of the event loop's time a bot gets; an activity that takes long counts as several."""
 
 
 def stamped(activity: Activity) -> Activity:
@@ -103,12 +107,23 @@ class BotLine:
             self._report(BotAcknowledged())
 
     async def _listen(self, session: BotSession) -> None:
-        loop = asyncio.get_running_loop()
-        paid_until = loop.time() - AT_ONCE / PER_SECOND
+        pace = _Pace()
         async for activity in session.activities():
+            began = time.perf_counter()
             self._report(BotSpoke(activity))
-            now = loop.time()
-            paid_until = max(paid_until, now - AT_ONCE / PER_SECOND) + 1 / PER_SECOND
-            if paid_until > now:
-                await asyncio.sleep(paid_until - now)
+            await pace.wait(time.perf_counter() - began)
         self._report(BotLeft())
+
+
+class _Pace:
+    """How fast a bot is read."""
+
+    def __init__(self) -> None:
+        self._paid_until = -math.inf
+
+    async def wait(self, spent_s: float) -> None:
+        """An activity took ``spent_s``: wait until the next is due, and let others have a turn."""
+        now = asyncio.get_running_loop().time()
+        price_s = max(1 / PER_SECOND, spent_s / SHARE)
+        self._paid_until = max(self._paid_until, now - AT_ONCE / PER_SECOND) + price_s
+        await asyncio.sleep(max(0.0, self._paid_until - now))

@@ -10,12 +10,14 @@ from bots.core.errors import Fault
 from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
 from calls.core.events import BotAcknowledged, BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
+from calls.session import bot as bot_module
 from calls.session.bot import (
     AT_ONCE,
     JOIN_TIMEOUT_S,
     MAX_UNDELIVERED,
     PER_SECOND,
     SEND_TIMEOUT_S,
+    SHARE,
     BotLine,
     stamped,
 )
@@ -27,6 +29,18 @@ TALK = BotConversation(conversation_id="c-1", bot="demo", language="en-US")
 
 def table_bot(table: dict[str, list[Any]]) -> TableBot:
     return TableBot(TableParams.model_validate({"tableAnswers": table}), NoParams())
+
+
+class SlowTime:
+    """A clock that goes on by ``step_s`` each time one looks."""
+
+    def __init__(self, step_s: float) -> None:
+        self._now = 0.0
+        self._step_s = step_s
+
+    def perf_counter(self) -> float:
+        self._now += self._step_s
+        return self._now
 
 
 class DeafSession(TableSession):
@@ -129,6 +143,32 @@ def test_a_bot_that_says_too_much_at_once_is_heard_more_slowly() -> None:
         assert len(heard_at) == said
         assert heard_at[AT_ONCE - 1] - heard_at[0] < 0.1
         assert heard_at[-1] - heard_at[AT_ONCE - 1] == pytest.approx(AT_ONCE / PER_SECOND, rel=0.1)
+
+    leap(scenario())
+
+
+def test_a_bot_gets_a_share_of_the_time_and_others_their_turn(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        long_s = 2 * AT_ONCE / PER_SECOND
+        monkeypatch.setattr(bot_module, "time", SlowTime(long_s))
+        loop = asyncio.get_running_loop()
+        order: list[str] = []
+        at: list[float] = []
+
+        def report(happened: Event) -> None:
+            if isinstance(happened, BotSpoke):
+                order.append("bot")
+                at.append(loop.time())
+                loop.call_soon(order.append, "others")
+
+        line = BotLine(table_bot({"go": ["again", "again", "!leave"]}), TALK, report)
+        line.send(message("go"))
+        await line.run()
+
+        assert order == ["bot", "others"] * 2
+        assert at[1] - at[0] == pytest.approx(long_s / SHARE - AT_ONCE / PER_SECOND, rel=0.01)
 
     leap(scenario())
 
