@@ -17,6 +17,8 @@ from calls.core.vocabulary import Purpose
 
 P = TypeVar("P", bound=ParamSet)
 
+MAX_VALUES = 1000
+"""Parameters in one scope of an activity, many times those that exist; more are not looked at."""
 MAX_NAMED = 20
 """Refused parameters of one activity that are named; of the others the number."""
 MAX_NAME_CHARACTERS = 100
@@ -71,6 +73,9 @@ class Scopes:
 
     def _accepted(self, level: Level, values: Any, problems: dict[str, str]) -> Json:
         if not isinstance(values, dict) or not values:
+            return {}
+        if len(values) > MAX_VALUES:
+            problems[f"{len(values)} parameters"] = "too many at once"
             return {}
         refused = self._configured.catalogue.problems(level, values)
         problems |= refused

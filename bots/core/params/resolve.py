@@ -22,7 +22,7 @@ from bots.core.params.problems import by_wire_name
 MASK = "••••••"
 """What is shown in place of a secret that is set."""
 
-MAX_HINTS = 20
+MAX_HINTS = 5
 """Unknown names for which the likely one is looked up; that takes half a millisecond each."""
 MAX_HINTED_CHARACTERS = 100
 """Nobody mistypes a name into a longer one."""

@@ -12,7 +12,7 @@ from bots.core.params.resolve import Catalogue, resolve
 from bots.core.params.sections.barge_in import BargeIn
 from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.speech import Speech
-from calls.core.scopes import MAX_NAME_CHARACTERS, MAX_NAMED, Scopes
+from calls.core.scopes import MAX_NAME_CHARACTERS, MAX_NAMED, MAX_VALUES, Scopes
 from tests.calls.core.reader import configured
 
 pytestmark = pytest.mark.pure
@@ -147,6 +147,15 @@ def test_of_names_without_end_some_are_named_and_the_others_counted() -> None:
     assert len(problems) == MAX_NAMED + 1
     assert problems["nonsense0"] == "is not a parameter"
     assert problems["5 more"] == "refused, too"
+
+
+def test_parameters_without_end_are_not_looked_at() -> None:
+    values = {f"nonsense{number}": 1 for number in range(MAX_VALUES)}
+    params = scopes()
+    problems = params.enter(message(session_params={"language": "de-DE", **values}))
+
+    assert problems == {f"{MAX_VALUES + 1} parameters": "too many at once"}
+    assert params[Speech].language == "en-US"
 
 
 def test_a_name_without_end_is_cut() -> None:
