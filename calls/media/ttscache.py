@@ -135,7 +135,9 @@ class TtsCache:
         if 0 < len(entry.audio) <= max_bytes:
             self._remember(key, entry)
             # NB not a task: it must be begun even if the loop is about to end.
-            in_thread(self._store.write, provider, key, entry)
+            asyncio.get_running_loop().run_in_executor(
+                None, self._store.write, provider, key, entry
+            )
 
     def _counts(self, made_ns: int, since: int) -> bool:
         # NB what the clock, set back, puts into the future would outlive a clearing.
