@@ -104,6 +104,7 @@ class CallerSide:
         if not self._floor.caller_speaks:
             self._timers.stop(Timer.RECOGNITION)
         self._out.emit(commands.ShowInterim("caller", ""))
+        self._collection.hypothesis = ""
         if event.text:
             self.recognition_timeouts = 0
         if event.text and self._may_interrupt(event.text):

@@ -265,15 +265,15 @@ VICTIMS = [
 
 
 @given(
-    file=st.sampled_from(VICTIMS),
+    victim=st.integers(0, len(VICTIMS) - 1),
     changes=st.lists(st.tuples(st.integers(0, 199), st.integers(0, 255)), max_size=8),
     cut=st.integers(0, 20_000),
 )
 @settings(max_examples=300)
 def test_a_damaged_file_plays_or_is_refused_and_nothing_else(
-    file: bytes, changes: list[tuple[int, int]], cut: int
+    victim: int, changes: list[tuple[int, int]], cut: int
 ) -> None:
-    damaged = bytearray(file)
+    damaged = bytearray(VICTIMS[victim])
     for position, value in changes:
         damaged[position] = value
     with suppress(AudioFileError):
