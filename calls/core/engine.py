@@ -157,6 +157,13 @@ class Conversation:
         return self._floor.listening
 
     @property
+    def keeps_speech_back(self) -> bool:
+        """A prompt plays that takes several words to interrupt; the voice side would cut it off."""
+        playing = self._queue.playing
+        several = self._params[BargeIn].barge_in_min_word_count > 1
+        return several and playing is not None and playing.interruptible and not playing.stopping
+
+    @property
     def turns(self) -> int:
         """How often the caller said or pressed something that went to the bot."""
         return self._bot.turns

@@ -145,6 +145,7 @@ class CallSession:
             phrases=self._plugins.connector.phrases(),
             source=self.leg.caller_audio,
             shown=lambda: self.leg,
+            kept_back=lambda: self._engine.keeps_speech_back,
             report=self.take,
         )
         self._ear.listen(on=self._engine.listening)

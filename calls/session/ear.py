@@ -73,6 +73,7 @@ class Ear:
         phrases: tuple[str, ...],
         source: AudioFormat,
         shown: Callable[[], Shown],
+        kept_back: Callable[[], bool] = lambda: False,
         report: Callable[[Event], None],
     ) -> None:
         self._stt = stt
@@ -81,6 +82,9 @@ class Ear:
         self._phrases = phrases
         self._source = source
         self._shown = shown
+        self._kept_back = kept_back
+        self._untold = False
+        """The caller speaks, and the voice side was not told."""
         self._report = report
         self._failures = 0
         self._listening = False
@@ -196,27 +200,54 @@ class Ear:
             self.dropped += 1
 
     def _voice(self, change: Literal["started", "stopped"]) -> None:
-        self._shown().show_voice(speaking=change == "started")
-        self._report(VoiceStarted() if change == "started" else VoiceStopped())
+        speaking = change == "started"
+        if speaking:
+            self._untold = True
+            self._pass_on(VoiceStarted(), self._show_voice)
+        else:
+            if not self._untold:
+                self._shown().show_voice(speaking=False)
+            self._untold = False
+            self._report(VoiceStopped())
 
     def _heard(self, event: Hypothesis | Transcript | EndpointedSpeech) -> None:
         match event:
             case Hypothesis(text, confidence, stability):
-                self._shown().show_speech(text=text, final=False, confidence=None)
                 interim = CallerSaid(
                     text=text, final=False, confidence=confidence, stability=stability
                 )
-                self._report(interim)
+                self._pass_on(interim, partial(self._show_speech, text, final=False))
             case Transcript(text, confidence, output):
                 self._failures = 0
-                if text:
-                    self._shown().show_speech(text=text, final=True, confidence=confidence)
                 final = CallerSaid(
                     text=text, final=True, confidence=confidence, recognition_output=output
                 )
-                self._report(final)
+                show = partial(self._show_speech, text, final=True, confidence=confidence)
+                self._pass_on(final, show)
             case EndpointedSpeech(speaking):
                 self._report(VoiceStarted() if speaking else VoiceStopped())
+
+    def _pass_on(self, event: Event, show: Callable[[], None]) -> None:
+        """Report ``event`` and show it to the voice side.
+
+        What is kept from the voice side is shown only if the event itself ends the reason for it.
+        """
+        kept = self._kept_back()
+        if not kept:
+            show()
+        self._report(event)
+        if kept and not self._kept_back():
+            show()
+
+    def _show_voice(self) -> None:
+        if self._untold:
+            self._untold = False
+            self._shown().show_voice(speaking=True)
+
+    def _show_speech(self, text: str, *, final: bool, confidence: float | None = None) -> None:
+        self._show_voice()
+        if text or not final:
+            self._shown().show_speech(text=text, final=final, confidence=confidence)
 
 
 async def _close(recognition: Recognition) -> None:

@@ -115,6 +115,23 @@ async def test_without_barge_in_the_bot_speaks_to_the_end(make_bot: Any, call: A
     assert not [e for e in side.seen if isinstance(e, SpeechStarted | SpeechRecognition)]
 
 
+async def test_too_few_words_are_kept_from_the_voice_side_which_would_cut_the_prompt(
+    make_bot: Any, call: Any
+) -> None:
+    table = {"start": [STORY], "my bill": ["Forty."]}
+    await make_bot(table, bargeIn=True, bargeInMinWordCount=2, **SETTINGS)
+    side = await call()
+    await listening(side)
+    story = await side.until(PlayStarted)
+    await side.speak(tone(300) + silence(300))  # "yes"
+    while milliseconds(side, story.stream_id) < HEARD_MS:
+        await side.until(PlayAudio)
+    assert not [e for e in side.seen if isinstance(e, SpeechStarted | SpeechRecognition)]
+    await side.speak(tone(500) + silence(300))  # "my bill"
+    assert (await side.until(SpeechRecognition)).text == "my bill"
+    assert (await side.until(PlayStarted)).alt_text == "Forty."
+
+
 async def test_a_prompt_goes_on_after_a_cut_where_it_was_heard(
     make_bot: Any, call: Any, records: Any, lines: Any
 ) -> None:

@@ -96,6 +96,7 @@ class Desk:
 
     def __init__(self, stt: Streams, **settings: Any) -> None:
         self.leg = Leg()
+        self.kept_back = False
         self.reports: list[Event] = []
         self._more = asyncio.Event()
         self.ear = Ear(
@@ -105,10 +106,13 @@ class Desk:
             phrases=("pay my bill",),
             source=LPCM16_16K,
             shown=lambda: self.leg,
+            kept_back=lambda: self.kept_back,
             report=self._report,
         )
 
     def _report(self, event: Event) -> None:
+        if isinstance(event, CallerSaid) and len(event.text.split()) > 1:
+            self.kept_back = False  # enough words to interrupt
         self.reports.append(event)
         self._more.set()
 
@@ -329,3 +333,33 @@ async def test_settings_that_change_nothing_for_the_recogniser_keep_the_stream()
         CallerSaid(text="he", final=False, confidence=0.5, stability=0.7),
         CallerSaid(text="hello", final=True, confidence=0.9, recognition_output={"nbest": 1}),
     ]
+
+
+async def test_what_is_kept_from_the_voice_side_is_told_when_it_was_enough() -> None:
+    stream = Stream()
+    desk = Desk(Streams(stream))
+    desk.kept_back = True
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(desk.ear.run())
+        desk.ear.listen(on=True)
+        desk.ear.push(silence(20) + tone(200))
+        await desk.until(1)
+        stream.results.put_nowait(Hypothesis("stop"))
+        await desk.until(2)
+        assert desk.leg.shown == []
+        stream.results.put_nowait(Hypothesis("stop it"))
+        await desk.until(3)
+        task.cancel()
+    assert desk.leg.shown == [True, ("stop it", False, None)]
+
+
+async def test_a_voice_that_was_kept_back_does_not_end_for_the_voice_side() -> None:
+    desk = Desk(Streams(Stream()))
+    desk.kept_back = True
+    async with asyncio.TaskGroup() as tasks:
+        task = tasks.create_task(desk.ear.run())
+        desk.ear.listen(on=True)
+        desk.ear.push(silence(20) + tone(200) + silence(700))
+        assert await desk.until(2) == [VoiceStarted(), VoiceStopped()]
+        task.cancel()
+    assert desk.leg.shown == []
