@@ -307,7 +307,7 @@ class CallSession:
             username=params.send_meta_data_username,
             password=params.send_meta_data_password,
         )
-        if sent.problem and self._over.is_set():
+        if sent.problem:
             self._log.warning("metadata.not_sent", **{"pii.problem": sent.problem})
         self.take(sent)
 

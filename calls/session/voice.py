@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
 from typing import Any, Protocol
 
+import structlog
+
 from bots.core.activities import Activity, event, message
 from bots.core.errors import ServiceError
 from bots.core.params.resolve import Resolved
@@ -24,6 +26,8 @@ from calls.media.ahead import Ahead
 from calls.media.decoding import AudioFileError
 from calls.media.player import Player
 from calls.media.spoken import has_sound, has_words, in_time
+
+log = structlog.get_logger(__name__)
 
 MAX_AHEAD = 4
 """Waiting prompts that are synthesised ahead; the others are when it is their turn."""
@@ -183,6 +187,7 @@ class Voice:
         try:
             await player.run(pieces, rate_hz)
         except AudioFileError as error:
+            log.warning("audio_file.failed", reason=error.reason)
             self._report(
                 PlayUrlFailed(utterance=utterance, reason=error.reason, heard_ms=player.heard_ms)
             )
