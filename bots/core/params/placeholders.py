@@ -6,8 +6,8 @@ every line ending is a line feed. Nothing is percent-encoded unless an expressio
 
 The expressions run in QuickJS (package quickjs-ng), each filling in a context of its own that has
 the variables, ECMAScript's built-ins and nothing else. A filling blocks its thread for at most
-`TIME_LIMIT_S` of processor time, but for one thing: QuickJS does not interrupt its own built-ins, so
-that an expression which has one of them loop over billions of elements is not stopped. Only
+`TIME_LIMIT_S` of processor time, but for one thing: QuickJS does not interrupt its own built-ins,
+so that an expression which has one of them loop over billions of elements is not stopped. Only
 administrators write templates; the variables, which come from anywhere, are never code.
 """
 

@@ -30,5 +30,5 @@ def test_speech_is_kept_back_while_it_takes_several_words_to_interrupt(
     conversation.handle(says("A long story."), 0.2)
     assert conversation.keeps_speech_back == kept_back
     conversation.handle(events.CallerSaid(text="stop it please", final=False), 0.5)
-    enough = conversation.keeps_speech_back
-    assert not enough
+    still: bool = conversation.keeps_speech_back
+    assert not still
