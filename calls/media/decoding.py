@@ -98,7 +98,7 @@ class Decoding:
         self._frames_left -= len(frames)
         if self._frames_left < 0:
             raise AudioFileError(f"longer than {MAX_FILE_S} seconds")
-        mixed: _Samples = frames.mean(axis=1)
+        mixed: _Samples = np.clip(frames, -1.0, 1.0).mean(axis=1)
         return mixed
 
 

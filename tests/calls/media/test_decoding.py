@@ -258,6 +258,12 @@ def test_rates_and_channels_of_no_telephone_or_studio_are_refused(
     assert refusal(file) == f"cannot play {rate_hz} Hz in {channels} channels"
 
 
+def test_samples_beyond_any_loudness_are_clipped() -> None:
+    loudest = np.full((1600, 2), np.finfo(np.float32).max, np.float32)
+    pcm = decoded(written(loudest, rate_hz=16_000, form="WAV", subtype="FLOAT"))
+    assert set(np.frombuffer(pcm, "<i2")) == {32767}
+
+
 VICTIMS = [
     tone_file(440, form=form, subtype=subtype, seconds=0.2, rate_hz=48_000, channels=2)
     for form, subtype, _ in DESCRIBED
