@@ -13,13 +13,13 @@ run: ## Start the gateway with its demo bot (DEMO=0: without)
 	@.ci/bootstrap run
 	@DEMO="$${DEMO:-1}" exec $(BIN)/python manage.py gateway
 
-test: ## Run every test, then once more on PostgreSQL and Redis
+test: ## Run every test, and what meets a server once more on PostgreSQL and Redis
 	@.ci/bootstrap dev
 	@.ci/system-packages
 	$(PYTEST) -m pure --cov --cov-context=test --cov-report=
 	$(BIN)/python tests/own_coverage.py
 	$(PYTEST) -m "not pure"
-	$(BIN)/python -m tests.servers $(PYTEST) -m "not pure and not speech"
+	$(BIN)/python -m tests.servers $(PYTEST) -m "(db or layer or peer or e2e) and not speech"
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
 	@.ci/bootstrap dev

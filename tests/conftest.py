@@ -31,6 +31,8 @@ hypothesis_settings.load_profile("gateway")
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
 
+DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
+
 if TYPE_CHECKING:
     from tests.worlds import World
 
@@ -39,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Run event loops in debug mode and refuse connections that leave this machine."""
     config.option.asyncio_debug = True
     sys.addaudithook(_stay_on_this_machine)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as ``db`` what asks for the database by a fixture or by pytest-django's own mark."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.db)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -16,6 +16,8 @@ from calls.core.publication import CallNews
 from calls.core.waterfall import TurnTimes
 from calls.live import GROUP, REQUESTS, LiveFeed, LiveLine, joined, read_batch
 
+pytestmark = pytest.mark.layer
+
 LINE = LiveLine(seq=1, offset_ms=1200, side="bot", kind="speech", text="Welcome", delay_ms=640)
 
 
