@@ -15,7 +15,7 @@ import json
 import re
 from collections.abc import Mapping
 
-import quickjs  # type: ignore[import-untyped]  # the package carries no types
+import quickjs
 
 from bots.core.activities import Json
 from bots.core.errors import PlaceholderError

@@ -1,19 +1,17 @@
 """What a synthesis owes the caller: audio, and in time."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from bots.core.errors import Fault, ServiceError
 from calls.media.spoken import has_sound, has_words, in_time
 from tests.calls.media.leaping import leap
+from tests.calls.media.phone import Piece, Source
 
 TIMEOUT_S = 5.0
 SAMPLE = b"\1\2"
-
-Piece = bytes | float | ServiceError
-"""What a `synthesis` does next: give audio, take its time (seconds), fail."""
 
 
 @pytest.mark.pure
@@ -40,28 +38,8 @@ def test_texts_are_told_apart_that_need_no_synthesiser_or_may_leave_it_silent(
     assert (has_sound(text), has_words(text)) == (sound, words)
 
 
-class Synthesis:
-    """Does what it is told and notes when it is closed."""
-
-    def __init__(self, *pieces: Piece) -> None:
-        self._pieces = pieces
-        self.closed = False
-
-    async def pieces(self) -> AsyncGenerator[bytes, None]:
-        try:
-            for piece in self._pieces:
-                if isinstance(piece, ServiceError):
-                    raise piece
-                if isinstance(piece, float):
-                    await asyncio.sleep(piece)
-                else:
-                    yield piece
-        finally:
-            self.closed = True
-
-
 async def heard(*pieces: Piece, may_be_silent: bool = False) -> list[bytes]:
-    synthesis = Synthesis(*pieces)
+    synthesis = Source(*pieces)
     try:
         spoken = in_time(synthesis.pieces(), TIMEOUT_S, may_be_silent=may_be_silent)
         return [piece async for piece in spoken]
@@ -89,7 +67,7 @@ def test_a_slow_synthesiser_that_keeps_its_deadlines_has_not_failed() -> None:
 
 def test_a_listener_that_takes_its_time_costs_the_synthesiser_nothing() -> None:
     async def main() -> None:
-        spoken = in_time(Synthesis(SAMPLE, 1.0, SAMPLE).pieces(), TIMEOUT_S)
+        spoken = in_time(Source(SAMPLE, 1.0, SAMPLE).pieces(), TIMEOUT_S)
         async for _ in spoken:
             await asyncio.sleep(TIMEOUT_S * 2)
 
