@@ -6,8 +6,10 @@ from typing import Any
 from django.apps import AppConfig, apps
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connection
+from django.db.models.signals import post_migrate
 
 from bots.core import catalogue, registry
+from bots.core.roles import ROLES
 
 PLUGIN_PACKAGES = ("bots.connectors", "bots.speech")
 
@@ -27,8 +29,16 @@ class BotsConfig(AppConfig):
         """
         registry.discover(PLUGIN_PACKAGES)
         catalogue.everything()
+        post_migrate.connect(make_role_groups, sender=self)
         checks.register(broken_plugins)
         checks.register(unreadable_secrets, checks.Tags.database)
+
+
+def make_role_groups(using: str, **kwargs: Any) -> None:
+    """Have one Django group for each role."""
+    groups = apps.get_model("auth", "Group")._default_manager.using(using)
+    for name in ROLES:
+        groups.get_or_create(name=name)
 
 
 def broken_plugins(

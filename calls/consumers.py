@@ -102,7 +102,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
         await send({"type": "websocket.accept"})
         code = 4401
         self._sight, user_id = await db(_sight_of, self._session_key)
-        if self._sight.granted:
+        if self._sight.live:
             code = await self._serve(user_id)
         if code:
             await send({"type": "websocket.close", "code": code})
@@ -259,7 +259,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
 
     async def _recheck(self) -> None:
         self._sight, _ = await db(_sight_of, self._session_key)
-        if not self._sight.granted:
+        if not self._sight.live:
             raise _Closed(4401)
         ended = await db(ended_among, self._sight, self._watch.shown())
         for call_id, reason in ended.items():

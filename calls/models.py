@@ -3,6 +3,7 @@
 import uuid
 from typing import ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
@@ -12,6 +13,20 @@ from bots.models import Bot
 def _follows(later: str, earlier: str) -> Q:
     """``later`` did not happen, or not before ``earlier``."""
     return Q(**{later: None}) | Q(**{f"{earlier}__isnull": False, f"{later}__gte": F(earlier)})
+
+
+class Snapshot(models.Model):
+    """The effective configuration of calls, as it was; calls with the same share one row.
+
+    ``values`` maps each wire name to its value and origin, secrets masked.
+    """
+
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the values.")
+    values = models.JSONField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.digest[:12]
 
 
 class Call(models.Model):
@@ -43,12 +58,22 @@ class Call(models.Model):
     bot = models.ForeignKey(Bot, null=True, on_delete=models.SET_NULL, related_name="calls")
     bot_name = models.CharField(max_length=100)
     bot_revision = models.PositiveIntegerField()
+    snapshot = models.ForeignKey(
+        Snapshot, null=True, blank=True, on_delete=models.SET_NULL, related_name="calls"
+    )
     caller = models.CharField(max_length=200, blank=True)
     callee = models.CharField(max_length=200, blank=True)
     owner = models.CharField(max_length=64, help_text="Process that has the call.")
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     turns = models.PositiveIntegerField(default=0)
+    silence_median_ms = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Of the waits for a reply in this call."
+    )
+    silence_max_ms = models.PositiveIntegerField(null=True, blank=True)
+    faults = models.PositiveIntegerField(
+        default=0, help_text="How often bot, recogniser or synthesiser failed."
+    )
     ended_by = models.CharField(max_length=8, choices=EndedBy, blank=True)
     reason_code = models.CharField(
         max_length=40, blank=True, help_text="One of the Bot API's, e.g. client-disconnected."
@@ -77,6 +102,7 @@ class Call(models.Model):
             models.Index(fields=["-started_at", "id"], name="call_by_start"),
             models.Index(fields=["owner"], name="call_active", condition=Q(state="active")),
             models.Index(fields=["conversation_id"], name="call_by_conversation"),
+            models.Index(fields=["bot", "-started_at"], name="call_by_bot"),
             models.Index(
                 fields=["transcript_expires_at"],
                 name="call_transcript_due",
@@ -112,7 +138,13 @@ class TranscriptEntry(models.Model):
     seq = models.PositiveIntegerField()
     offset_ms = models.PositiveIntegerField(help_text="Since the call started.")
     side = models.CharField(
-        max_length=8, choices=[("caller", "caller"), ("bot", "bot"), ("system", "system")]
+        max_length=8,
+        choices=[
+            ("caller", "caller"),
+            ("bot", "bot"),
+            ("operator", "operator"),
+            ("system", "system"),
+        ],
     )
     kind = models.CharField(
         max_length=8, choices=[("speech", "speech"), ("dtmf", "dtmf"), ("event", "event")]
@@ -131,6 +163,115 @@ class TranscriptEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.call_id}#{self.seq} {self.side}"
+
+
+class CallEvent(models.Model):
+    """Something that happened in a call beside what was said; ``seq`` counts from 1.
+
+    ``detail`` holds no words of the conversation: those are in the transcript alone.
+    """
+
+    class Source(models.TextChoices):
+        """Who or what it came from."""
+
+        VOICE = "voice", "voice side"
+        BOT = "bot"
+        GATEWAY = "gateway"
+        OPERATOR = "operator"
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="events")
+    seq = models.PositiveIntegerField()
+    offset_ms = models.PositiveIntegerField(help_text="Since the call started.")
+    source = models.CharField(max_length=8, choices=Source)
+    name = models.CharField(max_length=64, help_text="Such as transfer, state, fault, parameters.")
+    detail = models.JSONField(default=dict, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["call", "seq"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["call", "seq"], name="call_event_seq_unique"),
+            models.CheckConstraint(name="call_event_seq_from_one", condition=Q(seq__gte=1)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_id}#{self.seq} {self.name}"
+
+
+class ServiceFault(models.Model):
+    """A failure of a bot, recogniser or synthesiser in a call, for the state of its provider."""
+
+    at = models.DateTimeField(db_index=True)
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="service_faults")
+    service = models.CharField(max_length=8, help_text="bot, stt, tts or channel")
+    provider = models.CharField(max_length=100, blank=True, help_text="Name at the time.")
+    fault = models.CharField(max_length=20)
+    detail = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["provider", "-at"], name="fault_by_provider"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.provider} {self.service}:{self.fault}"
+
+
+class TrafficSummary(models.Model):
+    """What happened to the calls of one bot in one period; sums and percentiles come from these.
+
+    ``silences`` holds, per stage of the wait for a reply and for the whole of it (``total``), how
+    many turns fell into each class of a logarithmic scale (see `calls.core.statistics`).
+    """
+
+    start = models.DateTimeField()
+    seconds = models.PositiveIntegerField(help_text="Length of the period: 300 or 3600.")
+    bot_name = models.CharField(max_length=100)
+    started = models.PositiveIntegerField(default=0)
+    ended = models.PositiveIntegerField(default=0)
+    most = models.PositiveIntegerField(default=0, help_text="Calls at once, at most.")
+    failures = models.JSONField(default=dict, help_text="Calls by cause of failure.")
+    silences = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["seconds", "start", "bot_name"], name="traffic_summary_unique"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.bot_name} {self.start:%Y-%m-%d %H:%M}"
+
+
+class CallExport(models.Model):
+    """An export that is too large for one response: written by a worker, kept for a while."""
+
+    class State(models.TextChoices):
+        """How far it is."""
+
+        WAITING = "waiting"
+        RUNNING = "running"
+        READY = "ready"
+        FAILED = "failed"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="call_exports"
+    )
+    format = models.CharField(max_length=5, choices=[("csv", "CSV"), ("jsonl", "JSONL")])
+    query = models.TextField(help_text="The filter, as it stood in the address.")
+    columns = models.JSONField(default=list)
+    state = models.CharField(max_length=8, choices=State, default=State.WAITING)
+    rows = models.PositiveIntegerField(default=0)
+    problem = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.format} export {self.id}"
 
 
 class TurnTiming(models.Model):

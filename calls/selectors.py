@@ -12,6 +12,8 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 
+from bots.core.roles import Permission
+from bots.people import Person, person
 from calls.core.publication import LAST_LINE_CHARS, Fields, LiveLine
 from calls.core.waterfall import TurnTimes
 from calls.models import Call, TranscriptEntry, TurnTiming
@@ -26,23 +28,55 @@ SEEN_SAMPLE = 500
 
 @dataclass(frozen=True)
 class Sight:
-    """What one person may see of calls."""
+    """What one person may see of calls; every question about a call is answered here."""
 
-    granted: bool
-    """Whether they may see calls at all."""
+    who: Person
+
+    @property
+    def live(self) -> bool:
+        """Whether they may see at all which calls are going on."""
+        return self.who.may(Permission.SEE_LIVE)
+
+    @property
+    def history(self) -> bool:
+        """Whether they may see call records at all."""
+        return self.who.may(Permission.SEE_HISTORY)
 
     def calls(self) -> QuerySet[Call]:
-        """The visible call records."""
-        return Call.objects.all() if self.granted else Call.objects.none()
+        """The visible call records, live and past."""
+        seen = Q()
+        if not self.history:
+            seen = Q(state=Call.State.ACTIVE) if self.live else Q(pk=None)
+        elif not self.live:
+            seen = Q(state=Call.State.ENDED)
+        if self.who.bots is not None:
+            seen &= Q(bot_name__in=self.who.bots)
+        return Call.objects.filter(seen)
 
     def covers(self, bot: str) -> bool:
         """Whether live calls of the bot called ``bot`` are visible; agrees with `calls`."""
-        return self.granted
+        return self.live and self.who.reaches(bot)
+
+    def reads_live(self, bot: str, *, is_test: bool) -> bool:
+        """Whether what is said in a visible live call of ``bot`` may be read along."""
+        test = is_test and self.who.may(Permission.PLACE_TEST_CALLS)
+        return self.covers(bot) and (self.who.may(Permission.READ_LIVE) or test)
+
+    def reads(self, call: Call) -> bool:
+        """Whether the transcript of a visible call may be read."""
+        if call.state == Call.State.ACTIVE:
+            return self.reads_live(call.bot_name, is_test=call.is_test)
+        test = call.is_test and self.who.may(Permission.PLACE_TEST_CALLS)
+        return self.who.may(Permission.READ_TRANSCRIPTS) or test
+
+    def may(self, permission: Permission, bot: str) -> bool:
+        """Whether the person may do that to calls of ``bot``."""
+        return self.who.may(permission) and self.who.reaches(bot)
 
 
 def visible_to(user: AbstractBaseUser | AnonymousUser) -> Sight:
-    """What ``user`` may see: people with an active account see every call."""
-    return Sight(granted=user.is_authenticated and user.is_active)
+    """What ``user`` may see."""
+    return Sight(person(user))
 
 
 # --- live -----------------------------------------------------------------------------------------

@@ -2,13 +2,16 @@
 
 from django.urls import path
 
-from calls import views
+from calls.views.dashboard import dashboard
+from calls.views.detail import detail
+from calls.views.history import history
+from calls.views.live import live
 
 app_name = "calls"
 
 urlpatterns = [
-    path("", views.home, name="home"),
-    path("live/", views.live, name="live"),
-    path("calls/", views.history, name="history"),
-    path("calls/<uuid:call_id>/", views.detail, name="detail"),
+    path("", dashboard, name="dashboard"),
+    path("live/", live, name="live"),
+    path("calls/", history, name="history"),
+    path("calls/<uuid:call_id>/", detail, name="detail"),
 ]

@@ -1,11 +1,16 @@
-"""HTTP middleware: static files and the Permissions-Policy header."""
+"""HTTP middleware: static files, the Permissions-Policy header, who acts, the age of sessions."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
+from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from whitenoise.middleware import WhiteNoiseMiddleware
+
+from bots.audit import Actor, acting
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -41,5 +46,36 @@ def permissions_policy(get_response: GetResponse) -> GetResponse:
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
         )
         return response
+
+    return middleware
+
+
+SIGNED_IN_AT = "signed_in_at"
+"""Key of the session: when its person signed in, in seconds since 1970."""
+
+SEEN_AT = "seen_at"
+"""Key of the session: when it was last used, give or take `SEEN_EVERY_SECONDS`."""
+SEEN_EVERY_SECONDS = 60
+
+
+def acting_person(get_response: GetResponse) -> GetResponse:
+    """Name the signed-in person in the audit log; end sessions that are older than a shift."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return get_response(request)
+        now = time.time()
+        if now - request.session.setdefault(SIGNED_IN_AT, now) > settings.SESSION_LONGEST_SECONDS:
+            logout(request)
+            return get_response(request)
+        if now - request.session.get(SEEN_AT, 0) > SEEN_EVERY_SECONDS:
+            request.session[SEEN_AT] = now  # and so it lasts for another half hour
+        actor = Actor(
+            name=request.user.get_username(),
+            user_id=request.user.pk,
+            address=request.META.get("REMOTE_ADDR") or None,
+        )
+        with acting(actor):
+            return get_response(request)
 
     return middleware

@@ -21,5 +21,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *voice.http_urlpatterns,
     path("", include((_oauth, "oauth2_provider"))),
     path("", include("gateway_project.console_urls")),
+    path("bots/", include("bots.urls.bots")),
+    path("providers/", include("bots.urls.providers")),
+    path("routes/", include("bots.urls.routes")),
+    path("people/", include("bots.urls.people")),
+    path("audit/", include("bots.urls.audit")),
     path("", include("calls.urls")),
 ]

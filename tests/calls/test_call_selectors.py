@@ -6,6 +6,8 @@ from uuid import UUID
 
 import pytest
 
+from bots.core.roles import granted
+from bots.people import NOBODY, Person
 from calls import selectors
 from calls.core.waterfall import waterfall
 from calls.models import Call, TranscriptEntry
@@ -24,8 +26,8 @@ from tests.worlds import World
 
 pytestmark = pytest.mark.db
 
-EVERYTHING = Sight(granted=True)
-NOTHING = Sight(granted=False)
+EVERYTHING = Sight(Person(user_id=1, name="all", permissions=granted(["administrator"])))
+NOTHING = Sight(NOBODY)
 
 
 def say(call: Call, seq: int, **fields: Any) -> TranscriptEntry:
@@ -38,10 +40,10 @@ def ids(calls: list[Call]) -> list[UUID]:
 
 
 def test_people_with_an_active_account_see_all_calls_and_others_none(world: World) -> None:
-    assert visible_to(world.operator).granted
-    assert visible_to(world.viewer).granted
-    assert not visible_to(world.former).granted
-    assert not visible_to(world.stranger).granted
+    assert visible_to(world.admin).live
+    assert visible_to(world.people["supervisor"]).live
+    assert not visible_to(world.former).live
+    assert not visible_to(world.stranger).live
 
 
 @pytest.mark.parametrize("sight", [EVERYTHING, NOTHING])

@@ -116,7 +116,7 @@ async def test_a_page_gets_hello_then_the_snapshot_of_live_calls(
 ) -> None:
     call = await db(make_call, ended=False, caller="+49")
     await db(make_call)
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         assert (await page.frame(lambda frame: True))["t"] == "hello"
         snapshot = await page.frame("snapshot")
     assert snapshot["seq"] == 1
@@ -126,7 +126,7 @@ async def test_a_page_gets_hello_then_the_snapshot_of_live_calls(
 
 async def test_news_arrives_as_upsert_and_gone(world: World) -> None:
     feed = LiveFeed()
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         feed.call_changed("a", bot="demo", state="thinking", turns=1)
         upsert = await page.frame("call")
@@ -149,9 +149,9 @@ async def test_a_fresh_page_learns_what_only_the_publisher_knows(
     feed.line(call_id, line(2))
     feed.interim(call_id, "caller", "I want")
     async with running(feed):
-        async with page_of(world.viewer) as first:
+        async with page_of(world.people["supervisor"]) as first:
             await first.frame(lambda frame: frame["t"] == "call" and "state" in frame["f"])
-        async with page_of(world.viewer) as page:
+        async with page_of(world.people["supervisor"]) as page:
             await page.frame("snapshot")
             upsert = await page.frame("call")
             await page.send(t="sub", call=call_id, since=0)
@@ -169,7 +169,7 @@ async def test_lines_of_a_followed_call_come_until_it_is_left(
 ) -> None:
     call = await db(make_call, ended=False)
     feed, call_id = LiveFeed(), str(call.pk)
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         feed.call_changed(call_id, bot="demo")
         await page.send(t="sub", call=call_id)
@@ -196,7 +196,7 @@ async def test_a_followed_call_tells_its_turns_stored_or_not_and_each_as_it_ends
     feed.call_changed(call_id, bot="demo")
     feed.turn(call_id, turn(2))
     feed.turn(call_id, turn(3))
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         await page.frame("call")
         await page.send(t="sub", call=call_id)
@@ -214,7 +214,7 @@ async def test_a_line_whose_predecessor_was_never_heard_of_is_fetched(
     monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
     call = await db(make_call, ended=False)
     feed, call_id = LiveFeed(), str(call.pk)
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         feed.call_changed(call_id, bot="demo")
         await page.send(t="sub", call=call_id)
@@ -229,7 +229,7 @@ async def test_a_call_that_has_ended_is_followed_to_its_end(
 ) -> None:
     call = await db(make_call)
     await db(store, call, 1)
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         await page.send(t="sub", call=str(call.pk))
         assert (await page.frame("following"))["state"] == "ended"
@@ -243,7 +243,7 @@ async def test_unknown_calls_and_too_many_calls_are_refused(
     monkeypatch.setattr(watch, "SUBSCRIPTIONS", 1)
     first, second = await db(make_call, ended=False), await db(make_call, ended=False)
     unknown = str(uuid.uuid4())
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         await page.send(t="sub", call=unknown)
         assert await page.frame("refused") == {"t": "refused", "id": unknown, "code": 4404}
         await page.send(t="sub", call=str(first.pk))
@@ -253,7 +253,7 @@ async def test_unknown_calls_and_too_many_calls_are_refused(
 
 async def test_a_lost_batch_is_a_resync_and_a_new_snapshot_heals_it(world: World) -> None:
     feed, layer = LiveFeed(), get_channel_layer()
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         feed.call_changed("a", bot="demo", turns=1)
         await page.frame("call")
@@ -267,7 +267,7 @@ async def test_a_lost_batch_is_a_resync_and_a_new_snapshot_heals_it(world: World
 
 async def test_messages_of_other_kinds_are_ignored(world: World) -> None:
     feed, layer = LiveFeed(), get_channel_layer()
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         await layer.group_send(GROUP, {"type": "layer.reconnected"})
         feed.call_changed("a", bot="demo", turns=1)
@@ -278,7 +278,7 @@ async def test_a_publisher_from_before_the_connection_is_asked_again(world: Worl
     layer = get_channel_layer()
     feed = LiveFeed()
     feed.call_changed("a", bot="demo", state="thinking")
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         stray = {"type": "live.batch", "source": feed.source, "number": 5, "news": []}
         async with running(feed):
@@ -292,7 +292,7 @@ async def test_a_slow_page_is_muted_and_synchronised_when_it_has_caught_up(
 ) -> None:
     monkeypatch.setattr(watch, "UNACKED_FRAMES", 3)
     feed = LiveFeed()
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         for name in "abcde":
             feed.call_changed(name, bot="demo")
@@ -309,7 +309,7 @@ async def test_a_page_that_acknowledges_nothing_is_closed_4408(
 ) -> None:
     monkeypatch.setattr(watch, "UNACKED_SECONDS", 0.0)
     monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         assert await page.close_code() == 4408
 
 
@@ -318,7 +318,7 @@ async def test_frames_beyond_the_backlog_close_the_socket_4408(
 ) -> None:
     monkeypatch.setattr(consumers, "BACKLOG", 4)
     feed = LiveFeed()
-    async with running(feed), page_of(world.viewer) as page:
+    async with running(feed), page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         for name in "abcde":
             feed.call_changed(name, bot="demo")
@@ -329,13 +329,13 @@ async def test_frames_beyond_the_backlog_close_the_socket_4408(
     "text", ["no json", "{}", '{"t":"sub","call":"x"}', '{"t":"hangup"}', '"' + 2000 * "x" + '"']
 )
 async def test_what_is_not_our_protocol_is_closed_4400(world: World, text: str) -> None:
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         await page.socket.send_to(text_data=text)
         assert await page.close_code() == 4400
 
 
 async def test_a_binary_frame_is_closed_4400(world: World) -> None:
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         await page.socket.send_to(bytes_data=b"x")
         assert await page.close_code() == 4400
 
@@ -344,12 +344,12 @@ async def test_too_many_sockets_of_one_person_are_closed_4429(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(consumers, "SOCKETS_PER_USER", 1)
-    async with page_of(world.viewer) as first:
+    async with page_of(world.people["supervisor"]) as first:
         await first.frame("snapshot")
-        second = Page((await db(browser, world.viewer)).session)
+        second = Page((await db(browser, world.people["supervisor"])).session)
         await second.open()
         assert await second.close_code() == 4429
-    async with page_of(world.viewer) as third:
+    async with page_of(world.people["supervisor"]) as third:
         await third.frame("snapshot")
 
 
@@ -358,7 +358,7 @@ async def test_signing_out_closes_the_page_soon(
 ) -> None:
     monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
     monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
-    client = await db(browser, world.viewer)
+    client = await db(browser, world.people["supervisor"])
     page = Page(client.session)
     await page.open()
     await page.frame("snapshot")
@@ -375,7 +375,7 @@ async def test_a_call_whose_process_died_leaves_the_page(
     started_at = call.started_at
     lost = {"state": "ended", "ended_at": started_at, "ended_by": "gateway"}
     lost["transcript_expires_at"] = started_at
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         await page.frame("snapshot")
         await db(Call.objects.filter(pk=call.pk).update, reason_code="lost", **lost)
         gone = await page.frame("call")
@@ -388,7 +388,7 @@ async def test_a_page_without_news_of_any_process_is_told_that_it_is_stale(
     monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
     monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 0.02)
     monkeypatch.setattr(consumers, "SILENCE_SECONDS", 0.1)
-    async with page_of(world.viewer) as page:
+    async with page_of(world.people["supervisor"]) as page:
         assert not (await page.frame("hb"))["stale"]
         await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])
 
@@ -404,7 +404,7 @@ async def test_without_a_channel_layer_the_page_has_the_database_and_is_stale(
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
     layers = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [nowhere]}}}
     with override_settings(CHANNEL_LAYERS=layers):
-        async with page_of(world.viewer) as page:
+        async with page_of(world.people["supervisor"]) as page:
             snapshot = await page.frame("snapshot")
             assert [row["id"] for row in snapshot["rows"]] == [str(call.pk)]
             await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])

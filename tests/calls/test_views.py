@@ -22,7 +22,7 @@ pytestmark = pytest.mark.db
 
 @pytest.fixture
 def client(world: World) -> Client:
-    return browser(world.viewer)
+    return browser(world.people["supervisor"])
 
 
 def page(client: Client, url: str, status: int = 200) -> str:

@@ -22,11 +22,11 @@ def test_a_test_can_reach_its_own_machine() -> None:
 
 @pytest.mark.db
 def test_the_world_has_people_with_and_without_access(world: World) -> None:
-    assert world.operator.is_superuser
-    assert not world.viewer.is_staff
+    assert world.admin.is_superuser
+    assert not world.people["supervisor"].is_staff
     assert not world.former.is_active
     assert world.dialer.allowed_scopes == ["actions:dialout", "calls:read"]
-    assert "_auth_user_id" in browser(world.viewer).session
+    assert "_auth_user_id" in browser(world.people["supervisor"]).session
     assert "_auth_user_id" not in browser(world.stranger).session
 
 

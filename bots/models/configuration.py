@@ -1,16 +1,15 @@
-"""What is configured: providers, bots with their inheritance and history, routes, API clients.
+"""What is configured: providers, bots with their inheritance and history, routes.
 
 Rules that one row can show are constraints of the database. Rules between rows (a base must be a
 base bot, no cycles, a provider of the right kind, a route ends at a bot that takes calls) are kept
 by `bots.services`, through which all writes go.
 """
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
-from oauth2_provider.models import AbstractApplication
 
 # NB \Z, not $: in Python $ also matches before a line feed at the end.
 SLUG = r"^[a-z0-9][a-z0-9_-]*\Z"
@@ -27,9 +26,8 @@ _slug = RegexValidator(
 class Provider(models.Model):
     """A configured bot framework or speech service; ``params`` holds the plug-in's own values.
 
-    Secrets among them are encrypted (see `bots.secrets`). NB Credentials are no parameters, they
-    belong in a field of their own; without that field a plug-in sees the defaults of its
-    credentials.
+    ``credentials`` holds what the plug-in proves itself with, by wire name: encrypted like every
+    secret (see `bots.secrets`), or a reference to where it is kept.
     """
 
     class Kind(models.TextChoices):
@@ -44,8 +42,13 @@ class Provider(models.Model):
     kind = models.CharField(max_length=3, choices=Kind)
     plugin = models.CharField(max_length=64, help_text="Name of the plug-in of that kind.")
     params = models.JSONField(default=dict, blank=True, help_text="Own values, by wire name.")
+    credentials = models.JSONField(default=dict, blank=True, help_text="By wire name, encrypted.")
     revision = models.PositiveIntegerField(default=1)
     updated_at = models.DateTimeField(auto_now=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_result = models.JSONField(
+        null=True, blank=True, help_text="The last test: its steps, and what failed."
+    )
 
     class Meta:
         ordering: ClassVar = ["kind", "name"]
@@ -181,64 +184,47 @@ class BotRevision(models.Model):
 
 
 class Route(models.Model):
-    """Which bot takes a call to a number; the lowest ``priority`` that matches wins.
+    """Which bot takes a call: the first rule in order of ``priority`` that matches wins.
 
     ``pattern`` is a called number in which ``*`` stands for any further digits: ``+15550100``,
-    ``+1555*``, ``*``.
+    ``+1555*``, ``*``. ``host`` is where the call was sent to, ``header_value`` what a SIP header
+    holds; in both ``*`` stands for anything, and empty means any.
     """
 
     priority = models.PositiveIntegerField(default=100)
     pattern = models.CharField(
         max_length=64,
-        unique=True,
+        default="*",
         validators=[RegexValidator(_NUMBERS, "Use a number such as +15550100, +1555* or *.")],
     )
+    host = models.CharField(max_length=253, blank=True)
+    header_name = models.CharField(max_length=100, blank=True)
+    header_value = models.CharField(max_length=200, blank=True)
     bot = models.ForeignKey(
         Bot, on_delete=models.CASCADE, related_name="routes", limit_choices_to={"is_base": False}
     )
+    enabled = models.BooleanField(default=True)
+    note = models.CharField(max_length=200, blank=True)
+    revision = models.PositiveIntegerField(default=1)
+    updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        ordering: ClassVar = ["priority", "pattern"]
+        ordering: ClassVar = ["priority", "id"]
         constraints: ClassVar = [
             models.CheckConstraint(
                 name="route_pattern_wellformed",
                 condition=Q(pattern__regex=_NUMBERS),
             ),
+            models.CheckConstraint(
+                name="route_header_value_has_a_name",
+                condition=Q(header_value="") | ~Q(header_name=""),
+            ),
+            models.UniqueConstraint(
+                fields=["pattern", "host", "header_name", "header_value"],
+                name="route_conditions_unique",
+            ),
+            models.CheckConstraint(name="route_revision_from_one", condition=Q(revision__gte=1)),
         ]
 
     def __str__(self) -> str:
         return f"{self.pattern} -> {self.bot_id}"
-
-
-class ApiClient(AbstractApplication):  # type: ignore[misc]  # the package is untyped
-    """A machine that obtains OAuth access tokens by its client credentials (RFC 6749, 4.4).
-
-    It is always confidential and knows no other grant. ``allowed_scopes`` limits what it can ask
-    for; a client that is not ``enabled`` can neither obtain nor use tokens.
-    """
-
-    allowed_scopes = models.JSONField(default=list, blank=True)
-    enabled = models.BooleanField(default=True)
-
-    class Meta(AbstractApplication.Meta):  # type: ignore[misc]  # the same
-        constraints: ClassVar = [
-            models.CheckConstraint(
-                name="api_client_credentials_only",
-                condition=Q(
-                    client_type=AbstractApplication.CLIENT_CONFIDENTIAL,
-                    authorization_grant_type=AbstractApplication.GRANT_CLIENT_CREDENTIALS,
-                    hash_client_secret=True,
-                ),
-            ),
-        ]
-
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Store the client, confidential and with hashed secret whatever it was set to."""
-        self.client_type = self.CLIENT_CONFIDENTIAL
-        self.authorization_grant_type = self.GRANT_CLIENT_CREDENTIALS
-        self.hash_client_secret = True
-        super().save(*args, **kwargs)
-
-    def is_usable(self, request: object) -> bool:
-        """Whether tokens may be issued to this client and accepted from it."""
-        return self.enabled

@@ -1,11 +1,8 @@
-"""What the console's templates need to show: icons, times, durations, delays, cut prompts."""
+"""What pages about calls need to show: durations, delays, cut prompts."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django import template
-from django.templatetags.static import static
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
 from django.utils.timezone import now
 
 from calls.models import Call, TranscriptEntry
@@ -19,28 +16,6 @@ LATE_MS = 1500
 BAR_MS = 3000
 """The delay at which a bar is full."""
 BAR_UNITS = 56
-
-
-@register.simple_tag
-def icon(name: str, extra: str = "") -> SafeString:
-    """The icon ``name`` of the sprite; decoration only, so it needs words beside it."""
-    return format_html(
-        '<svg class="icon {}" aria-hidden="true"><use href="{}#{}"></use></svg>',
-        extra,
-        static("console/icons.svg"),
-        name,
-    )
-
-
-@register.simple_tag
-def moment(value: datetime, show: str = "time") -> SafeString:
-    """A ``<time>`` that the browser turns into its own zone; UTC until then.
-
-    ``show`` is ``time``, ``full`` or ``ago``.
-    """
-    text = f"{value:%d %b %Y %H:%M:%S} UTC"
-    stamp = value.isoformat(timespec="milliseconds")
-    return format_html('<time datetime="{}" data-show="{}">{}</time>', stamp, show, text)
 
 
 @register.filter

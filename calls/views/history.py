@@ -1,38 +1,29 @@
-"""The console's pages about calls: live, history and one call."""
+"""The console's page of call records, past and present."""
 
-import json
-import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
-import msgspec
 from django import forms
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
-from django.core.serializers.json import DjangoJSONEncoder
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import get_object_or_404, redirect, render
+from django.shortcuts import render
 from django.utils.timezone import now
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from calls.core.waterfall import SEGMENTS, waterfall
-from calls.models import Call, TranscriptEntry
+from bots.core.roles import Permission
+from bots.guards import permitted
 from calls.selectors import (
     COUNT_LIMIT,
-    LIVE_LIMIT,
     CallFilter,
     Cursor,
     Sight,
     call_page,
-    live_calls,
     seen,
-    turn_times,
     visible_to,
 )
+from calls.views.live import voice_url
 
 PAGE_SIZES = (25, 50, 100)
 RANGES = {
@@ -41,12 +32,6 @@ RANGES = {
     "7d": ("Last 7 days", timedelta(days=7)),
     "30d": ("Last 30 days", timedelta(days=30)),
 }
-TABS = (("conversation", "Conversation"), ("record", "Record"), ("json", "JSON"))
-DEMO_BOT = "demo"
-MONO = ("id", "conversation_id", "owner", "caller", "callee", "reason_code", "cause")
-"""Fields of the record that are codes."""
-SCALE_MS = 1500
-"""The silence that fills a waterfall's width at least, so that short ones look short."""
 
 
 class FilterForm(forms.Form):
@@ -118,32 +103,7 @@ class FilterForm(forms.Form):
 
 
 @require_safe
-def home(request: HttpRequest) -> HttpResponse:
-    """The first page: live calls."""
-    return redirect("calls:live")
-
-
-@require_safe
-@login_required
-@never_cache
-def live(request: HttpRequest) -> HttpResponse:
-    """The calls that are going on; the page then follows them through the live feed."""
-    calls, truncated = live_calls(visible_to(request.user))
-    return render(
-        request,
-        "calls/live.html",
-        {
-            "calls": calls,
-            "truncated": truncated,
-            "limit": LIVE_LIMIT,
-            "setting": settings.ENVIRONMENT.setting,
-            "voice_url": _voice_url(request),
-        },
-    )
-
-
-@require_safe
-@login_required
+@permitted(Permission.SEE_HISTORY)
 @never_cache
 def history(request: HttpRequest) -> HttpResponse:
     """Calls past and present, newest first; filter, page and page size are in the URL."""
@@ -162,100 +122,9 @@ def history(request: HttpRequest) -> HttpResponse:
         "older_query": _query(request, at=page.older),
         "count_limit": f"{COUNT_LIMIT:,}",
         "setting": settings.ENVIRONMENT.setting,
-        "voice_url": _voice_url(request),
+        "voice_url": voice_url(request),
     }
     return render(request, "calls/history.html", context)
-
-
-@require_safe
-@login_required
-@never_cache
-def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
-    """One call: followed while it is going on, its record afterwards."""
-    call = get_object_or_404(visible_to(request.user).calls(), pk=call_id)
-    tab = request.GET.get("tab", "")
-    context: dict[str, Any] = {
-        "call": call,
-        "active": call.state == Call.State.ACTIVE,
-        "tabs": TABS,
-        "tab": tab if tab in dict(TABS) else TABS[0][0],
-    }
-    if context["tab"] == "record":
-        context["record"] = _record(call)
-    else:
-        entries = list(call.entries.order_by("seq"))
-        context["entries"] = entries
-        if context["tab"] == "json":
-            context["raw"] = _raw(call, entries)
-        else:
-            context |= _waterfalls(call)
-    return render(request, "calls/detail.html", context)
-
-
-@dataclass(frozen=True)
-class RecordField:
-    """One field of a call record as the page shows it."""
-
-    name: str
-    value: str
-    moment: datetime | None
-    mono: bool
-
-
-def _record(call: Call) -> list[RecordField]:
-    shown = []
-    for field in Call._meta.concrete_fields:
-        value = getattr(call, field.attname)
-        if isinstance(value, dict | list):
-            value = json.dumps(value, ensure_ascii=False) if value else ""
-        elif isinstance(value, bool):
-            value = "yes" if value else "no"
-        shown.append(
-            RecordField(
-                name=field.attname,
-                value="" if value is None else str(value),
-                moment=value if isinstance(value, datetime) else None,
-                mono=field.name in MONO,
-            )
-        )
-    return shown
-
-
-def _raw(call: Call, entries: list[TranscriptEntry]) -> str:
-    document = {
-        **{field.attname: getattr(call, field.attname) for field in Call._meta.concrete_fields},
-        "transcript": [
-            {
-                field.name: getattr(entry, field.name)
-                for field in TranscriptEntry._meta.concrete_fields
-                if field.name not in ("id", "call")
-            }
-            for entry in entries
-        ],
-        "timings": [msgspec.to_builtins(times) for times in turn_times(call.pk)],
-    }
-    return json.dumps(document, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)
-
-
-def _waterfalls(call: Call) -> dict[str, Any]:
-    turns = [waterfall(times) for times in turn_times(call.pk)]
-    return {
-        "waterfalls": turns,
-        "scale_ms": max([SCALE_MS, *(turn.reached_ms for turn in turns)]),
-        "segment_names": SEGMENTS,
-        "silences": _figures([turn.silence_ms for turn in turns if turn.silence_ms is not None]),
-    }
-
-
-def _figures(silences: list[int]) -> dict[str, int]:
-    if not silences:
-        return {}
-    return {"median": round(statistics.median(silences)), "slowest": max(silences)}
-
-
-def _voice_url(request: HttpRequest) -> str:
-    scheme = "wss" if request.is_secure() else "ws"
-    return f"{scheme}://{request.get_host()}/voice/audiocodes/{DEMO_BOT}"
 
 
 def _page_size(query: QueryDict) -> int:

@@ -1,0 +1,65 @@
+"""What a supervisor may have done in a live call: the closed union that browsers send.
+
+A command travels from the browser's socket over the channel layer to the process that carries the
+call, becomes an event of the engine there, and is answered by `Outcome` with the effect that was
+observed, not with the click.
+"""
+
+from typing import Any, Literal
+
+import msgspec
+
+MAX_TEXT_CHARACTERS = 2_000
+MAX_REASON_CHARACTERS = 500
+
+
+class HangUp(msgspec.Struct, frozen=True, tag="hangup", tag_field="do"):
+    """End the call."""
+
+
+class Transfer(msgspec.Struct, frozen=True, kw_only=True, tag="transfer", tag_field="do"):
+    """Move the caller to ``target``, a number, SIP or tel address."""
+
+    target: str
+
+
+class Say(msgspec.Struct, frozen=True, kw_only=True, tag="say", tag_field="do"):
+    """Speak ``text`` to the caller with the bot's voice, before what the bot still has to say.
+
+    ``interrupt``: also silence what is being spoken.
+    """
+
+    text: str
+    interrupt: bool = False
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, tag="message", tag_field="do"):
+    """Send ``text`` to the bot as if the caller had said it; the caller hears only the answer."""
+
+    text: str
+
+
+class Mute(msgspec.Struct, frozen=True, kw_only=True, tag="mute", tag_field="do"):
+    """Let the caller hear nothing of the bot (``on``), or hear it again."""
+
+    on: bool
+
+
+class SetParameter(msgspec.Struct, frozen=True, kw_only=True, tag="set", tag_field="do"):
+    """Give a live parameter another value for the rest of the call; None takes it back."""
+
+    name: str
+    value: Any
+
+
+Steering = HangUp | Transfer | Say | Message | Mute | SetParameter
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of a command: ``accepted`` by the call, then ``done`` or ``failed``.
+
+    ``detail`` says in words what was observed, such as "heard by the caller in 1.8 s".
+    """
+
+    status: Literal["accepted", "done", "failed"]
+    detail: str = ""

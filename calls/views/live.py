@@ -1,0 +1,38 @@
+"""The console's page of live calls."""
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from bots.core.roles import Permission
+from bots.guards import permitted
+from calls.selectors import LIVE_LIMIT, live_calls, visible_to
+
+DEMO_BOT = "demo"
+
+
+@require_safe
+@permitted(Permission.SEE_LIVE)
+@never_cache
+def live(request: HttpRequest) -> HttpResponse:
+    """The calls that are going on; the page then follows them through the live feed."""
+    calls, truncated = live_calls(visible_to(request.user))
+    return render(
+        request,
+        "calls/live.html",
+        {
+            "calls": calls,
+            "truncated": truncated,
+            "limit": LIVE_LIMIT,
+            "setting": settings.ENVIRONMENT.setting,
+            "voice_url": voice_url(request),
+        },
+    )
+
+
+def voice_url(request: HttpRequest) -> str:
+    """Where a voice gateway reaches the demo bot."""
+    scheme = "wss" if request.is_secure() else "ws"
+    return f"{scheme}://{request.get_host()}/voice/audiocodes/{DEMO_BOT}"
