@@ -7,6 +7,7 @@ import msgspec
 from bots.core.activities import Activity, Json
 from bots.core.errors import Fault
 from bots.core.params.resolve import Resolved
+from calls.core.steering import Outcome
 
 EndedBy = Literal["caller", "bot", "gateway", "operator"]
 CallState = Literal[
@@ -142,7 +143,7 @@ class RecordLine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     at: float
-    side: Literal["caller", "bot", "system"]
+    side: Literal["caller", "bot", "operator", "system"]
     kind: Literal["speech", "dtmf", "event"]
     text: str
     full_text: str = ""
@@ -181,6 +182,26 @@ class ShowState(msgspec.Struct, frozen=True):
     """What the conversation is doing now, for the live page."""
 
     state: CallState
+
+
+class RecordAct(msgspec.Struct, frozen=True, kw_only=True):
+    """A supervisor stepped in: for the events of the call and the live page.
+
+    ``name`` and ``detail`` are those of the act, without words of the conversation. ``muted``:
+    whether the caller hears nothing of the bot from here on.
+    """
+
+    by: str
+    name: str
+    detail: Json
+    muted: bool
+
+
+class ReportOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Tell the supervisor of act ``number`` what came of it; first that it was accepted, or not."""
+
+    number: int
+    outcome: Outcome
 
 
 class ReportFault(msgspec.Struct, frozen=True, kw_only=True):
@@ -227,6 +248,8 @@ Command = (
     | RecordTurn
     | ShowInterim
     | ShowState
+    | RecordAct
+    | ReportOutcome
     | ReportFault
     | Finish
 )

@@ -4,19 +4,20 @@
 when `DeadlinePassed` is due. ``now`` is seconds on any monotonic clock. The engine holds no socket,
 task, clock or model; it composes the machines beside it:
 
-=======================  =========================================================
-`prompts.PromptQueue`    what plays, what waits, what barge-in throws away
-`speaker.Speaker`        starts and silences prompts, records what was heard
-`floor.Floor`            who has the floor: caller, bot, nobody
-`caller.CallerSide`      from voice, results and keys to turns; the caller's timers
-`bot.BotSide`            what the bot is told and owes; the bot's timers
-`notices.Notices`        what else the bot asked to be told
-`actions.Actions`        digits, metadata and recording for the bot
-`stopwatch.Stopwatch`    where the time of a turn went
-`timeouts.Timers`        what the conversation waits for, and until when
-`scopes.Scopes`          the parameters in force
-`life.Life`              the phase of the call, what failed, how it ends
-=======================  =========================================================
+=========================  =======================================================
+`prompts.PromptQueue`      what plays, what waits, what barge-in throws away
+`speaker.Speaker`          starts and silences prompts, records what was heard
+`floor.Floor`              who has the floor: caller, bot, nobody
+`caller.CallerSide`        from voice, results and keys to turns; the caller's timers
+`bot.BotSide`              what the bot is told and owes; the bot's timers
+`notices.Notices`          what else the bot asked to be told
+`actions.Actions`          digits, metadata and recording for the bot
+`stopwatch.Stopwatch`      where the time of a turn went
+`timeouts.Timers`          what the conversation waits for, and until when
+`scopes.Scopes`            the parameters in force
+`life.Life`                the phase of the call, what failed, how it ends
+`supervision.Supervision`  what people have done in the call
+=========================  =======================================================
 
 Rules that hold after every event: at most one prompt plays; from arrival to `Finish` there is a
 deadline; nothing follows `Finish`; the gate is open exactly when `Floor.listening` says so.
@@ -48,6 +49,7 @@ from calls.core.prompts import Action, Prompt, PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.speaker import Speaker
 from calls.core.stopwatch import Stopwatch
+from calls.core.supervision import Supervision
 from calls.core.timeouts import Timer, Timers
 from calls.core.vocabulary import Purpose
 
@@ -94,6 +96,7 @@ class Conversation:
             events.LegLost: life.leg_lost,
             events.LegResumed: self._leg_resumed,
             events.EndRequested: life.end_requested,
+            events.SupervisorActed: self._supervisor_acted,
             events.DeadlinePassed: self._deadline_passed,
         }
 
@@ -139,6 +142,16 @@ class Conversation:
             notices=notices,
             actions=self._actions,
             stopwatch=stopwatch,
+            last_words=lambda: self._supervision.ended(),
+        )
+        self._supervision = Supervision(
+            params=params,
+            out=out,
+            timers=timers,
+            queue=queue,
+            speaker=self._speaker,
+            bot=self._bot,
+            life=self._life,
         )
 
     @property
@@ -248,7 +261,15 @@ class Conversation:
             return
         if purpose.answers:
             self._bot.answered(now)
-        if purpose in (Purpose.MESSAGE, Purpose.PLAY_URL):
+            self._supervision.bot_spoke(now)
+        spoken = purpose in (Purpose.MESSAGE, Purpose.PLAY_URL)
+        if spoken and self._supervision.muted:
+            self._enter(activity, now)
+            said = activity.text or "an audio file"
+            self._out.emit(
+                commands.RecordLine(at=now, side="bot", kind="event", text=f"Not spoken: {said}")
+            )
+        elif spoken:
             prompt = Prompt(text=activity.text or "", activity=activity)
             self._queue.add(prompt)
             self._speaker.prepare(prompt)
@@ -295,6 +316,11 @@ class Conversation:
         if self.phase is Phase.TALKING:
             self._bot.tell(event.activity)
 
+    def _supervisor_acted(self, event: events.SupervisorActed, now: float) -> None:
+        before = self._params.resolved
+        self._supervision.acted(event, now)
+        self._adopt(before)
+
     def _leg_resumed(self, _event: events.LegResumed, now: float) -> None:
         self._out.note(now, "The voice connection was lost and came back")
 
@@ -318,6 +344,10 @@ class Conversation:
         before = self._params.resolved
         for name, problem in self._params.enter(activity).items():
             self._out.note(now, f"The bot set {name}: {problem}")
+        self._adopt(before)
+
+    def _adopt(self, before: Resolved) -> None:
+        """Tell who depends on them that the parameters have changed, if they have."""
         if self._params.resolved is not before:
             self._out.emit(commands.UseParameters(self._params.resolved))
         if self._params[Timeouts] != before[Timeouts]:
@@ -373,6 +403,8 @@ class Conversation:
                 self._caller.acknowledged(now)
             case Timer.RESUME:
                 self._bot.resume()
+            case Timer.SUPERVISOR:
+                self._supervision.expired(now)
             case Timer.VOICE_EVENT:
                 self._notices.expired()
             case Timer.BOT_INPUT:
@@ -410,12 +442,14 @@ class Conversation:
         self._pump(now)
         if self.phase in (Phase.NEW, Phase.ENDED):
             return
+        self._supervision.settle()
         talking = self.phase is Phase.TALKING
         self._settle_gate(now, talking=talking)
         if self.phase in ESTABLISHED:
             connected = self._life.accepted
-            self._caller.settle(now, talking=talking and connected)
-            self._bot.settle(now, talking=talking, connected=connected)
+            waiting = talking and not self._supervision.muted  # a person has the word
+            self._caller.settle(now, talking=waiting and connected)
+            self._bot.settle(now, talking=waiting, connected=connected)
         self._stopwatch.settle(idle=self._queue.idle)
         self._show()
 

@@ -10,6 +10,7 @@ import msgspec
 
 from bots.core.activities import Activity, Json
 from bots.core.errors import Fault
+from calls.core.steering import Steering
 
 
 class CallArrived(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +182,14 @@ class EndRequested(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
 
 
+class SupervisorActed(msgspec.Struct, frozen=True, kw_only=True):
+    """A person steps in; ``number`` is that of the answering `ReportOutcome` commands."""
+
+    number: int
+    by: str
+    act: Steering
+
+
 class DeadlinePassed(msgspec.Struct, frozen=True):
     """`Conversation.deadline` has come."""
 
@@ -210,5 +219,6 @@ Event = (
     | PlayUrlFailed
     | MetaDataSent
     | EndRequested
+    | SupervisorActed
     | DeadlinePassed
 )

@@ -4,8 +4,10 @@ A call ends because somebody hung up, because it was moved, or because something
 activities configured for the failure come first (product description 6.5).
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 
+from bots.core import activities
 from bots.core.activities import Activity
 from bots.core.errors import Fault
 from bots.core.params.sections.call_control import CallControl
@@ -81,6 +83,7 @@ class Life:
         notices: Notices,
         actions: Actions,
         stopwatch: Stopwatch,
+        last_words: Callable[[], None],
     ) -> None:
         self.phase = Phase.NEW
         self.accepted = False
@@ -93,11 +96,16 @@ class Life:
         self._notices = notices
         self._actions = actions
         self._stopwatch = stopwatch
+        self._last_words = last_words
+        """Called when nothing more will happen in the call, before `Finish`."""
         self._closing = Closing()
         self._failed: Ending | None = None
         """How the call ends when the activities for a failure have been carried out."""
         self._failed_meanwhile: tuple[str, Ending] | None = None
         """What failed while the call was being moved; it matters if the caller comes back."""
+        self._mover: tuple[str, int] | None = None
+        """The supervisor who has the call moved, and the number of that act."""
+        self._moves: list[tuple[int, str]] = []
 
     def accept(self) -> None:
         """Take the call, if it was not taken yet."""
@@ -112,17 +120,25 @@ class Life:
         """A service failed beyond repair; if it was about a prompt, that one has ended."""
         if event.utterance is not None:
             cut = _cut(event.utterance, event.heard_ms)
-            if self._speaker.done(cut, now) is None:
+            playing = self._speaker.done(cut, now)
+            if playing is None:
+                return
+            if playing.act is not None:  # a line that cannot be spoken is no reason to hang up
+                playing.failed = True
+                self._report(event.service, event.fault, event.detail)
                 return
         self.broken(event.service, event.fault, event.detail, now)
 
     def broken(self, service: FailingService, fault: Fault, detail: str, now: float) -> None:
         """Report that ``service`` failed, and do what is configured for that."""
-        self._out.emit(commands.ReportFault(service=service, fault=fault, detail=detail))
+        self._report(service, fault, detail)
         if service == "bot":
             self._bot.present = False
         reason = f"The {_SERVICE_NAMES[service]} failed: {fault}"
         self.fail(service, failure(f"{service}:{fault}", reason), now)
+
+    def _report(self, service: FailingService, fault: Fault, detail: str) -> None:
+        self._out.emit(commands.ReportFault(service=service, fault=fault, detail=detail))
 
     def play_url_failed(self, event: events.PlayUrlFailed, now: float) -> None:
         """An audio file could not be played: do what the bot or the administrator chose (6.5)."""
@@ -148,6 +164,9 @@ class Life:
         self._speaker.stop(now)
         if playing is not None and playing.file is not None:
             playing.late = True  # it has failed as soon as the player reports its end
+        elif playing is not None and playing.act is not None:
+            playing.failed = True
+            self._report("tts", Fault.TIMEOUT, "no audio for a supervisor's line")
         else:
             self.broken("tts", Fault.TIMEOUT, "no audio for a prompt", now)
 
@@ -208,12 +227,36 @@ class Life:
             self._close(ending, now + TRANSFER_TIMEOUT_S)
         self._out.emit(asked.command())
 
+    def move(self, target: str, by: str, number: int, now: float) -> None:
+        """Move the call as the supervisor ``by`` asks by act ``number``; if that fails, it goes on.
+
+        The voice side is asked to report the outcome, whatever is configured for the bot.
+        """
+        wanted = {"transferTarget": target, "transferNotifications": True}
+        asked = transfer.asked_for(
+            activities.event("transfer", activity_params=wanted), self._params
+        )
+        if asked is None:
+            self._moves.append((number, "there is no target"))
+            return
+        self._mover = by, number
+        self._speaker.silence(now)
+        self.phase = Phase.TRANSFERRING
+        self._timers.start(Timer.VOICE_SIDE, now + RINGING_TIMEOUT_S)
+        self._out.emit(asked.command())
+
+    def take_moves(self) -> list[tuple[int, str]]:
+        """What came of supervisors' transfers since the last call: act and problem, if any."""
+        taken, self._moves = self._moves, []
+        return taken
+
     def transfer_done(self, event: events.TransferDone, now: float) -> None:
         """The voice side's word on a transfer; a bot that stayed gets it too (6.7)."""
         if self.phase is Phase.CLOSING:
             self._closed_by_transfer(event, now)
         elif self.phase is Phase.TRANSFERRING or (self.phase is Phase.TALKING and event.succeeded):
-            self._bot.tell(vocabulary.transfer_status(event))
+            if self._mover is None:
+                self._bot.tell(vocabulary.transfer_status(event))
             self._timers.stop(Timer.VOICE_SIDE)
             self._moved(event, now)
 
@@ -231,16 +274,23 @@ class Life:
             self.fail("channel", ending, now)
 
     def _moved(self, event: events.TransferDone, now: float) -> None:
+        mover, self._mover = self._mover, None
+        problem = event.reason or event.reason_code
+        if mover is not None:
+            self._moves.append((mover[1], "" if event.succeeded else problem or "error"))
         if event.succeeded:
             self._closing.ending = Ending("bot", "transferred", "Transferred by the bot")
+            if mover is not None:
+                by = f"Transferred by {mover[0]}"
+                self._closing.ending = Ending("operator", "transferred", by)
             self.end(now)
-        else:
-            self._out.note(now, f"The transfer failed: {event.reason or event.reason_code}")
-            self.phase = Phase.TALKING
-            if self._failed_meanwhile is not None:
-                self.fail(*self._failed_meanwhile, now)
-            else:
-                self._bot.asked()
+            return
+        self._out.note(now, f"The transfer failed: {problem}")
+        self.phase = Phase.TALKING
+        if self._failed_meanwhile is not None:
+            self.fail(*self._failed_meanwhile, now)
+        elif mover is None:
+            self._bot.asked()
 
     # --- the end ------------------------------------------------------------------------------
 
@@ -312,7 +362,7 @@ class Life:
             return
         if playing.late and playing.file is not None:
             self._file_failed(playing, playing.file, "no audio in time", now)
-        elif self.phase is Phase.TALKING:
+        elif self.phase is Phase.TALKING and playing.act is None:
             self._notices.send(vocabulary.PLAY_FINISHED)
 
     def voice_side_silent(self, now: float) -> None:
@@ -335,6 +385,7 @@ class Life:
         self.phase = Phase.ENDED
         self._timers.clear()
         self._stopwatch.close()
+        self._last_words()
         finish = self._closing.finish(now, self._bot.turns, self._actions.recordings)
         self._notices.send(vocabulary.conversation_end(finish.reason_code, finish.reason))
         self._out.show("ended")

@@ -32,6 +32,10 @@ class Outbox:
         """Put an event that people should see into the transcript."""
         self.emit(commands.RecordLine(at=now, side="system", kind="event", text=text))
 
+    def operator(self, now: float, kind: Literal["speech", "event"], text: str) -> None:
+        """Record what a supervisor wrote."""
+        self.emit(commands.RecordLine(at=now, side="operator", kind=kind, text=text))
+
     def caller(
         self,
         now: float,

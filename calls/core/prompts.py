@@ -27,6 +27,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     activity: Activity | None = None
     configured: bool = False
     """The activity is an administrator's, for a failure."""
+    act: int | None = None
+    """The number of the supervisor's act that this line is."""
 
     @property
     def by_bot(self) -> bool:
@@ -65,6 +67,12 @@ class Playing(msgspec.Struct, kw_only=True):
     """It is an audio file of which nothing could be heard in time."""
     delay_ms: int | None = None
     """From the end of the caller's turn to the first sample heard."""
+    act: int | None = None
+    """It is a supervisor's line, with the number of that act."""
+    failed: bool = False
+    interrupted: bool = False
+    heard_ms: float = 0.0
+    """How much of it was heard when it was interrupted."""
 
 
 def _lasting(item: Prompt | Action) -> Json:
@@ -83,6 +91,8 @@ class PromptQueue:
         self.last_utterance = 0
         """The number of the prompt that was played last."""
         self.playing: Playing | None = None
+        self._acts: list[Playing] = []
+        """Lines of supervisors that have ended, until they are asked for."""
 
     @property
     def idle(self) -> bool:
@@ -114,7 +124,13 @@ class PromptQueue:
         return self._waiting.popleft()
 
     def play(
-        self, text: str, *, interruptible: bool, by_bot: bool, file: AudioFile | None = None
+        self,
+        text: str,
+        *,
+        interruptible: bool,
+        by_bot: bool,
+        file: AudioFile | None = None,
+        act: int | None = None,
     ) -> Playing:
         """Make ``text`` the prompt that plays; utterance numbers never repeat in a call.
 
@@ -128,6 +144,7 @@ class PromptQueue:
             interruptible=interruptible,
             by_bot=by_bot,
             file=file,
+            act=act,
         )
         return self.playing
 
@@ -139,7 +156,19 @@ class PromptQueue:
 
     def done(self) -> None:
         """The playing prompt has ended."""
+        if self.playing is not None and self.playing.act is not None:
+            self._acts.append(self.playing)
         self.playing = None
+
+    def holds(self, act: int) -> bool:
+        """Whether the supervisor's line of that act waits or plays."""
+        playing = self.playing is not None and self.playing.act == act
+        return playing or any(isinstance(i, Prompt) and i.act == act for i in self._waiting)
+
+    def take_acts(self) -> list[Playing]:
+        """The supervisors' lines that have ended since the last call."""
+        taken, self._acts = self._acts, []
+        return taken
 
     def sets(self, names: frozenset[str]) -> bool:
         """Whether something that waits sets one of these parameters for the rest of the call."""

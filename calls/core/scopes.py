@@ -34,6 +34,8 @@ class Scopes:
         self._configured = configured
         self._session: Json = {}
         self._activity: Json = {}
+        self._supervised: dict[str, Json] = {}
+        """What people have set in this call, by their names."""
         self._resolved = configured
         self._lasting = configured
 
@@ -71,6 +73,30 @@ class Scopes:
             problems |= error.problems
         return _some(problems)
 
+    def supervise(self, name: str, value: Any, by: str) -> str:
+        """Give a live parameter another value for the rest of the call; None takes it back.
+
+        Stronger than anything the bot sets. Answers what is wrong; empty when it is in force.
+        """
+        known = self._configured.catalogue
+        given = {} if value is None else {name: value}
+        problems = known.misplaced(Level.SUPERVISOR, {name: value})
+        problems |= known.problems(Level.SUPERVISOR, given)
+        if problems:
+            return problems.get(name) or "; ".join(problems.values())
+        others = {
+            who: {key: kept for key, kept in values.items() if key != name}
+            for who, values in self._supervised.items()
+        }
+        mine = others.get(by, {}) | given
+        before, self._supervised = self._supervised, {**others, by: mine}
+        try:
+            self._resolve(self._session, self._activity)
+        except ParameterError as error:
+            self._supervised = before
+            return "; ".join(f"{key}: {text}" for key, text in error.problems.items())
+        return ""
+
     def _accepted(self, level: Level, values: Any, problems: dict[str, str]) -> Json:
         if not isinstance(values, dict) or not values:
             return {}
@@ -82,11 +108,16 @@ class Scopes:
         return {name: value for name, value in values.items() if name not in refused}
 
     def _set(self, session: Json, activity: Json) -> None:
-        if (session, activity) == (self._session, self._activity):
-            return
+        if (session, activity) != (self._session, self._activity):
+            self._resolve(session, activity)
+
+    def _resolve(self, session: Json, activity: Json) -> None:
         lasting = self._configured
         if session:
             lasting = lasting.overlay(Layer(Level.SESSION, _BY_BOT, session))
+        for who, values in self._supervised.items():
+            if values:
+                lasting = lasting.overlay(Layer(Level.SUPERVISOR, f"supervisor {who}", values))
         resolved = lasting
         if activity:
             resolved = lasting.overlay(Layer(Level.ACTIVITY, _BY_BOT, activity))

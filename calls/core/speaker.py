@@ -52,7 +52,7 @@ class Speaker:
             self._play_file(prompt, url, interruptible=interruptible)
         elif spoken_text(prompt.text):
             playing = self._queue.play(
-                prompt.text, interruptible=interruptible, by_bot=prompt.by_bot
+                prompt.text, interruptible=interruptible, by_bot=prompt.by_bot, act=prompt.act
             )
             self._out.emit(
                 commands.Play(
@@ -157,6 +157,7 @@ class Speaker:
         playing = self._queue.current(event.utterance)
         if playing is None:
             return None
+        playing.interrupted, playing.heard_ms = event.interrupted, event.heard_ms
         self._queue.done()
         self._timers.stop(Timer.FIRST_AUDIO, Timer.STOPPING)
         if playing.started_at is not None:
@@ -176,7 +177,7 @@ class Speaker:
             self._out.emit(
                 commands.RecordLine(
                     at=now if playing.started_at is None else playing.started_at,
-                    side="bot",
+                    side="bot" if playing.act is None else "operator",
                     kind="speech",
                     text=heard,
                     full_text=spoken if heard != spoken else "",

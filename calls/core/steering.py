@@ -52,6 +52,7 @@ class SetParameter(msgspec.Struct, frozen=True, kw_only=True, tag="set", tag_fie
     value: Any
 
 
+Status = Literal["accepted", "done", "failed"]
 Steering = HangUp | Transfer | Say | Message | Mute | SetParameter
 
 
@@ -61,5 +62,5 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     ``detail`` says in words what was observed, such as "heard by the caller in 1.8 s".
     """
 
-    status: Literal["accepted", "done", "failed"]
+    status: Status
     detail: str = ""

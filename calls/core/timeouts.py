@@ -34,6 +34,8 @@ class Timer(StrEnum):
     """The player's report of a prompt that was stopped."""
     VOICE_EVENT = "voice-event"
     """Enough voice, or enough silence, to tell the bot."""
+    SUPERVISOR = "supervisor"
+    """The bot's answer to what a supervisor sent it."""
     VOICE_SIDE = "voice-side"
     """The voice side's confirmation of a hang-up or a transfer."""
 

@@ -5,8 +5,9 @@ command causes at once waits until the commands before it are carried out.
 """
 
 import asyncio
+import itertools
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
 from uuid import UUID
 
@@ -25,13 +26,14 @@ from calls.core.engine import Conversation
 from calls.core.events import Event
 from calls.core.life import Phase
 from calls.core.ports import CallStart, VoiceLeg
+from calls.core.steering import Outcome, Steering
 from calls.session.bot import BotLine, stamped
 from calls.session.detached import DetachedLeg
 from calls.session.ear import Ear
 from calls.session.metadata import post_metadata
 from calls.session.outbound import outbound
 from calls.session.plugins import CallPlugins
-from calls.session.reporter import Reporter
+from calls.session.reporter import Onlooker, Reporter
 from calls.session.voice import Voice
 
 OUR_ERROR = "An error inside the gateway ended the call"
@@ -81,6 +83,9 @@ class CallSession:
         self._grace: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
         self._described = False
+        self._acts = itertools.count(1)
+        self._reports: dict[int, Callable[[Outcome], None]] = {}
+        """Who is to be told what came of a supervisor's act, by its number."""
         self._finish: commands.Finish
         self._group: asyncio.TaskGroup
         self._ear: Ear | None = None
@@ -195,6 +200,30 @@ class CallSession:
         self._voice.attach(leg)
         self.take(events.LegResumed())
 
+    def steer(self, act: Steering, by: str, report: Callable[[Outcome], None]) -> None:
+        """A person steps in; ``report`` is told what came of it, once or twice.
+
+        A call that is over reports nothing.
+        """
+        number = next(self._acts)
+        self._reports[number] = report
+        self.take(events.SupervisorActed(number=number, by=by, act=act))
+
+    def _tell_supervisor(self, number: int, outcome: Outcome) -> None:
+        report = self._reports[number]
+        if outcome.status != "accepted":
+            del self._reports[number]
+        report(outcome)
+
+    @property
+    def onlooker(self) -> Onlooker | None:
+        """Who on the voice side watches the call; for as long as it goes on, whatever the leg."""
+        return self._reporter.onlooker
+
+    @onlooker.setter
+    def onlooker(self, onlooker: Onlooker | None) -> None:
+        self._reporter.onlooker = onlooker
+
     # --- the task -------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -292,6 +321,10 @@ class CallSession:
                 self._reporter.interim(command)
             case commands.ShowState():
                 self._reporter.state(command)
+            case commands.RecordAct():
+                self._reporter.act(command)
+            case commands.ReportOutcome(number=number, outcome=outcome):
+                self._tell_supervisor(number, outcome)
             case commands.ReportFault(service=service, fault=fault, detail=detail):
                 self._log.warning("service.failed", service=service, fault=fault, detail=detail)
             case commands.Finish():

@@ -1,7 +1,7 @@
 """What people see of one call: the CDR, the transcript and the live page."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 import msgspec
@@ -9,7 +9,7 @@ import msgspec
 from bots.core.params.sections.storage import Storage
 from calls.core import commands
 from calls.core.ports import CallStart
-from calls.core.waterfall import turn_times
+from calls.core.waterfall import TurnTimes, turn_times
 from calls.live import LiveFeed, LiveLine
 from calls.records import (
     CallClosed,
@@ -35,6 +35,33 @@ def clean(text: str, limit: int) -> str:
     return text[: 2 * limit].replace("\x00", "")[:limit].encode(errors="replace").decode()
 
 
+class Onlooker(Protocol):
+    """Somebody on the voice side who watches the call; no method blocks or raises.
+
+    It gets everything at once and in order, whether or not the live feed works.
+    """
+
+    def line(self, line: LiveLine) -> None:
+        """A final line of the transcript."""
+        ...
+
+    def turn(self, times: TurnTimes) -> None:
+        """The times of a turn that has ended."""
+        ...
+
+    def interim(self, side: str, text: str) -> None:
+        """What ``side`` is saying; empty takes it away."""
+        ...
+
+    def state(self, state: str) -> None:
+        """What the conversation is doing."""
+        ...
+
+    def closed(self, *, ended_by: str, reason_code: str, reason: str) -> None:
+        """The call is over; nothing follows."""
+        ...
+
+
 class Reporter:
     """Numbers the lines of one call and hands every fact to the record writer and the live feed.
 
@@ -57,6 +84,7 @@ class Reporter:
         self._started = started
         self._started_at = datetime.now(UTC)
         self._last_seq = 0
+        self.onlooker: Onlooker | None = None
         self._transcript_days = (
             storage.transcript_retention_days if storage.store_transcripts else 0
         )
@@ -129,6 +157,8 @@ class Reporter:
         if self._transcript_days:
             self._records.put(LineHeard(call_id=self._call_id, **msgspec.structs.asdict(shown)))
         self._live.line(str(self._call_id), shown)
+        if self.onlooker is not None:
+            self.onlooker.line(shown)
         self._changed(turns=turns)
 
     def turn(self, turn: commands.RecordTurn) -> None:
@@ -136,14 +166,25 @@ class Reporter:
         times = turn_times(turn, self._started)
         self._records.put(TurnTimed(call_id=self._call_id, **msgspec.structs.asdict(times)))
         self._live.turn(str(self._call_id), times)
+        if self.onlooker is not None:
+            self.onlooker.turn(times)
 
     def interim(self, shown: commands.ShowInterim) -> None:
         """Text in progress, for the live page only."""
-        self._live.interim(str(self._call_id), shown.side, clean(shown.text, MAX_LINE_CHARS))
+        text = clean(shown.text, MAX_LINE_CHARS)
+        self._live.interim(str(self._call_id), shown.side, text)
+        if self.onlooker is not None:
+            self.onlooker.interim(shown.side, text)
 
     def state(self, shown: commands.ShowState) -> None:
         """What the conversation is doing."""
         self._changed(state=shown.state)
+        if self.onlooker is not None:
+            self.onlooker.state(shown.state)
+
+    def act(self, act: commands.RecordAct) -> None:
+        """A supervisor stepped in."""
+        self._changed(muted=act.muted)
 
     def closed(self, finish: commands.Finish, *, frames_in: int, frames_dropped: int) -> None:
         """The call ended; ``frames`` are pieces of caller audio."""
@@ -171,6 +212,9 @@ class Reporter:
             )
         )
         self._live.call_gone(str(self._call_id), reason)
+        if self.onlooker is not None:
+            code = finish.reason_code
+            self.onlooker.closed(ended_by=finish.ended_by, reason_code=code, reason=reason)
 
     def _changed(self, **fields: Any) -> None:
         self._live.call_changed(str(self._call_id), **fields)

@@ -38,6 +38,8 @@ class Level(IntEnum):
     DIALOUT = 4
     SESSION = 5
     ACTIVITY = 6
+    SUPERVISOR = 7
+    """A person, in one call; only what is ``live`` can be set there."""
 
 
 ADMINISTRATOR = frozenset({Level.PROVIDER, Level.BASE_BOT, Level.BOT})
@@ -83,6 +85,10 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     needs: str = ""
     source: str = ""
     placeholders: bool = False
+
+    def settable_at(self, level: Level) -> bool:
+        """Whether a value may be set at ``level``."""
+        return self.live if level is Level.SUPERVISOR else level in self.levels
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

@@ -16,13 +16,14 @@ _HEADER = """\
 A parameter has one name everywhere: in the configuration, in the activities of a bot, in the API
 and in error messages. A value is looked up in this order; the first place that sets it wins:
 
-1. `activityParams` of the activity being handled, until the next message or audio file,
-2. `sessionParams` that the bot sent earlier in the call,
-3. the request that dialled out,
-4. the bot,
-5. its base bots, the nearest first,
-6. the providers it uses,
-7. the default.
+1. what a supervisor sets in the live call,
+2. `activityParams` of the activity being handled, until the next message or audio file,
+3. `sessionParams` that the bot sent earlier in the call,
+4. the request that dialled out,
+5. the bot,
+6. its base bots, the nearest first,
+7. the providers it uses,
+8. the default.
 
 Values are replaced whole: a list or an object that is set hides the inherited one.
 `manage.py bot show NAME` prints the effective value of every parameter and where it comes from.

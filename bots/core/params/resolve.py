@@ -37,6 +37,7 @@ _PLACES = {
     Level.DIALOUT: "in a dialout request",
     Level.SESSION: "by the bot for the session",
     Level.ACTIVITY: "by the bot for an activity",
+    Level.SUPERVISOR: "by a supervisor in a call",
 }
 
 
@@ -152,7 +153,7 @@ class Catalogue:
             if parameter is None:
                 unknown += 1
                 found[name] = self._unknown(name, hint=unknown <= MAX_HINTS)
-            elif level not in parameter.param.levels:
+            elif not parameter.param.settable_at(level):
                 found[name] = f"cannot be set {_PLACES[level]}; {_where(parameter)}"
         return found
 

@@ -18,7 +18,7 @@ from bots.core.errors import Fault
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
 from bots.core.params.sections import COMMON
-from calls.core import commands, events
+from calls.core import commands, events, steering
 from calls.core.commands import Command
 from calls.core.engine import Conversation
 from calls.core.life import Phase
@@ -48,7 +48,13 @@ def says(text: str, **fields: Any) -> events.BotSpoke:
     return events.BotSpoke(activities.message(text, **fields))
 
 
-NAMES["says"] = says
+def anna(act: steering.Steering, number: int = 1) -> events.SupervisorActed:
+    """The supervisor called anna steps in."""
+    return events.SupervisorActed(number=number, by="anna", act=act)
+
+
+NAMES |= {"says": says, "anna": anna}
+NAMES |= {name: value for name, value in vars(steering).items() if isinstance(value, type)}
 
 
 def written(command: Command) -> str:
@@ -99,6 +105,12 @@ def written(command: Command) -> str:
                 f"Finish by {command.ended_by} {command.reason_code} {command.reason!r}{cause} "
                 f"turns={command.turns}{result}{recordings}"
             )
+        case commands.RecordAct():
+            muted = " muted" if command.muted else ""
+            return f"RecordAct {command.by} {command.name} {command.detail}{muted}"
+        case commands.ReportOutcome():
+            outcome = command.outcome
+            return f"ReportOutcome {command.number} {outcome.status} {outcome.detail!r}"
         case commands.StopPlayback(utterance):
             return f"StopPlayback {utterance}"
         case commands.ShowInterim(side, text):

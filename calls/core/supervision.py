@@ -1,0 +1,224 @@
+"""A supervisor's hand in a live call: what is asked for, and what was observed to come of it.
+
+An act is answered twice: ``accepted``, or refused with the reason, when it is taken; then ``done``
+or ``failed`` when its effect was seen: the line was heard, the bot answered, the transfer was
+answered, the call has ended.
+"""
+
+from typing import Any, assert_never
+
+import msgspec
+
+from bots.core.params.sections.speech import Speech
+from calls.core import commands, events, steering, vocabulary
+from calls.core.bot import BotSide
+from calls.core.life import BEFORE_CLOSING, Life, Phase
+from calls.core.outbox import Outbox
+from calls.core.prompts import Playing, Prompt, PromptQueue
+from calls.core.scopes import Scopes
+from calls.core.speaker import Speaker
+from calls.core.steering import Outcome
+from calls.core.timeouts import Timer, Timers
+from calls.core.transcript import spoken_text
+
+ANSWER_TIMEOUT_S = 30.0
+"""How long a message to the bot waits for an answer before it counts as failed."""
+MAX_PENDING = 50
+"""Acts whose effect is still awaited."""
+
+
+class _Pending(msgspec.Struct):
+    """An act that was accepted; ``due`` is set while the bot's answer to it is awaited."""
+
+    act: steering.Steering
+    at: float
+    due: float | None = None
+
+
+class Supervision:
+    """Carries out the acts of supervisors in one call."""
+
+    def __init__(
+        self,
+        *,
+        params: Scopes,
+        out: Outbox,
+        timers: Timers,
+        queue: PromptQueue,
+        speaker: Speaker,
+        bot: BotSide,
+        life: Life,
+    ) -> None:
+        self.muted = False
+        """The caller hears nothing of the bot."""
+        self._params = params
+        self._out = out
+        self._timers = timers
+        self._queue = queue
+        self._speaker = speaker
+        self._bot = bot
+        self._life = life
+        self._pending: dict[int, _Pending] = {}
+
+    def acted(self, event: events.SupervisorActed, now: float) -> None:
+        """Somebody steps in."""
+        problem = self._problem(event)
+        if problem:
+            self._report(event.number, "failed", problem)
+            return
+        self._report(event.number, "accepted")
+        self._pending[event.number] = _Pending(event.act, now)
+        self._carry_out(event, now)
+
+    def _problem(self, event: events.SupervisorActed) -> str:
+        """Why the act cannot be carried out now; empty when it can."""
+        phase, act = self._life.phase, event.act
+        if phase not in BEFORE_CLOSING:
+            return "The call is ending"
+        if len(self._pending) >= MAX_PENDING:
+            return "Too many steps are under way in this call"
+        if isinstance(act, steering.HangUp):
+            return ""
+        if phase is not Phase.TALKING or not self._life.accepted:
+            return _NOT_TALKING.get(phase, "The call is not connected yet")
+        if isinstance(act, steering.Say) and not spoken_text(act.text):
+            return "There is nothing to say in this text"
+        if isinstance(act, steering.Message) and not self._bot.present:
+            return "The bot has left the call"
+        return ""
+
+    def _carry_out(self, event: events.SupervisorActed, now: float) -> None:
+        act = event.act
+        match act:
+            case steering.HangUp():
+                self._note(event, now, "ended the call")
+                reason = f"Ended by {event.by}"
+                ended = events.EndRequested(
+                    by="operator", reason_code="bot-disconnected", reason=reason
+                )
+                self._life.end_requested(ended, now)
+            case steering.Transfer(target=target):
+                self._note(event, now, f"transfers the call to {target}", target=target)
+                self._life.move(target, event.by, event.number, now)
+            case steering.Say(text=text, interrupt=interrupt):
+                if interrupt:
+                    self._speaker.silence(now)
+                self._queue.add_first(Prompt(text=text, act=event.number))
+                self._record(event, interrupt=interrupt)
+            case steering.Message(text=text):
+                self._message(event, text, now)
+            case steering.Mute(on=on):
+                self._mute(event, now, on=on)
+            case steering.SetParameter():
+                self._set(event, act, now)
+            case _:
+                assert_never(act)
+
+    def _message(self, event: events.SupervisorActed, text: str, now: float) -> None:
+        self._out.operator(now, "event", f"{event.by} to the bot: {text}")
+        self._record(event)
+        speech = self._params[Speech]
+        said = [events.CallerSaid(text=text, final=True)]
+        language = speech.stt_language or speech.language
+        self._bot.tell(vocabulary.caller_message(said, language, continuous=False))
+        self._bot.asked()
+        self._pending[event.number].due = now + ANSWER_TIMEOUT_S
+        self._arm()
+
+    def _mute(self, event: events.SupervisorActed, now: float, *, on: bool) -> None:
+        self.muted = on
+        if on:
+            self._speaker.silence(now)
+        self._note(event, now, "muted the bot" if on else "let the bot speak again", on=on)
+        hears = "The caller hears nothing of the bot" if on else "The caller hears the bot again"
+        self._finish(event.number, "done", hears)
+
+    def _set(self, event: events.SupervisorActed, act: steering.SetParameter, now: float) -> None:
+        problem = self._params.supervise(act.name, act.value, event.by)
+        if problem:
+            self._finish(event.number, "failed", f"{act.name}: {problem}")
+            return
+        taken_back = act.value is None
+        what = f"took back {act.name}" if taken_back else f"set {act.name}"
+        self._note(event, now, what, parameter=act.name, value=act.value)
+        self._finish(event.number, "done", f"{act.name} is in force")
+
+    # --- what is observed -------------------------------------------------------------------------
+
+    def bot_spoke(self, now: float) -> None:
+        """The bot sent something to be heard: messages to it are answered."""
+        for number, pending in list(self._pending.items()):
+            if pending.due is not None:
+                self._finish(number, "done", f"The bot answered after {now - pending.at:.1f} s")
+        self._arm()
+
+    def expired(self, now: float) -> None:
+        """The bot has not answered in time."""
+        for number, pending in list(self._pending.items()):
+            if pending.due is not None and pending.due <= now:
+                self._finish(number, "failed", "The bot has not answered")
+        self._arm()
+
+    def settle(self) -> None:
+        """After every event: tell what came of lines and transfers, and what cannot come any more.
+
+        Nothing may follow the end of the call, so its last words come before.
+        """
+        for playing in self._queue.take_acts():
+            self._spoken(playing)
+        for number, problem in self._life.take_moves():
+            failed = f"The transfer failed: {problem}" if problem else "The call was transferred"
+            self._finish(number, "failed" if problem else "done", failed)
+        for number, pending in list(self._pending.items()):
+            if isinstance(pending.act, steering.Say) and not self._queue.holds(number):
+                self._finish(number, "failed", "It was dropped before it was spoken")
+
+    def ended(self) -> None:
+        """The call is over."""
+        self.settle()
+        for number, pending in list(self._pending.items()):
+            hung_up = isinstance(pending.act, steering.HangUp)
+            self._finish(number, "done" if hung_up else "failed", "The call has ended")
+
+    def _spoken(self, playing: Playing) -> None:
+        number = playing.act or 0
+        heard = f"after {playing.heard_ms / 1000:.1f} s"
+        if playing.failed:
+            self._finish(number, "failed", "The line could not be spoken")
+        elif not playing.interrupted:
+            self._finish(number, "done", "The caller heard it")
+        elif self._life.phase is Phase.TALKING:
+            self._finish(number, "done" if playing.heard_ms else "failed", f"Cut off {heard}")
+        else:
+            self._finish(number, "failed", f"The call ended {heard}")
+
+    def _arm(self) -> None:
+        due = [pending.due for pending in self._pending.values() if pending.due is not None]
+        self._timers.stop(Timer.SUPERVISOR)
+        if due:
+            self._timers.start(Timer.SUPERVISOR, min(due))
+
+    def _finish(self, number: int, status: steering.Status, detail: str) -> None:
+        if self._pending.pop(number, None) is not None:
+            self._report(number, status, detail)
+
+    def _report(self, number: int, status: steering.Status, detail: str = "") -> None:
+        outcome = Outcome(status=status, detail=detail)
+        self._out.emit(commands.ReportOutcome(number=number, outcome=outcome))
+
+    # --- what people see --------------------------------------------------------------------------
+
+    def _note(self, event: events.SupervisorActed, now: float, what: str, **detail: Any) -> None:
+        self._out.note(now, f"{event.by} {what}")
+        self._record(event, **detail)
+
+    def _record(self, event: events.SupervisorActed, **detail: Any) -> None:
+        name = event.act.__struct_config__.tag
+        record = commands.RecordAct(by=event.by, name=str(name), detail=detail, muted=self.muted)
+        self._out.emit(record)
+
+
+_NOT_TALKING = {
+    Phase.TRANSFERRING: "The call is being transferred",
+    Phase.FAILING: "The call has failed and is about to end",
+}
