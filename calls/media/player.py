@@ -7,7 +7,7 @@ the caller has heard it by the events of `calls.core.events` and never touches t
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from bots.core.audio import AudioFormat, Converter
 from bots.core.errors import GatewayError
@@ -35,6 +35,15 @@ class Sink(Protocol):
 
     def play_stop(self, utterance: int, *, interrupted: bool) -> None:
         """Close the play stream."""
+        ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A sink that knows how far its listener is, who hears later than the pacer assumes."""
+
+    def heard_ms(self, utterance: int) -> float | None:
+        """How much of ``utterance`` was heard by now; None when it was never told."""
         ...
 
 
@@ -74,7 +83,9 @@ class Player:
     @property
     def heard_ms(self) -> float:
         """How much of the prompt the caller has heard by now."""
-        return self._pacer.heard_ms(self._clock())
+        assumed = self._pacer.heard_ms(self._clock())
+        told = self._sink.heard_ms(self._utterance) if isinstance(self._sink, Listener) else None
+        return assumed if told is None else min(assumed, told)
 
     async def run(self, pieces: AsyncGenerator[bytes, None], rate_hz: int) -> None:
         """Play ``pieces``, ``lpcm16`` at ``rate_hz``, to the end; pieces may be of any size.
@@ -186,7 +197,8 @@ class Player:
             self._interrupt_stream()
         done = PlaybackDone(
             utterance=self._utterance,
-            heard_ms=self.heard_ms,
+            # What was not cut off is heard to its end, if a little later.
+            heard_ms=self.heard_ms if interrupted else self._pacer.heard_ms(self._clock()),
             total_ms=self._pacer.total_ms,
             interrupted=interrupted,
         )
