@@ -103,6 +103,8 @@ class Call(models.Model):
             models.Index(fields=["owner"], name="call_active", condition=Q(state="active")),
             models.Index(fields=["conversation_id"], name="call_by_conversation"),
             models.Index(fields=["bot", "-started_at"], name="call_by_bot"),
+            models.Index(fields=["bot_name", "-started_at", "id"], name="call_by_bot_name"),
+            models.Index(fields=["ended_at"], name="call_by_end"),
             models.Index(
                 fields=["transcript_expires_at"],
                 name="call_transcript_due",
@@ -192,6 +194,9 @@ class CallEvent(models.Model):
             models.UniqueConstraint(fields=["call", "seq"], name="call_event_seq_unique"),
             models.CheckConstraint(name="call_event_seq_from_one", condition=Q(seq__gte=1)),
         ]
+        indexes: ClassVar = [
+            models.Index(fields=["call"], name="event_transfer", condition=Q(name="transfer")),
+        ]
 
     def __str__(self) -> str:
         return f"{self.call_id}#{self.seq} {self.name}"
@@ -274,6 +279,25 @@ class CallExport(models.Model):
         return f"{self.format} export {self.id}"
 
 
+class SavedView(models.Model):
+    """A filter of the call history that one person has given a name."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="call_views"
+    )
+    name = models.CharField(max_length=60)
+    query = models.CharField(max_length=2000, blank=True, help_text="As it stands in the address.")
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "name"], name="saved_view_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class TurnTiming(models.Model):
     """When what happened in one turn, in milliseconds since the call started.
 
@@ -294,6 +318,9 @@ class TurnTiming(models.Model):
 
     class Meta:
         ordering: ClassVar = ["call", "turn"]
+        indexes: ClassVar = [
+            models.Index(fields=["call"], name="turn_by_keys", condition=Q(kind="dtmf")),
+        ]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["call", "turn"], name="turn_unique"),
             models.CheckConstraint(
