@@ -2,8 +2,10 @@
 
 from django.urls import URLPattern, path
 
+from calls.channels.browser_consumer import BrowserConsumer
 from calls.consumers import LiveConsumer
 
 websocket_urlpatterns: list[URLPattern] = [
     path("ws/live", LiveConsumer.as_asgi()),
+    path("ws/call/<slug:bot>", BrowserConsumer.as_asgi()),
 ]
