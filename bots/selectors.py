@@ -7,16 +7,16 @@ event loop.
 import datetime
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import msgspec
 from django.db.models import Q, QuerySet, Value
 
-from bots import access, secrets
+from bots import access, credentials, secrets
 from bots.core import catalogue, registry
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level, ParamSet
-from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
+from bots.core.params.resolve import Catalogue, Layer, Origin, Resolved, resolve
 from bots.core.registry import Kind, Plugin
 from bots.models import SLUG, Bot, Provider
 
@@ -110,6 +110,49 @@ def effective(line: Sequence[Bot]) -> Effective:
     Raises:
         ParameterError: every problem by wire name or field name.
     """
+    found = outline(line)
+    problems = dict(found.problems)
+    layers, unreadable = secrets.opened_layers(found.used, found.layers)
+    problems |= unreadable
+    try:
+        resolved = resolve(found.used, layers)
+    except ParameterError as error:
+        problems |= error.problems
+    if problems:
+        raise ParameterError(problems)
+    return Effective(resolved, found.plugins, found.providers)
+
+
+class Outline(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bot inherits and sets itself, whether or not it works.
+
+    ``used`` are the parameters that count for it; ``layers`` hold values as they are stored, the
+    weakest first. ``problems`` are those of the choice of providers, by field name.
+    """
+
+    line: tuple[Bot, ...]
+    providers: dict[Kind, Provider]
+    plugins: dict[Kind, Plugin]
+    used: Catalogue
+    layers: tuple[Layer, ...]
+    problems: dict[str, str]
+
+    def chain(self, wire_name: str) -> tuple[tuple[Origin, Any], ...]:
+        """The default and every place that sets ``wire_name``, weakest first; secrets are masked.
+
+        Raises:
+            KeyError: there is no such parameter here.
+        """
+        return Resolved(self.used, self.layers, {}).chain(wire_name)
+
+    def provider_chain(self, kind: Kind) -> tuple[tuple[Bot, Provider], ...]:
+        """Every bot of the line that chooses a provider of ``kind``, the most distant first."""
+        chosen = ((bot, getattr(bot, ROLES[kind])) for bot in self.line)
+        return tuple((bot, provider) for bot, provider in chosen if provider is not None)
+
+
+def outline(line: Sequence[Bot]) -> Outline:
+    """What the last bot of ``line`` (see `lineage`) inherits and sets, without checking values."""
     bot = line[-1]
     problems: dict[str, str] = {}
     providers = {kind: found for kind in ROLES if (found := _provider(line, kind)) is not None}
@@ -122,15 +165,14 @@ def effective(line: Sequence[Bot]) -> Effective:
     if "bot" not in providers and not bot.is_base:
         problems["provider"] = "no bot framework is chosen, here or in a base bot; choose one"
     used = catalogue.of(plugins.values())
-    layers, unreadable = secrets.opened_layers(used, _layers(line, providers, used))
-    problems |= unreadable
-    try:
-        resolved = resolve(used, layers)
-    except ParameterError as error:
-        problems |= error.problems
-    if problems:
-        raise ParameterError(problems)
-    return Effective(resolved, plugins, providers)
+    return Outline(
+        line=tuple(line),
+        providers=providers,
+        plugins=plugins,
+        used=used,
+        layers=tuple(_layers(line, providers, used)),
+        problems=problems,
+    )
 
 
 def _provider(line: Sequence[Bot], kind: Kind) -> Provider | None:
@@ -198,39 +240,59 @@ def _stored_lineage(bot_name: str) -> tuple[Bot, ...]:
 
 
 def unreadable_secrets() -> list[str]:
-    """Every stored secret that no key decrypts, such as ``bot demo: sendMetaDataPassword``."""
+    """Every stored secret that no key decrypts, such as ``bot demo: sendMetaDataPassword``.
+
+    Credentials count as well; those of a plug-in that is not loaded are not looked at.
+    """
     known = catalogue.everything()
     rows: list[tuple[str, QuerySet[Bot] | QuerySet[Provider]]] = [
         ("bot", Bot.objects.all()),
         ("provider", Provider.objects.all()),
     ]
-    return [
+    found = [
         f"{title} {name}: {parameter}"
         for title, table in rows
         for name, params in table.order_by("name").values_list("name", "params")
         for parameter in secrets.opened(known, params)[1]
+    ]
+    loaded = {(plugin.kind, plugin.name): plugin for plugin in registry.plugins()}
+    return found + [
+        f"provider {provider.name}: {credential.name}"
+        for provider in Provider.objects.order_by("name")
+        if (plugin := loaded.get((cast("Kind", provider.kind), provider.plugin)))
+        for credential in credentials.states(plugin, provider.credentials)
+        if credential.state is credentials.State.UNREADABLE and not credential.url
     ]
 
 
 # --- calls ----------------------------------------------------------------------------------------
 
 _Stamp = tuple[str, int, int, datetime.datetime]
-_cache: dict[str, tuple[frozenset[_Stamp], CallConfiguration]] = {}
+_Vaulted = Mapping[Kind, tuple[Plugin, Mapping[str, Any]]]
+"""Credentials as they are stored, of those plug-ins that have some in a key vault."""
+_cache: dict[str, tuple[frozenset[_Stamp], CallConfiguration, _Vaulted]] = {}
+_PART: dict[Kind, str] = {"bot": "connector", "stt": "stt", "tts": "tts", "vad": "vad"}
+"""Kind of plug-in to the field of `CallConfiguration`."""
 
 
 def call_configuration(bot_name: str) -> CallConfiguration:
     """What a call to ``bot_name`` uses from its first to its last moment.
 
     The answer is kept in the process; as long as no row it was made from has changed, one query of
-    their revisions is all it takes.
+    their revisions is all it takes. Secrets in key vaults are followed as `bots.vault` reads them.
 
     Raises:
         LookupError: no bot of this name takes calls: unknown, a base bot or disabled.
-        ParameterError: the stored configuration is broken; every problem by wire name.
+        ParameterError: the stored configuration is broken, or a secret cannot be read; every
+            problem by wire name.
     """
     cached = _cache.get(bot_name)
     if cached is not None and _current_stamps(cached[0]) == cached[0]:
-        return cached[1]
+        stamped, known, vaulted = cached
+        if vaulted:
+            known = _with_vaults(known, vaulted)
+            _cache[bot_name] = (stamped, known, vaulted)
+        return known
     _cache.pop(bot_name, None)
     line = _stored_lineage(bot_name)
     if line[-1].is_base or not line[-1].enabled:
@@ -239,8 +301,24 @@ def call_configuration(bot_name: str) -> CallConfiguration:
     made = _call_configuration(line[-1], chosen)
     stamps = [("bot", bot.pk, bot.revision, bot.updated_at) for bot in line]
     stamps += [("provider", p.pk, p.revision, p.updated_at) for p in chosen.providers.values()]
-    _cache[bot_name] = (frozenset(stamps), made)
+    vaulted = {
+        kind: (chosen.plugins[kind], provider.credentials)
+        for kind, provider in chosen.providers.items()
+        if credentials.in_vaults(provider.credentials)
+    }
+    _cache[bot_name] = (frozenset(stamps), made, vaulted)
     return made
+
+
+def _with_vaults(known: CallConfiguration, vaulted: _Vaulted) -> CallConfiguration:
+    """``known`` with the secrets that key vaults hold at this moment."""
+    for kind, (plugin, stored) in vaulted.items():
+        part: Configured = getattr(known, _PART[kind])
+        found = credentials.opened(plugin, stored)
+        if found != part.credentials:
+            part = msgspec.structs.replace(part, credentials=found)
+            known = msgspec.structs.replace(known, **{_PART[kind]: part})
+    return known
 
 
 def _current_stamps(known: frozenset[_Stamp]) -> frozenset[_Stamp]:
@@ -262,16 +340,25 @@ def _current_stamps(known: frozenset[_Stamp]) -> frozenset[_Stamp]:
 
 
 def _call_configuration(bot: Bot, chosen: Effective) -> CallConfiguration:
-    configured = {
-        kind: Configured(
+    configured: dict[Kind, Configured] = {}
+    problems: dict[str, str] = {}
+    for kind, plugin in chosen.plugins.items():
+        provider = chosen.providers.get(kind)
+        name = provider.name if provider else ""
+        try:
+            opened = credentials.opened(plugin, provider.credentials if provider else {})
+        except ParameterError as error:
+            problems |= {key: f"{text} (provider {name})" for key, text in error.problems.items()}
+            continue
+        configured[kind] = Configured(
             kind=kind,
             plugin=plugin.name,
-            provider=chosen.providers[kind].name if kind in chosen.providers else "",
+            provider=name,
             params=chosen.resolved[plugin.params],
-            credentials=plugin.credentials(),
+            credentials=opened,
         )
-        for kind, plugin in chosen.plugins.items()
-    }
+    if problems:
+        raise ParameterError(problems)
     return CallConfiguration(
         bot_id=bot.pk,
         bot=bot.name,

@@ -12,21 +12,32 @@ from bots.services.bots import (
     mint_voice_token,
     route_create,
 )
+from bots.services.bulk import bots_pause, bots_set
 from bots.services.checks import StaleRevision
 from bots.services.clients import api_client_create, api_client_update
 from bots.services.demo import seed_demo
+from bots.services.impact import Impact, bot_preview
+from bots.services.lifecycle import bot_clone, bot_delete, bot_pause, bot_usage
 from bots.services.providers import provider_create, provider_update
 from bots.services.rotation import Rotation, rotate_secrets
 
 __all__ = [
     "BotFields",
+    "Impact",
     "Rotation",
     "StaleRevision",
     "api_client_create",
     "api_client_update",
+    "bot_clone",
     "bot_create",
+    "bot_delete",
+    "bot_pause",
+    "bot_preview",
     "bot_restore",
     "bot_update",
+    "bot_usage",
+    "bots_pause",
+    "bots_set",
     "mint_voice_token",
     "provider_create",
     "provider_update",

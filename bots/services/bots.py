@@ -4,14 +4,15 @@ import copy
 from collections.abc import Mapping
 from typing import Any, TypedDict, Unpack
 
+import msgspec
 from django.db import transaction
 
 from bots import access
 from bots.core import catalogue
+from bots.core.auditing import Action
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level
 from bots.models import Bot, BotRevision, Provider, Route
-from bots.selectors import ROLES
 from bots.services.checks import (
     StaleRevision,
     effective_problems,
@@ -23,6 +24,7 @@ from bots.services.checks import (
     seal,
     value_problems,
 )
+from bots.services.traces import REFERENCES, audit_bot, check_message, write_revision
 
 
 class BotFields(TypedDict, total=False):
@@ -43,27 +45,48 @@ class BotFields(TypedDict, total=False):
     access_mode: str
 
 
-_PROVIDERS = tuple(ROLES.values())
-_REFERENCES = ("base", *_PROVIDERS)
-_SETTINGS = ("display_name", "is_base", "enabled", "access_mode")
-_INHERITED = frozenset({"is_base", "params", *_REFERENCES})
+_INHERITED = frozenset({"is_base", "params", *REFERENCES})
 """What changes the effective configuration of the bot and its heirs."""
 
 
+RESERVED = frozenset({"bulk", "compare", "export", "import", "new"})
+"""No names of bots: the console's pages about all bots have these addresses."""
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """A bot as it is and as it would be; ``changed`` fields differ, ``refused`` secrets by name."""
+
+    before: Bot
+    after: Bot
+    changed: frozenset[str]
+    refused: dict[str, str]
+
+
 @transaction.atomic
-def bot_create(*, name: str, author: str, message: str = "", **fields: Unpack[BotFields]) -> Bot:
-    """Store a new bot or base bot at revision 1.
+def bot_create(
+    *,
+    name: str,
+    author: str,
+    message: str = "",
+    held: Mapping[str, Any] | None = None,
+    **fields: Unpack[BotFields],
+) -> Bot:
+    """Store a new bot or base bot at revision 1; encrypted secrets are taken from ``held``.
 
     Raises:
         ParameterError: every problem, by field or wire name.
     """
+    check_message(message)
     stored = locked_bots()
     bot = Bot(name=name)
-    refused = _apply(bot, fields, held=None)
+    refused = _apply(bot, fields, held=held)
+    if name in RESERVED:
+        refused["name"] = "is the address of a page of the console; choose another"
     _check(bot, stored, changed=_INHERITED, refused=refused)
     seal(bot)
     bot.save(force_insert=True)
-    _record(bot, author, message)
+    write_revision(bot, author, message)
+    audit_bot(Action.BOT_CREATED, None, bot, author=author, message=message)
     return bot
 
 
@@ -103,7 +126,7 @@ def bot_restore(*, bot: Bot, number: int, expected_revision: int, author: str) -
     fields: dict[str, Any] = {**then.settings, "params": then.params}
     del fields["access_mode"]
     problems = {}
-    for field in _REFERENCES:
+    for field in REFERENCES:
         if name := fields[field]:
             model: type[Bot | Provider] = Bot if field == "base" else Provider
             fields[field] = model._default_manager.filter(name=name).first()
@@ -128,9 +151,10 @@ def mint_voice_token(bot: Bot, *, author: str = "gateway") -> str:
     if current is None or current.is_base:
         raise ParameterError({"access_mode": f"{bot.name} takes no calls; choose a bot that does"})
     token = access.new_token()
-    current.access_mode = Bot.Access.TOKEN
-    current.token_digest = access.digest(token)
-    _store(current, author, "Mint a voice token")
+    after = copy.copy(current)
+    after.access_mode = Bot.Access.TOKEN
+    after.token_digest = access.digest(token)
+    _store(current, after, author, "Mint a voice token", Action.TOKEN_MINTED)
     return token
 
 
@@ -163,17 +187,32 @@ def _change(
     held: Mapping[str, Any] | None = None,
 ) -> Bot:
     """Store ``changes``; encrypted secrets are taken from ``held``, by default the bot's own."""
+    check_message(message)
     stored = locked_bots()
     _claim(bot, expected_revision)
-    before = stored[bot.pk]
+    made = draft(stored[bot.pk], changes, held=held)
+    check_draft(made, stored)
+    _store(made.before, made.after, author, message)
+    return made.after
+
+
+def draft(before: Bot, changes: Mapping[str, Any], *, held: Mapping[str, Any] | None) -> Draft:
+    """``before`` with ``changes``; encrypted secrets are taken from ``held`` or the bot's own."""
     after = copy.copy(before)
     refused = _apply(after, changes, held=before.params if held is None else held)
     if after.access_mode != Bot.Access.TOKEN:
         after.token_digest = ""
-    changed = {field for field in changes if _differs(before, after, field)}
-    _check(after, stored, changed=changed, refused=refused)
-    _store(after, author, message)
-    return after
+    changed = frozenset(field for field in changes if _differs(before, after, field))
+    return Draft(before, after, changed, refused)
+
+
+def check_draft(made: Draft, stored: Mapping[int, Bot]) -> None:
+    """Refuse a change after which the bot or an heir among ``stored`` would not work.
+
+    Raises:
+        ParameterError: every problem, by field or wire name; those of heirs if it has none itself.
+    """
+    _check(made.after, stored, changed=made.changed, refused=made.refused)
 
 
 def _apply(
@@ -191,7 +230,7 @@ def _apply(
 
 
 def _differs(before: Bot, after: Bot, field: str) -> bool:
-    attribute = f"{field}_id" if field in _REFERENCES else field
+    attribute = f"{field}_id" if field in REFERENCES else field
     return bool(getattr(before, attribute) != getattr(after, attribute))
 
 
@@ -249,24 +288,12 @@ def _claim(bot: Bot, expected_revision: int) -> None:
         raise StaleRevision(bot.name, expected_revision, current or 0)
 
 
-def _store(bot: Bot, author: str, message: str) -> None:
-    """Write ``bot``, read before the claim, at the revision that was claimed."""
-    seal(bot)
-    bot.revision += 1
-    bot.save(force_update=True)
-    _record(bot, author, message)
-
-
-def _record(bot: Bot, author: str, message: str) -> None:
-    settings: dict[str, Any] = {field: getattr(bot, field) for field in _SETTINGS}
-    for field in _REFERENCES:
-        reference = getattr(bot, field)
-        settings[field] = reference.name if reference is not None else None
-    BotRevision.objects.create(
-        bot=bot,
-        number=bot.revision,
-        author=author,
-        message=message,
-        params=bot.params,
-        settings=settings,
-    )
+def _store(
+    before: Bot, after: Bot, author: str, message: str, action: Action = Action.BOT_CHANGED
+) -> None:
+    """Write ``after``, made of what was read before the claim, at the claimed revision."""
+    seal(after)
+    after.revision += 1
+    after.save(force_update=True)
+    write_revision(after, author, message)
+    audit_bot(action, before, after, author=author, message=message)
