@@ -10,7 +10,6 @@ from bots.services.bots import (
     bot_restore,
     bot_update,
     mint_voice_token,
-    route_create,
 )
 from bots.services.bulk import bots_pause, bots_set
 from bots.services.checks import StaleRevision
@@ -18,13 +17,21 @@ from bots.services.clients import api_client_create, api_client_update
 from bots.services.demo import seed_demo
 from bots.services.impact import Impact, bot_preview
 from bots.services.lifecycle import bot_clone, bot_delete, bot_pause, bot_usage
-from bots.services.providers import provider_create, provider_update
+from bots.services.providers import provider_create, provider_delete, provider_update
 from bots.services.rotation import Rotation, rotate_secrets
+from bots.services.routes import (
+    RouteFields,
+    route_create,
+    route_delete,
+    route_move,
+    route_update,
+)
 
 __all__ = [
     "BotFields",
     "Impact",
     "Rotation",
+    "RouteFields",
     "StaleRevision",
     "api_client_create",
     "api_client_update",
@@ -40,8 +47,12 @@ __all__ = [
     "bots_set",
     "mint_voice_token",
     "provider_create",
+    "provider_delete",
     "provider_update",
     "rotate_secrets",
     "route_create",
+    "route_delete",
+    "route_move",
+    "route_update",
     "seed_demo",
 ]

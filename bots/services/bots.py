@@ -1,4 +1,4 @@
-"""Changing bots, base bots and routes."""
+"""Changing bots and base bots."""
 
 import copy
 from collections.abc import Mapping
@@ -156,24 +156,6 @@ def mint_voice_token(bot: Bot, *, author: str = "gateway") -> str:
     after.token_digest = access.digest(token)
     _store(current, after, author, "Mint a voice token", Action.TOKEN_MINTED)
     return token
-
-
-@transaction.atomic
-def route_create(*, pattern: str, bot: Bot, priority: int = 100) -> Route:
-    """Send calls to numbers like ``pattern`` to ``bot``.
-
-    Raises:
-        ParameterError: a malformed or taken pattern, or a base bot.
-    """
-    locked_bots()
-    route = Route(pattern=pattern, bot=bot, priority=priority)
-    problems = field_problems(route)
-    if "bot" in problems:
-        problems["bot"] = f"{bot.name} takes no calls; choose a bot that is not a base bot"
-    if problems:
-        raise ParameterError(problems)
-    route.save(force_insert=True)
-    return route
 
 
 @transaction.atomic
