@@ -44,7 +44,7 @@ def by_wire_name(section: type[ParamSet], error: ValidationError) -> dict[str, s
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
         key, *path = (str(step) for step in item["loc"] or (section.SECTION,))
-        text = _sentence(item)
+        text = sentence(item)
         if path:
             text = f"{'.'.join(path)}: {text}"
         elif key in parameters:
@@ -53,7 +53,8 @@ def by_wire_name(section: type[ParamSet], error: ValidationError) -> dict[str, s
     return found
 
 
-def _sentence(item: ErrorDetails) -> str:
+def sentence(item: ErrorDetails) -> str:
+    """What one error of pydantic says, in words that know no Python."""
     kind, context = item["type"], item.get("ctx", {})
     if kind in _PLAIN:
         return _PLAIN[kind]
