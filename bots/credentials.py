@@ -148,17 +148,6 @@ def in_vaults(stored: Mapping[str, Any]) -> list[str]:
 # --- showing --------------------------------------------------------------------------------------
 
 
-def comparable(stored: Mapping[str, Any]) -> dict[str, Any]:
-    """``stored`` in a form that can be compared and shown: of an encrypted secret the envelope.
-
-    It comes as `SecretStr`, so that a changed one reads as the mask on both sides.
-    """
-    return {
-        name: SecretStr(str(value)) if secrets.is_envelope(value) else value
-        for name, value in stored.items()
-    }
-
-
 def states(plugin: Plugin, stored: Mapping[str, Any]) -> list[Credential]:
     """Every credential that ``plugin`` declares, in order; asks no vault."""
     return [_credential(declared, stored.get(declared.wire_name)) for declared in known(plugin)]

@@ -7,11 +7,10 @@ from typing import Any, cast
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from bots import audit, secrets
+from bots import audit
 from bots import credentials as proofs
 from bots.core import catalogue, registry
 from bots.core.auditing import Action
-from bots.core.differences import audited, differences
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level
 from bots.core.registry import Kind, Plugin
@@ -26,6 +25,7 @@ from bots.services.checks import (
     seal,
     value_problems,
 )
+from bots.services.traces import changed
 
 RESERVED = frozenset({"new"})
 """No names of providers: the console's pages about all providers have these addresses."""
@@ -181,18 +181,17 @@ def _using(bot: Bot, provider: Provider) -> Bot:
 def _audit(action: Action, before: Provider | None, after: Provider | None) -> None:
     one = after or before
     assert one is not None  # noqa: S101 - a change has at least one side
-    old, new = audited(differences(_state(before), _state(after)))
+    old, new = changed(_state(before), _state(after))
     audit.record(action, kind="provider", target=one.pk, title=one.name, before=old, after=new)
 
 
-def _state(provider: Provider | None) -> dict[str, Any]:
-    """What the audit log compares; secrets in a form that only shows that they changed."""
+def _state(provider: Provider | None) -> dict[str, Any] | None:
+    """What the audit log compares."""
     if provider is None:
-        return {}
-    params, _ = secrets.opened(catalogue.everything(), provider.params)
+        return None
     return {
         "kind": provider.kind,
         "plugin": provider.plugin,
-        **params,
-        **proofs.comparable(provider.credentials),
+        **provider.params,
+        **provider.credentials,
     }

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 
 from bots import audit
 from bots.core.auditing import Action
-from bots.core.differences import audited, differences
 from bots.core.errors import ParameterError
 from bots.core.routing import normalised
 from bots.models import Bot, Route
 from bots.services.checks import StaleRevision, field_problems, locked_bots
+from bots.services.traces import changed
 
 STEP = 10
 """Between the priorities of neighbours after the table was put in order."""
@@ -192,11 +192,11 @@ def _title(route: Route) -> str:
 def _audit(action: Action, before: Route | None, after: Route | None) -> None:
     one = after or before
     assert one is not None  # noqa: S101 - a change has at least one side
-    old, new = audited(differences(_state(before), _state(after)))
+    old, new = changed(_state(before), _state(after))
     audit.record(action, kind="route", target=one.pk, title=_title(one), before=old, after=new)
 
 
-def _state(route: Route | None) -> dict[str, Any]:
+def _state(route: Route | None) -> dict[str, Any] | None:
     if route is None:
-        return {}
+        return None
     return {"bot": route.bot.name, **{field: getattr(route, field) for field in _FIELDS}}

@@ -50,7 +50,7 @@ def check_message(message: str) -> None:
         )
 
 
-def write_revision(bot: Bot, author: str, message: str) -> None:
+def record_revision(bot: Bot, author: str, message: str) -> None:
     """Keep the state of ``bot``, which was just saved."""
     BotRevision.objects.create(
         bot=bot,
@@ -90,8 +90,17 @@ def _by(author: str) -> AbstractContextManager[None]:
 def _difference(
     before: Bot | None, after: Bot | None
 ) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-    old = {} if before is None else settings_of(before) | dict(before.params)
-    new = {} if after is None else settings_of(after) | dict(after.params)
+    return changed(
+        None if before is None else settings_of(before) | dict(before.params),
+        None if after is None else settings_of(after) | dict(after.params),
+    )
+
+
+def changed(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """What differs between two states of a row, as people may see it; None for no row."""
+    old, new = before or {}, after or {}
     names = [
         name
         for name in {**old, **new}
