@@ -5,6 +5,7 @@ before it (Bot API reference, "Activities in detail"). Barge-in drops prompts an
 """
 
 from collections import deque
+from itertools import takewhile
 
 import msgspec
 
@@ -116,6 +117,11 @@ class PromptQueue:
     def add_first(self, item: Prompt | Action) -> None:
         """Queue ``item`` in front of everything that waits."""
         self._waiting.appendleft(item)
+
+    def add_act(self, prompt: Prompt) -> None:
+        """Queue a supervisor's line in front of all but earlier ones."""
+        ours = takewhile(lambda item: isinstance(item, Prompt) and item.act, self._waiting)
+        self._waiting.insert(len(list(ours)), prompt)
 
     def next(self) -> Prompt | Action | None:
         """Take the item whose turn it is; None while a prompt plays or when nothing waits."""

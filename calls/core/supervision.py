@@ -5,7 +5,7 @@ or ``failed`` when its effect was seen: the line was heard, the bot answered, th
 answered, the call has ended.
 """
 
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
@@ -103,16 +103,14 @@ class Supervision:
             case steering.Say(text=text, interrupt=interrupt):
                 if interrupt:
                     self._speaker.silence(now)
-                self._queue.add_first(Prompt(text=text, act=event.number))
+                self._queue.add_act(Prompt(text=text, act=event.number))
                 self._record(event, interrupt=interrupt)
             case steering.Message(text=text):
                 self._message(event, text, now)
             case steering.Mute(on=on):
                 self._mute(event, now, on=on)
-            case steering.SetParameter():
-                self._set(event, act, now)
             case _:
-                assert_never(act)
+                self._set(event, act, now)
 
     def _message(self, event: events.SupervisorActed, text: str, now: float) -> None:
         self._out.operator(now, "event", f"{event.by} to the bot: {text}")
@@ -199,8 +197,8 @@ class Supervision:
             self._timers.start(Timer.SUPERVISOR, min(due))
 
     def _finish(self, number: int, status: steering.Status, detail: str) -> None:
-        if self._pending.pop(number, None) is not None:
-            self._report(number, status, detail)
+        del self._pending[number]
+        self._report(number, status, detail)
 
     def _report(self, number: int, status: steering.Status, detail: str = "") -> None:
         outcome = Outcome(status=status, detail=detail)

@@ -24,6 +24,8 @@ from calls.core.transcript import spoken_text
 
 HANG_UP = "(hang-up)"
 """Stands for the bot's hang-up in `Driver.expected`, where its prompts are texts."""
+A_PERSON = "A person speaks."
+"""What a supervisor has said to the caller."""
 OURS = frozenset(
     {
         "Are you still there?",
@@ -32,9 +34,10 @@ OURS = frozenset(
         "https://example.com/typing.wav",
         "You may speak again.",
         "Welcome.",
+        A_PERSON,
     }
 )
-"""Prompts of the gateway, which no bot sent."""
+"""Prompts of the gateway and of supervisors, which no bot sent."""
 FAILOVER = ("We are sorry.", "https://example.com/sorry.wav")
 """What is said when a service has failed, in order."""
 TTS_TIMEOUT_S = 10.0
@@ -80,6 +83,9 @@ class Driver:
         self.expected: deque[str] = deque()
         """The bot's prompts and hang-up that were neither played nor purged yet, in order."""
         self.turns: list[commands.RecordTurn] = []
+        self.muted = False
+        self.acts: dict[int, str] = {}
+        """What came last of each supervisor's act, by its number."""
         self.accepted_digits = ""
         self.told_digits = ""
         self._failover = list(FAILOVER)
@@ -90,8 +96,8 @@ class Driver:
         self._result_due: float | None = None
         self._audio_due: float | None = None
         self._stop_due: float | None = None
-        self._file_late = False
-        """A file of which nothing was heard in time is stopped; what waits behind it is not."""
+        self._late_alone = False
+        """A file or a supervisor's line that is late is stopped; what waits behind it is not."""
         self._reported: commands.Play | commands.PlayUrl | None = None
         self._cut = False
 
@@ -206,8 +212,8 @@ class Driver:
         """Wait until the engine is due and tell it."""
         if self.engine.deadline is not None:
             self.now = max(self.now, self.engine.deadline)
-            self._file_late = (
-                isinstance(self.playing, commands.PlayUrl)
+            self._late_alone = (
+                (isinstance(self.playing, commands.PlayUrl) or self._a_person_speaks)
                 and self._audio_due is not None
                 and self.now + GRAIN_S >= self._audio_due
             )
@@ -217,7 +223,11 @@ class Driver:
             if self._stop_due is not None and self.now + GRAIN_S >= self._stop_due:
                 self._forget()  # the player does not report in time: its prompt counts as over
             self.feed(events.DeadlinePassed())
-            self._file_late = False
+            self._late_alone = False
+
+    @property
+    def _a_person_speaks(self) -> bool:
+        return self.playing is not None and self.playing.text == A_PERSON
 
     # --- what the engine wants --------------------------------------------------------------------
 
@@ -234,7 +244,7 @@ class Driver:
                 assert not self.stopping, "stopped twice"
                 self.stopping, self._audio_due = True, None
                 self._stop_due = self.now + STOP_TIMEOUT_S
-                if not self._file_late:
+                if not self._late_alone:
                     self._purge()
             case commands.Listen(on):
                 assert on != self.gate, "the gate is switched to what it is"
@@ -253,8 +263,17 @@ class Driver:
             case commands.ShowState(state):
                 assert state != self.shown, "the same state is shown again"
                 self.shown = state
+            case commands.RecordAct():
+                self.muted = command.muted
+                if command.muted or command.name == "transfer" or command.detail.get("interrupt"):
+                    self._purge()
+            case commands.ReportOutcome(number=number, outcome=outcome):
+                first = outcome.status == "accepted" or number not in self.acts
+                assert first or self.acts[number] == "accepted", "an act has two ends"
+                self.acts[number] = outcome.status
             case commands.Finish():
                 self.finish = command
+                assert "accepted" not in self.acts.values(), "an act has no end"
 
     def _play(self, command: commands.Play | commands.PlayUrl) -> None:
         assert self.playing is None, "two prompts play at once"
@@ -303,7 +322,7 @@ class Driver:
     # --- the records ------------------------------------------------------------------------------
 
     def _line(self, line: commands.RecordLine) -> None:
-        if line.side == "bot":
+        if line.side in ("bot", "operator") and line.kind == "speech":
             self._bot_line(line)
         elif line.side == "caller":
             assert not self.hung_up
@@ -370,11 +389,11 @@ class Driver:
         """Nobody is waited for longer than their parameter says (with a grain of rounding)."""
         limits: list[float] = []
         settings, audio = self.settings, self.settings.audio
-        if self.shown == "listening" and self.playing is None and audio:
+        if self.shown == "listening" and self.playing is None and audio and not self.muted:
             limits.append(settings.user_timeout_s)
         if self.stopping:
             limits.append(STOP_TIMEOUT_S)
-        if self.shown == "thinking" and self.playing is None:
+        if self.shown == "thinking" and self.playing is None and not self.muted:
             limits.append(settings.give_up_s)
         if self.shown == "closing" and self.engine.phase is not Phase.FAILING:
             limits.append(max(HANG_UP_TIMEOUT_S, TRANSFER_TIMEOUT_S))

@@ -4,9 +4,9 @@ from typing import Any
 
 from bots.core import activities
 from bots.core.errors import Fault
-from calls.core import events
+from calls.core import events, steering
 from calls.core.events import Event
-from tests.calls.core.driver import FAILOVER, HANG_UP
+from tests.calls.core.driver import A_PERSON, FAILOVER, HANG_UP
 
 TEXTS = ["One two three four.", "<speak>Five <break/> six</speak>", "Seven", ""]
 FILE = "https://example.com/jingle.wav"
@@ -75,3 +75,16 @@ FAILOVERS: dict[str, list[dict[str, Any]]] = {
     ],
 }
 BOT_EVENTS = ["speechHypothesis", "voiceDetected", "silenceDetected", "playFinished"]
+
+ACTS: list[steering.Steering] = [
+    steering.Say(text=A_PERSON),
+    steering.Say(text=A_PERSON, interrupt=True),
+    steering.Say(text=" "),
+    steering.Message(text="Offer a refund."),
+    steering.Mute(on=True),
+    steering.Mute(on=False),
+    steering.SetParameter(name="bargeIn", value=None),
+    steering.SetParameter(name="bargeIn", value="perhaps"),
+    steering.Transfer(target="tel:+15550123"),
+]
+"""What a supervisor may do without ending the call at once."""

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from bots.core import activities
 from bots.core.activities import Activity
 from bots.core.errors import Fault
-from calls.core import commands, events
+from calls.core import commands, events, steering
 from calls.core.engine import Conversation
 from calls.core.events import Event
 from calls.core.life import WITH_BOT, Phase
@@ -19,6 +19,7 @@ from calls.core.vocabulary import Purpose, purpose
 from tests.calls.core.driver import HANG_UP, Driver, Settings
 from tests.calls.core.moves import (
     ACTIONS,
+    ACTS,
     BOT_EVENTS,
     ENDS,
     FAILOVERS,
@@ -176,7 +177,7 @@ class ConversationRules(RuleBasedStateMachine):
                 self.driver.expected = type(expected)(i for i in expected if i == HANG_UP)
             elif activity.event == "hangup":
                 expected.append(HANG_UP)
-            elif said:
+            elif said and not self.driver.muted:
                 expected.append(said)
         self.driver.feed(events.BotSpoke(activity))
 
@@ -240,6 +241,23 @@ class ConversationRules(RuleBasedStateMachine):
         if heard and self.driver.playing is not None:
             self.driver.feed(events.AudioReady(self.driver.playing.utterance))
             self.driver.feed(events.PlaybackStarted(self.driver.playing.utterance))
+
+    # --- a supervisor -----------------------------------------------------------------------------
+
+    @rule(act=st.sampled_from(ACTS))
+    def a_supervisor_steps_in(self, act: steering.Steering) -> None:
+        self.step_in(act)
+
+    @precondition(lambda self: self.steps_before_the_end < 0)
+    @rule()
+    def a_supervisor_hangs_up(self) -> None:
+        self.step_in(steering.HangUp())
+
+    def step_in(self, act: steering.Steering) -> None:
+        number = len(self.driver.acts) + 1
+        over = self.driver.finish is not None
+        self.driver.feed(events.SupervisorActed(number=number, by="anna", act=act))
+        assert (number in self.driver.acts) != over, "a supervisor is not answered"
 
     # --- the player -------------------------------------------------------------------------------
 

@@ -4,7 +4,7 @@ import pytest
 
 from bots.core import activities
 from bots.core.errors import Fault
-from calls.core import commands, events
+from calls.core import commands, events, steering
 from calls.core.closing import (
     FAILOVER_TIMEOUT_S,
     RINGING_TIMEOUT_S,
@@ -12,7 +12,7 @@ from calls.core.closing import (
 )
 from calls.core.life import Phase
 from tests.calls.core.lifeline import BOT_FAILED, BUSY, FILE, GONE, MOVE, SORRY, TO_A_DESK, Call
-from tests.calls.core.reader import START, says
+from tests.calls.core.reader import START, anna, says
 
 pytestmark = pytest.mark.pure
 
@@ -206,3 +206,56 @@ def test_a_transfer_for_a_failure_is_the_last_thing_tried() -> None:
     declined = Call(failover=[MOVE]).talking().feed(BOT_FAILED, BUSY)
     assert declined.of(commands.HangUp)
     assert declined.feed(GONE).finish() == ("gateway", "error", "bot:server")
+
+
+# --- supervisors ----------------------------------------------------------------------------------
+
+
+def test_a_supervisors_line_that_fails_is_reported_and_ends_nothing() -> None:
+    call = Call().talking().feed(anna(steering.Say(text="One moment."), 1))
+    call.feed(events.ServiceFailed(service="tts", fault=Fault.SERVER, utterance=2))
+    call.feed(anna(steering.Say(text="Hello?"), 2)).due().over(3, heard_ms=0)
+
+    assert [fault.fault for fault in call.of(commands.ReportFault)] == [Fault.SERVER, Fault.TIMEOUT]
+    assert call.phase is Phase.TALKING
+
+
+def test_a_supervisors_line_is_no_playback_that_the_bot_asked_to_hear_of() -> None:
+    call = Call(sendEventsToBot=["playFinished"]).talking()
+    call.feed(anna(steering.Say(text="One moment."))).over(2)
+
+    assert call.told() == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "problem"),
+    [
+        (BUSY, "SIP 486"),
+        (events.TransferDone(succeeded=False), "error"),
+        (events.TransferDone(succeeded=True), ""),
+    ],
+)
+def test_the_outcome_of_a_supervisors_transfer_is_told_once(
+    outcome: events.TransferDone, problem: str
+) -> None:
+    call = Call().talking()
+    call.engine._life.move("+15550123", "anna", 7, call.now)
+    call.engine._life.transfer_done(outcome, call.now)
+
+    assert call.engine._life.take_moves() == [(7, problem)]
+    assert call.engine._life.take_moves() == []
+
+
+def test_a_transfer_to_nowhere_is_none() -> None:
+    call = Call().talking()
+    call.engine._life.move("", "anna", 7, call.now)
+
+    assert call.engine._life.take_moves() == [(7, "there is no target")]
+    assert call.phase is Phase.TALKING
+
+
+def test_a_failure_during_a_supervisors_transfer_counts_when_the_caller_is_back() -> None:
+    call = Call(failover=[SORRY]).talking().feed(anna(steering.Transfer(target="+15550123")))
+    call.feed(BOT_FAILED, BUSY)
+
+    assert call.phase is Phase.FAILING

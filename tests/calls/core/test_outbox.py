@@ -34,10 +34,12 @@ def test_notes_and_the_callers_words_become_transcript_lines() -> None:
     out.note(1.0, "Transfer to tel:+15550100")
     out.caller(2.0, "speech", "yes", 0.5)
     out.caller(3.0, "dtmf", "42")
+    out.operator(4.0, "event", "anna to the bot: no")
 
     line = commands.RecordLine
     assert out.take() == [
         line(at=1.0, side="system", kind="event", text="Transfer to tel:+15550100"),
         line(at=2.0, side="caller", kind="speech", text="yes", confidence=0.5),
         line(at=3.0, side="caller", kind="dtmf", text="42"),
+        line(at=4.0, side="operator", kind="event", text="anna to the bot: no"),
     ]

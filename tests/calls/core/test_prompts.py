@@ -174,3 +174,31 @@ def test_the_queue_is_full_at_its_bound() -> None:
     queue.add(HANG_UP)
 
     assert (before, queue.full) == (False, True)
+
+
+def test_supervisors_lines_go_before_everything_else_in_their_own_order() -> None:
+    queue = PromptQueue()
+    lines = [Prompt(text="first", act=1), Prompt(text="second", act=2)]
+    for item in (Prompt(text="the bot"), HANG_UP):
+        queue.add(item)
+    for line in lines:
+        queue.add_act(line)
+
+    assert everything(queue) == [*lines, Prompt(text="the bot"), HANG_UP]
+
+
+def test_a_supervisors_line_is_held_until_it_has_ended_and_then_told_once() -> None:
+    queue = PromptQueue()
+    queue.add_act(Prompt(text="first", act=1))
+    assert (queue.holds(1), queue.holds(2)) == (True, False)
+
+    queue.next()
+    line = queue.play("first", interruptible=True, by_bot=False, act=1)
+    assert queue.holds(1)
+    queue.done()
+    queue.play("the bot", interruptible=True, by_bot=True)
+    queue.done()
+
+    assert not queue.holds(1)
+    assert queue.take_acts() == [line]
+    assert queue.take_acts() == []

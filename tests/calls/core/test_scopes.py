@@ -23,8 +23,8 @@ class Window(ParamSet):
 
     SECTION: ClassVar[str] = "Window"
 
-    start_ms: Annotated[int, Param(help="Start.", unit="ms", levels=BOT_SETTABLE)] = Field(
-        0, alias="windowStartMS"
+    start_ms: Annotated[int, Param(help="Start.", unit="ms", levels=BOT_SETTABLE, live=True)] = (
+        Field(0, alias="windowStartMS")
     )
     end_ms: Annotated[int, Param(help="End.", unit="ms", levels=BOT_SETTABLE)] = Field(
         100, alias="windowEndMS"
@@ -203,3 +203,43 @@ def test_what_is_no_object_sets_nothing(values: object) -> None:
 
     assert params.enter(activity) == {}
     assert params[Speech].language == "en-US"
+
+
+def test_what_a_supervisor_sets_is_stronger_than_what_the_bot_sets() -> None:
+    params = Scopes(configured(bargeIn=True))
+    assert params.supervise("bargeIn", False, "anna") == ""
+    params.enter(config(session_params={"bargeIn": True}))
+    assert params[BargeIn].barge_in is False
+    assert params.resolved.origin("bargeIn").name == "supervisor anna"
+
+    assert params.supervise("bargeIn", None, "bert") == ""
+    assert params[BargeIn].barge_in is True
+
+
+def test_of_two_supervisors_the_later_counts() -> None:
+    params = Scopes(configured(bargeIn=True, userNoInputTimeoutMS=1000))
+    params.supervise("bargeIn", False, "anna")
+    params.supervise("userNoInputTimeoutMS", 2000, "anna")
+    params.supervise("bargeIn", True, "bert")
+
+    assert params.resolved.origin("bargeIn").name == "supervisor bert"
+    assert params.resolved.origin("userNoInputTimeoutMS").name == "supervisor anna"
+
+
+def test_a_supervisor_can_set_live_parameters_only_and_within_their_range() -> None:
+    params = scopes()
+    before = params.resolved
+
+    assert "cannot be set by a supervisor" in params.supervise("maxCallDurationMS", 1000, "anna")
+    assert "cannot be set by a supervisor" in params.supervise("maxCallDurationMS", None, "anna")
+    assert params.supervise("bargeIn", "perhaps", "anna") == "must be true or false"
+    assert params.resolved is before
+
+
+def test_a_value_that_contradicts_another_is_not_taken_from_a_supervisor() -> None:
+    params = Scopes(resolve(Catalogue([Window]), []))
+
+    problem = params.supervise("windowStartMS", 200, "anna")
+
+    assert "the window must start before it ends" in problem
+    assert params[Window].start_ms == 0
