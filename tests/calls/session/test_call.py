@@ -20,6 +20,7 @@ from calls.core.events import (
     TransferDone,
 )
 from calls.core.prompts import MAX_WAITING
+from calls.core.steering import HangUp, Outcome, Say
 from calls.session import outbound as outbound_module
 from calls.session.call import MAX_POSTS
 from tests.calls.media.leaping import leap
@@ -369,3 +370,24 @@ async def test_metadata_that_is_sent_with_a_hang_up_arrives(
         await outbound_module.outbound().close()
 
     assert arrived == [{"ticket": 7}]
+
+
+def test_a_supervisor_is_told_what_came_of_every_step() -> None:
+    async def scenario() -> Line:
+        tts = ToneTts(NoParams(), NoParams())
+        line = Line(Leg(audio=True), table={"start": ["Hello."]}, tts=tts)
+        await line.talk()
+        await line.leg.until(("stop", "whole"))
+        spoken: list[Outcome] = []
+        line.session.steer(Say(text="One moment."), "anna", spoken.append)
+        await line.leg.until(("start", "One moment."), ("stop", "whole"))
+        ended: list[Outcome] = []
+        line.session.steer(HangUp(), "anna", ended.append)
+        await line.task
+        assert [told.status for told in spoken] == ["accepted", "done"]
+        assert [told.status for told in ended] == ["accepted", "done"]
+        return line
+
+    line = leap(scenario())
+    assert line.lines == [("bot", "Hello."), ("operator", "One moment.")]
+    assert [(end.ended_by, end.reason) for end in line.ends] == [("operator", "Ended by anna")]
