@@ -145,10 +145,17 @@ class KeyVault:
         age = None if kept.value is None else self._clock() - kept.read_at
         return Known(age_s=age, failure=failure)
 
-    def forget(self, url: str) -> None:
-        """Read the secret anew when it is next needed, even if it is fresh or its vault rests."""
+    def read_again(self, url: str) -> None:
+        """Ask the vault for the secret, fresh or not; a value that was read before survives.
+
+        Raises:
+            ServiceError: it cannot be read.
+        """
         with self._lock:
-            self._kept.pop(url, None)
+            kept = self._kept.setdefault(url, _Kept())
+        self._read(url, kept)
+        if kept.failure is not None:
+            raise kept.failure
 
     def _executor(self) -> Executor:
         if self._behind is None:

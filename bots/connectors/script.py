@@ -44,7 +44,13 @@ class ScriptParams(ParamSet):
     ] = Field(NOTHING_SET_UP, alias="scriptDialogue")
 
 
-@registry.register("bot", "script", "Script", params=ScriptParams)
+@registry.register(
+    "bot",
+    "script",
+    "Script",
+    summary="A dialogue that is written in the configuration. Needs no service.",
+    params=ScriptParams,
+)
 class ScriptConnector:
     """A `BotConnector` that talks along the dialogue in its parameters."""
 

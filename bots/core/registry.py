@@ -39,11 +39,15 @@ class NoParams(ParamSet):
 
 
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
-    """A registered plug-in; ``factory(params, credentials)`` builds a configured instance."""
+    """A registered plug-in; ``factory(params, credentials)`` builds a configured instance.
+
+    ``summary`` says in a sentence or two what it is good for and what it needs.
+    """
 
     kind: Kind
     name: str
     title: str
+    summary: str = ""
     factory: Callable[[Any, Any], Any]
     params: type[ParamSet] = NoParams
     credentials: type[ParamSet] = NoParams
@@ -59,6 +63,7 @@ def register(
     name: str,
     title: str,
     *,
+    summary: str = "",
     params: type[ParamSet] = NoParams,
     credentials: type[ParamSet] = NoParams,
 ) -> Callable[[T], T]:
@@ -76,7 +81,13 @@ def register(
         ):
             raise DuplicatePluginError(f"{kind} plug-in {name!r} is declared twice")
         _plugins[kind, name] = Plugin(
-            kind=kind, name=name, title=title, factory=cls, params=params, credentials=credentials
+            kind=kind,
+            name=name,
+            title=title,
+            summary=summary,
+            factory=cls,
+            params=params,
+            credentials=credentials,
         )
         return cls
 

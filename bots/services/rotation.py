@@ -1,14 +1,16 @@
 """Moving every stored secret to the first key of the ring."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 from django.db import transaction
 
-from bots import secrets
+from bots import credentials, secrets
 from bots.core import catalogue
+from bots.core.params.resolve import Catalogue
 from bots.models import Bot, BotRevision, Provider
+from bots.services.providers import plugin_of
 
 BATCH = 100
 """Rows that are locked and written in one transaction."""
@@ -53,13 +55,27 @@ def _rotate(
     total: Counter[str] = Counter()
     rows = table._default_manager.select_for_update().filter(pk__in=keys).order_by("pk")
     for row in rows:
-        params, done, lost = secrets.rotated(known, row.params)
-        if params != row.params:
-            row.params = params
-            row.save(update_fields=["params"])
-        total += done
-        unreadable += [f"{_title(row)}: {name}" for name in lost]
+        changed = []
+        for field, declared in _places(row, known):
+            values, done, lost = secrets.rotated(declared, getattr(row, field))
+            if values != getattr(row, field):
+                setattr(row, field, values)
+                changed.append(field)
+            total += done
+            unreadable += [f"{_title(row)}: {name}" for name in lost]
+        if changed:
+            row.save(update_fields=changed)
     return total
+
+
+def _places(row: BotRevision | Bot | Provider, known: Catalogue) -> Iterator[tuple[str, Catalogue]]:
+    """The fields of ``row`` that hold secrets, and what declares them."""
+    yield "params", known
+    if isinstance(row, Provider):
+        try:
+            yield "credentials", credentials.known(plugin_of(row))
+        except LookupError:
+            yield "credentials", Catalogue(())
 
 
 def _title(row: BotRevision | Bot | Provider) -> str:

@@ -48,7 +48,13 @@ class OfflineTtsParams(ParamSet):
     ] = Field(10_000, ge=500, le=60_000, alias="offlineTtsTimeoutMS")
 
 
-@registry.register("tts", "offline", "Offline (flite, eSpeak NG)", params=OfflineTtsParams)
+@registry.register(
+    "tts",
+    "offline",
+    "Offline (flite, eSpeak NG)",
+    summary="Speaks with the engines that are installed beside the gateway. Needs no service.",
+    params=OfflineTtsParams,
+)
 class OfflineTts:
     """A configured offline synthesiser; ``voice`` is an engine's name for one (``slt``)."""
 

@@ -59,7 +59,13 @@ class PocketSphinxParams(ParamSet):
     )
 
 
-@registry.register("stt", "pocketsphinx", "Offline (PocketSphinx)", params=PocketSphinxParams)
+@registry.register(
+    "stt",
+    "pocketsphinx",
+    "Offline (PocketSphinx)",
+    summary="Recognises phrases that a bot expects, in English. Needs no service.",
+    params=PocketSphinxParams,
+)
 class PocketSphinx:
     """A configured offline recogniser."""
 

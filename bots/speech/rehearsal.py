@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Annotated, ClassVar, Literal
 
 import structlog
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, SecretStr
 
 from bots.core import registry
 from bots.core.errors import Fault, ServiceError
@@ -25,9 +25,10 @@ from bots.core.ports import (
     TextToSpeech,
     Transcript,
 )
-from bots.core.registry import NoParams
 
 NAME = "rehearsal"
+ACCEPTED_KEY = "rehearsal"
+"""The one key that is right; with another, every request fails for wrong credentials."""
 MAX_CALLS = 1000
 """Calls that are counted at a time; beyond it the oldest begin anew."""
 
@@ -95,6 +96,22 @@ class RehearsalTtsParams(ParamSet):
     )
 
 
+class RehearsalCredentials(ParamSet):
+    """What the rehearsing services ask for."""
+
+    SECTION: ClassVar[str] = "Rehearsal credentials"
+
+    key: Annotated[
+        SecretStr,
+        Param(help=f"Accepted are {ACCEPTED_KEY} and no key at all.", secret=True),
+    ] = Field(SecretStr(""), alias="rehearsalKey")
+
+    @property
+    def accepted(self) -> bool:
+        """Whether the service lets its user in."""
+        return self.key.get_secret_value() in ("", ACCEPTED_KEY)
+
+
 class _Allowance:
     """How much of each call still works; a stream that is opened again goes on counting."""
 
@@ -121,15 +138,22 @@ def _call() -> str:
     return str(structlog.contextvars.get_contextvars().get("call", ""))
 
 
-@registry.register("stt", NAME, "Rehearsal of failures", params=RehearsalSttParams)
+@registry.register(
+    "stt",
+    NAME,
+    "Rehearsal of failures",
+    summary="A recogniser that fails on purpose, so that failover and alarms can be tried.",
+    params=RehearsalSttParams,
+    credentials=RehearsalCredentials,
+)
 class RehearsalStt:
     """A recogniser that fails as it is told."""
 
-    def __init__(self, params: RehearsalSttParams, credentials: NoParams) -> None:
-        del credentials
+    def __init__(self, params: RehearsalSttParams, credentials: RehearsalCredentials) -> None:
         worker = registry.plugin("stt", params.plugin)
         self._worker: SpeechToText = worker.factory(worker.params(), worker.credentials())
         self._params = params
+        self._accepted = credentials.accepted
         self._allowance = _Allowance(params.after)
         self.capabilities = self._worker.capabilities
 
@@ -137,8 +161,10 @@ class RehearsalStt:
         """See `SpeechToText`.
 
         Raises:
-            ServiceError: also when wrong credentials are rehearsed.
+            ServiceError: also when the key is wrong or wrong credentials are rehearsed.
         """
+        if not self._accepted:
+            raise _wrong_key("stt")
         if self._params.failure == "authentication" and self._allowance.spent:
             raise _failure("stt", "authentication")
         worker = await self._worker.open(request)
@@ -185,15 +211,22 @@ class RehearsedRecognition:
         return None if failure == "silent" else event
 
 
-@registry.register("tts", NAME, "Rehearsal of failures", params=RehearsalTtsParams)
+@registry.register(
+    "tts",
+    NAME,
+    "Rehearsal of failures",
+    summary="A synthesiser that fails on purpose, so that failover and alarms can be tried.",
+    params=RehearsalTtsParams,
+    credentials=RehearsalCredentials,
+)
 class RehearsalTts:
     """A synthesiser that fails as it is told."""
 
-    def __init__(self, params: RehearsalTtsParams, credentials: NoParams) -> None:
-        del credentials
+    def __init__(self, params: RehearsalTtsParams, credentials: RehearsalCredentials) -> None:
         worker = registry.plugin("tts", params.plugin)
         self._worker: TextToSpeech = worker.factory(worker.params(), worker.credentials())
         self._params = params
+        self._accepted = credentials.accepted
         self._allowance = _Allowance(params.after)
         self.capabilities = self._worker.capabilities
 
@@ -201,8 +234,10 @@ class RehearsalTts:
         """See `TextToSpeech`.
 
         Raises:
-            ServiceError: the synthesiser failed, or the rehearsal wants it.
+            ServiceError: the synthesiser failed, the key is wrong, or the rehearsal wants it.
         """
+        if not self._accepted:
+            raise _wrong_key("tts")
         failure: Failure = self._params.failure if self._allowance.spent else "none"
         self._allowance.use()
         if failure == "silent":
@@ -223,3 +258,7 @@ class RehearsalTts:
 
 def _failure(kind: Literal["stt", "tts"], failure: Failure) -> ServiceError:
     return ServiceError(f"{kind}:{NAME}", _FAULTS[failure], "this failure is rehearsed")
+
+
+def _wrong_key(kind: Literal["stt", "tts"]) -> ServiceError:
+    return ServiceError(f"{kind}:{NAME}", Fault.AUTHENTICATION, "the key is not accepted")

@@ -44,7 +44,13 @@ class WebRtcVadParams(ParamSet):
     ] = Field(9.0, ge=0, le=30, alias="webrtcVadMarginDB")
 
 
-@registry.register("vad", "webrtc", "WebRTC", params=WebRtcVadParams)
+@registry.register(
+    "vad",
+    "webrtc",
+    "WebRTC",
+    summary="Tells speech from silence on the line, within the gateway. Needs no service.",
+    params=WebRtcVadParams,
+)
 class WebRtcVad:
     """A configured detector factory."""
 

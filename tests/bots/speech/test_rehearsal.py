@@ -33,17 +33,19 @@ def plugins() -> None:
     assert registry.plugin("stt", "tones").factory is ToneStt
 
 
-def stt(failure: str, plugin: str = "tones", **params: Any) -> SpeechToText:
+def stt(failure: str, plugin: str = "tones", key: str = "", **params: Any) -> SpeechToText:
     found = registry.plugin("stt", "rehearsal")
     given = {"rehearsalSttPlugin": plugin, "rehearsalSttFault": failure, **params}
-    made: SpeechToText = found.factory(found.params.model_validate(given), NoParams())
+    keys = found.credentials.model_validate({"rehearsalKey": key})
+    made: SpeechToText = found.factory(found.params.model_validate(given), keys)
     return made
 
 
-def tts(failure: str, **params: Any) -> TextToSpeech:
+def tts(failure: str, key: str = "", **params: Any) -> TextToSpeech:
     found = registry.plugin("tts", "rehearsal")
     given = {"rehearsalTtsPlugin": "tones", "rehearsalTtsFault": failure, **params}
-    made: TextToSpeech = found.factory(found.params.model_validate(given), NoParams())
+    keys = found.credentials.model_validate({"rehearsalKey": key})
+    made: TextToSpeech = found.factory(found.params.model_validate(given), keys)
     return made
 
 
@@ -242,3 +244,12 @@ def test_a_rehearsal_of_itself_or_of_nothing_is_refused() -> None:
         assert "is the rehearsal itself" in problem
     with pytest.raises(LookupError, match="no stt plug-in named 'nobody'; known: "):
         stt("none", "nobody")
+
+
+async def test_the_right_key_opens_and_a_wrong_one_does_not() -> None:
+    assert await results(stt("none", key=rehearsal.ACCEPTED_KEY), 1) == [YES_HEARD]
+    assert await spoken(tts("none", key=rehearsal.ACCEPTED_KEY), say())
+    with pytest.raises(ServiceError, match="the key is not accepted"):
+        await stt("none", key="guessed").open(REQUEST)
+    with pytest.raises(ServiceError, match="the key is not accepted"):
+        await spoken(tts("none", key="guessed"), say())

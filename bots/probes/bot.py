@@ -1,0 +1,80 @@
+"""Probe of a bot framework: begin a conversation, hear the first answer, end it."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from uuid import uuid4
+
+from bots.core.activities import Activity, event, message
+from bots.core.ports import BotConnector, BotConversation
+from bots.probes.course import Course, StepName, Unconvincing, closing
+
+CALLER = "connection-test"
+"""Who calls, as the bot sees it."""
+GREETING_S = 4.0
+"""How long a bot may take to speak first; after that it is spoken to."""
+_TEXT = "Hello"
+_SHOWN_CHARACTERS = 200
+
+
+async def probe_bot(
+    course: Course,
+    connector: BotConnector,
+    *,
+    bot: str,
+    language: str,
+    greeting_s: float = GREETING_S,
+) -> None:
+    """Join a conversation as a caller would, wait for the bot's first activity, and leave.
+
+    Raises:
+        ServiceError: the bot could not be joined, or failed.
+        Unconvincing: it left without a word.
+    """
+    conversation = BotConversation(
+        conversation_id=str(uuid4()), bot=bot, language=language, caller=CALLER, callee=bot
+    )
+    with course.step(StepName.CONNECT) as facts:
+        session = await connector.open(conversation)
+        facts["conversation"] = conversation.conversation_id
+
+    async def leave() -> None:
+        await session.close("connection-test", "The connection was tested")
+
+    async with closing(course, leave):
+        with course.step(StepName.ANSWER) as facts:
+            activities = session.activities()
+            first = asyncio.ensure_future(_first(activities))
+            try:
+                await session.send(_start(conversation))
+                await asyncio.wait([first], timeout=greeting_s)
+                if not first.done():
+                    facts["asked"] = _TEXT
+                    await session.send(message(_TEXT))
+                answer = await first
+            finally:
+                first.cancel()
+                await asyncio.gather(first, return_exceptions=True)
+            if answer is None:
+                raise Unconvincing("it left the conversation without a word")
+            facts.update(_shown(answer))
+
+
+async def _first(activities: AsyncIterator[Activity]) -> Activity | None:
+    return await anext(activities, None)
+
+
+def _start(conversation: BotConversation) -> Activity:
+    return event(
+        "start",
+        parameters={
+            "vaigConversationId": conversation.conversation_id,
+            "caller": conversation.caller,
+            "callee": conversation.callee,
+        },
+    )
+
+
+def _shown(answer: Activity) -> dict[str, str]:
+    if answer.kind == "message":
+        return {"text": (answer.text or "")[:_SHOWN_CHARACTERS]}
+    return {"event": (answer.name or answer.type)[:_SHOWN_CHARACTERS]}

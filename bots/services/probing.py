@@ -1,0 +1,172 @@
+"""Trying providers and bots for real, and keeping what came of it."""
+
+import asyncio
+
+import msgspec
+from asgiref.sync import async_to_sync
+from django.db import transaction
+from django.utils.timezone import now
+
+from bots import audit, credentials, secrets
+from bots.core import catalogue, registry
+from bots.core.auditing import Action
+from bots.core.errors import Fault, ParameterError, ServiceError
+from bots.core.params.declare import Level, ParamSet
+from bots.core.params.resolve import Layer, Resolved, resolve
+from bots.core.params.sections.speech import Speech
+from bots.core.registry import Kind, Plugin
+from bots.models import Bot, Provider
+from bots.probes import Outcome, Step, StepName, probe
+from bots.selectors import CallConfiguration, call_configuration
+from bots.services.providers import plugin_of
+from bots.vault import key_vault
+
+
+class PartCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How one part of a bot did; ``provider`` is empty for a plug-in that nobody configured."""
+
+    kind: Kind
+    plugin: Plugin
+    provider: str
+    outcome: Outcome
+
+
+class BotCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """How a bot did: ``problems`` of its configuration, by name, or every part of it."""
+
+    bot: str
+    parts: tuple[PartCheck, ...] = ()
+    problems: dict[str, str] = {}
+
+    @property
+    def ok(self) -> bool:
+        """Whether a call would find everything in order."""
+        return not self.problems and all(part.outcome.ok for part in self.parts)
+
+
+def provider_test(*, provider: Provider, language: str = "") -> Outcome:
+    """Ask the service of ``provider`` for one thing, as a call would; keep the outcome.
+
+    Takes up to `bots.probes.DEADLINE_S`, and longer where a key vault is asked; not to be called in
+    a transaction.
+    """
+    outcome = _tried(provider, language)
+    with transaction.atomic():
+        # NB not saved as a change: calls go on with what they have.
+        Provider.objects.filter(pk=provider.pk).update(
+            tested_at=now(), test_result=outcome.stored()
+        )
+        audit.record(
+            Action.PROVIDER_TESTED,
+            kind="provider",
+            target=provider.pk,
+            title=provider.name,
+            after={"ok": outcome.ok, "fault": outcome.fault, "detail": outcome.detail},
+        )
+    return outcome
+
+
+def bot_check(*, bot: Bot) -> BotCheck:
+    """Try everything that a call to ``bot`` would use, with its effective parameters.
+
+    Takes up to `bots.probes.DEADLINE_S`; the outcomes are not kept.
+    """
+    try:
+        configuration = call_configuration(bot.name)
+    except LookupError as error:
+        return BotCheck(bot=bot.name, problems={"enabled": str(error)})
+    except ParameterError as error:
+        return BotCheck(bot=bot.name, problems=error.problems)
+    parts = async_to_sync(_all_parts)(configuration)
+    failed = [f"{part.kind}: {part.outcome.detail}" for part in parts if not part.outcome.ok]
+    audit.record(
+        Action.PROVIDER_TESTED,
+        kind="bot",
+        target=bot.name,
+        title=bot.display_name or bot.name,
+        after={"ok": not failed, "detail": "; ".join(failed)},
+    )
+    return BotCheck(bot=bot.name, parts=parts)
+
+
+async def _all_parts(configuration: CallConfiguration) -> tuple[PartCheck, ...]:
+    chosen = [
+        part
+        for part in (
+            configuration.connector,
+            configuration.stt,
+            configuration.tts,
+            configuration.vad,
+        )
+        if part is not None
+    ]
+    plugins = [registry.plugin(part.kind, part.plugin) for part in chosen]
+    outcomes = await asyncio.gather(
+        *(
+            _probe(plugin, part.params, part.credentials, configuration.bot, configuration.resolved)
+            for plugin, part in zip(plugins, chosen, strict=True)
+        )
+    )
+    return tuple(
+        PartCheck(kind=part.kind, plugin=plugin, provider=part.provider, outcome=outcome)
+        for plugin, part, outcome in zip(plugins, chosen, outcomes, strict=True)
+    )
+
+
+def _tried(provider: Provider, language: str) -> Outcome:
+    try:
+        plugin = plugin_of(provider)
+    except LookupError as error:
+        return _refused(StepName.BUILD, Fault.INTERNAL, str(error))
+    try:
+        resolved = _own_parameters(provider, plugin)
+    except ParameterError as error:
+        return _refused(StepName.BUILD, Fault.INVALID_REQUEST, str(error))
+    try:
+        for url in credentials.in_vaults(provider.credentials):
+            key_vault().read_again(url)
+        opened = credentials.opened(plugin, provider.credentials)
+    except ServiceError as error:
+        return _refused(StepName.CREDENTIALS, error.fault, error.detail)
+    except ParameterError as error:
+        return _refused(StepName.CREDENTIALS, Fault.AUTHENTICATION, str(error))
+    # NB on the loop that calls run on, where there is one: worker processes belong to a loop.
+    return async_to_sync(_probe)(
+        plugin, resolved[plugin.params], opened, provider.name, resolved, language
+    )
+
+
+def _own_parameters(provider: Provider, plugin: Plugin) -> Resolved:
+    """The parameters that ``provider`` gives to a bot that sets nothing itself."""
+    known = catalogue.of([plugin])
+    values = {name: value for name, value in provider.params.items() if name in known}
+    plain, unreadable = secrets.opened(known, values)
+    if unreadable:
+        raise ParameterError(unreadable)
+    return resolve(known, [Layer(Level.PROVIDER, f"provider {provider.name}", plain)])
+
+
+async def _probe(
+    plugin: Plugin,
+    params: ParamSet,
+    opened: ParamSet,
+    name: str,
+    resolved: Resolved,
+    language: str = "",
+) -> Outcome:
+    speech = resolved[Speech]
+    own = {"stt": speech.stt_language, "tts": speech.tts_language}.get(plugin.kind, "")
+    return await probe(
+        plugin,
+        params,
+        opened,
+        name=name,
+        language=language or own or speech.language,
+        voice=speech.voice_name,
+    )
+
+
+def _refused(step: StepName, fault: Fault, detail: str) -> Outcome:
+    return Outcome(
+        ok=False, ms=0, steps=(Step(name=step, ms=0, ok=False),), fault=fault, detail=detail
+    )
