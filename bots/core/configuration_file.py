@@ -8,7 +8,7 @@ either.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -16,7 +16,7 @@ from bots.core import yaml_text
 from bots.core.params.problems import sentence
 from bots.core.yaml_text import Content, MalformedText, Problem
 
-VERSION = 1
+VERSION: Final = 1
 
 _HEADER = """\
 # Configuration of a Voice AI Gateway. Secrets are not part of it: where only the name of one is
@@ -90,7 +90,7 @@ class RoutePart(_Part):
     header_name: Annotated[str, Field(max_length=100)] = ""
     header_value: Annotated[str, Field(max_length=200)] = ""
     bot: Name
-    priority: Annotated[int, Field(ge=0, le=32_767)] = 100
+    priority: Annotated[int, Field(ge=0, le=2_147_483_647)] = 100
     enabled: bool = True
     note: Annotated[str, Field(max_length=200)] = ""
 

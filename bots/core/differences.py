@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 import msgspec
+from msgspec import UNSET
 from pydantic import SecretStr
 
 from bots.core.params.presentation import short
@@ -17,7 +18,6 @@ MAX_LINES = 1_000
 """Longer values are not compared line by line, which could take minutes."""
 _AROUND = 2
 """Lines that are the same, shown before and after one that differs."""
-_NO_LINES: tuple["Line", ...] = ()
 
 
 class Line(msgspec.Struct, frozen=True):
@@ -28,16 +28,26 @@ class Line(msgspec.Struct, frozen=True):
 
 
 class Difference(msgspec.Struct, frozen=True, kw_only=True):
-    """One value that differs, as it is shown; None where there is no value.
+    """One value that differs; ``old`` or ``new`` is `msgspec.UNSET` where there is none.
 
     Of a secret only the mask is kept. ``lines`` compare long values.
     """
 
     name: str
-    before: str | None
-    after: str | None
+    old: Any
+    new: Any
     secret: bool = False
     lines: tuple[Line, ...] = ()
+
+    @property
+    def before(self) -> str | None:
+        """The value there was, in one short line."""
+        return None if self.old is UNSET else brief(self.old)
+
+    @property
+    def after(self) -> str | None:
+        """The value there is, in one short line."""
+        return None if self.new is UNSET else brief(self.new)
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,18 +64,19 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[Di
     """Every name whose value differs, by name; a secret is a `SecretStr` on either side."""
     found = []
     for name in sorted(before.keys() | after.keys()):
-        old, new = before.get(name, _ABSENT), after.get(name, _ABSENT)
-        if not same(old, new):
-            secret = isinstance(old, SecretStr) or isinstance(new, SecretStr)
-            found.append(
-                Difference(
-                    name=name,
-                    before=None if old is _ABSENT else brief(old),
-                    after=None if new is _ABSENT else brief(new),
-                    secret=secret,
-                    lines=_NO_LINES if secret else _lines(old, new),
-                )
+        old, new = before.get(name, UNSET), after.get(name, UNSET)
+        if same(old, new):
+            continue
+        secret = isinstance(old, SecretStr) or isinstance(new, SecretStr)
+        found.append(
+            Difference(
+                name=name,
+                old=_masked(old),
+                new=_masked(new),
+                secret=secret,
+                lines=() if secret else _lines(old, new),
             )
+        )
     return tuple(found)
 
 
@@ -73,16 +84,14 @@ def same(one: Any, other: Any) -> bool:
     """Whether two JSON values are equal; unlike in Python ``true`` is not 1."""
     if isinstance(one, SecretStr) or isinstance(other, SecretStr):
         return bool(one == other)
-    if one is _ABSENT or other is _ABSENT:
+    if one is UNSET or other is UNSET:
         return one is other
     return _json(one) == _json(other)
 
 
 def brief(value: Any) -> str:
     """``value`` in one short line; a secret as its mask."""
-    if isinstance(value, SecretStr):
-        return MASK if value.get_secret_value() else short("")
-    return short(value)
+    return short(_masked(value))
 
 
 def full(value: Any) -> str:
@@ -92,7 +101,10 @@ def full(value: Any) -> str:
     return value if isinstance(value, str) else _json(value, indent=2)
 
 
-_ABSENT: Any = object()
+def _masked(value: Any) -> Any:
+    if isinstance(value, SecretStr):
+        return MASK if value.get_secret_value() else ""
+    return value
 
 
 def _json(value: Any, *, indent: int | None = None) -> str:
@@ -101,7 +113,7 @@ def _json(value: Any, *, indent: int | None = None) -> str:
 
 def _lines(old: Any, new: Any) -> tuple[Line, ...]:
     """A line by line comparison; nothing where two short lines tell the same."""
-    texts = ["" if value is _ABSENT else full(value) for value in (old, new)]
+    texts = ["" if value is UNSET else full(value) for value in (old, new)]
     if max(map(len, texts)) < LONG_TEXT:
         return ()
     one, other = (text.split("\n") if text else [] for text in texts)
