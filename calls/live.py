@@ -10,15 +10,23 @@ Messages (all values are JSON-like):
   is a heartbeat.
 - ``live.request`` to `REQUESTS`: ``reply`` (a channel name), ``call`` (an id, or empty for all).
 - ``live.state`` to the asking channel: as ``live.batch``.
+- ``live.command`` to `REQUESTS`: ``reply`` (a channel name), ``token``, ``call``, ``by`` (a name)
+  and ``act`` (JSON text of a `calls.core.steering.Steering`). Only the process that carries the
+  call answers.
+- ``live.outcome`` to the asking channel: ``token``, ``status``, ``detail``.
+- ``live.meter`` to `REQUESTS`: ``call``; how loud its sides are is told for a while.
+- ``live.level``: ``call``, ``u`` and ``b`` (see `calls.session.taps`); at most once a second.
 """
 
 import asyncio
 import contextlib
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Any, TypedDict, Unpack
+from functools import partial
+from typing import Any, Protocol, TypedDict, Unpack
 
 import msgspec
 import structlog
@@ -30,9 +38,11 @@ from calls.core.publication import (
     BATCH_CALLS,
     Batch,
     Fields,
+    LiveEvent,
     LiveLine,
     Publication,
 )
+from calls.core.steering import Outcome, Steering
 from calls.core.waterfall import TurnTimes
 
 __all__ = [
@@ -40,8 +50,11 @@ __all__ = [
     "LAYER_ERRORS",
     "REQUESTS",
     "CallFields",
+    "Calls",
+    "LiveEvent",
     "LiveFeed",
     "LiveLine",
+    "command_message",
     "joined",
     "read_batch",
     "send_group",
@@ -54,6 +67,8 @@ HEARTBEAT_SECONDS = 2.0
 LAYER_TIMEOUT = 2.0
 BACKOFF_SECONDS = (0.5, 5.0)
 REQUEST_LIMIT = 1_000
+OUTCOME_LIMIT = 1_000
+"""Outcomes of commands that wait to be sent; the oldest go first, and their pages give up."""
 
 LAYER_ERRORS = (OSError, RedisError)
 """What a channel layer raises when it is away; a timeout is an ``OSError``."""
@@ -73,7 +88,23 @@ class CallFields(TypedDict, total=False):
     mode: str
     is_test: bool
     turns: int
+    muted: bool
+    flags: dict[str, Any]
     last_line: str
+
+
+class Calls(Protocol):
+    """The calls of this process, as supervisors reach into them; both return at once."""
+
+    def steer(
+        self, call_id: str, act: Steering, by: str, report: Callable[[Outcome], None]
+    ) -> None:
+        """Have ``act`` done in the call, if it is one of ours; ``report`` is told what came."""
+        ...
+
+    def measure(self, call_id: str) -> None:
+        """Report the levels of the call for a while, if it is one of ours."""
+        ...
 
 
 class LiveFeed:
@@ -86,9 +117,13 @@ class LiveFeed:
     def __init__(self) -> None:
         self.source = uuid.uuid4().hex
         self.failures = 0
+        self.calls: Calls | None = None
+        """Whom commands and requests for levels are for; without, they are passed over."""
         self._publication = Publication()
         self._news = asyncio.Event()
         self._requests: dict[tuple[str, str], None] = {}
+        self._outcomes: deque[tuple[str, dict[str, Any]]] = deque(maxlen=OUTCOME_LIMIT)
+        self._levels: dict[str, dict[str, Any]] = {}
         self._sent = 0
 
     @property
@@ -109,7 +144,7 @@ class LiveFeed:
         told: Fields = dict(fields)
         told.pop("last_line", None)
         if "state" in told:
-            told["state_since"] = datetime.now(UTC).isoformat(timespec="milliseconds")
+            told["state_at"] = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._publication.change(call_id, told)
         self._news.set()
 
@@ -129,6 +164,17 @@ class LiveFeed:
     def turn(self, call_id: str, times: TurnTimes) -> None:
         """The times of a turn that has ended."""
         self._publication.turn(call_id, times)
+        self._news.set()
+
+    def event(self, call_id: str, event: LiveEvent) -> None:
+        """Something happened beside what was said."""
+        self._publication.event(call_id, event)
+        self._news.set()
+
+    def level(self, call_id: str, caller: list[int], bot: list[int]) -> None:
+        """How loud both sides were in the last second; one that is overtaken is not told."""
+        message = {"type": "live.level", "call": call_id, "u": caller, "b": bot}
+        self._levels[call_id] = message
         self._news.set()
 
     def interim(self, call_id: str, side: str, text: str) -> None:
@@ -151,6 +197,7 @@ class LiveFeed:
             backoff = first if self._sent > served else min(2 * backoff, longest)
             self._publication.lose()
             self._publication.drop_interim()
+            self._levels.clear()
             self._publication.forget(time.monotonic())
             await asyncio.sleep(backoff)
 
@@ -162,9 +209,28 @@ class LiveFeed:
     async def _take_requests(self, layer: Any, channel: str) -> None:
         while True:
             message = await layer.receive(channel)
-            if message.get("type") == "live.request" and len(self._requests) < REQUEST_LIMIT:
+            kind = message.get("type")
+            if kind == "live.request" and len(self._requests) < REQUEST_LIMIT:
                 self._requests[message["reply"], message["call"]] = None
                 self._news.set()
+            elif kind == "live.command" and self.calls is not None:
+                self._steer(self.calls, message)
+            elif kind == "live.meter" and self.calls is not None:
+                self.calls.measure(message["call"])
+
+    def _steer(self, calls: Calls, message: Mapping[str, Any]) -> None:
+        report = partial(self._came_of_it, message["reply"], message["token"])
+        try:
+            act = _read_act(message["act"])
+        except msgspec.DecodeError:  # a process of another version asks
+            log.warning("live_feed.unknown_command")
+            return
+        calls.steer(message["call"], act, message["by"], report)
+
+    def _came_of_it(self, reply: str, token: str, outcome: Outcome) -> None:
+        told = msgspec.to_builtins(outcome)
+        self._outcomes.append((reply, {"type": "live.outcome", "token": token, **told}))
+        self._news.set()
 
     async def _publish(self, layer: Any) -> None:
         heartbeat_at = 0.0
@@ -175,6 +241,7 @@ class LiveFeed:
                 await self._send_batch(layer, batch)
                 heartbeat_at = now + HEARTBEAT_SECONDS
             await self._answer_requests(layer)
+            await self._send_asides(layer)
             if now >= heartbeat_at:
                 await self._send_batch(layer, Batch(number=self._publication.number, news=()))
                 heartbeat_at = now + HEARTBEAT_SECONDS
@@ -194,13 +261,44 @@ class LiveFeed:
             state = self._publication.state(call_id or None)
             for start in range(0, max(1, len(state.news)), BATCH_CALLS):
                 part = Batch(number=state.number, news=state.news[start : start + BATCH_CALLS])
-                # An in-memory layer refuses a reader that has left or fallen behind.
-                with contextlib.suppress(ChannelFull), _cancellable():
-                    async with asyncio.timeout(LAYER_TIMEOUT):
-                        await layer.send(reply, self._message("live.state", part))
+                await _send(layer, reply, self._message("live.state", part))
+
+    async def _send_asides(self, layer: Any) -> None:
+        """What is no news of a call: outcomes of commands, levels."""
+        while self._outcomes:
+            await _send(layer, *self._outcomes[0])
+            self._outcomes.popleft()
+        levels, self._levels = self._levels, {}
+        for message in levels.values():
+            await send_group(layer, GROUP, message)
 
     def _message(self, kind: str, batch: Batch) -> dict[str, Any]:
         return {"type": kind, "source": self.source, **msgspec.to_builtins(batch)}
+
+
+_read_act = msgspec.json.Decoder(Steering).decode
+
+
+def command_message(
+    *, reply: str, token: str, call_id: str, by: str, act: Steering
+) -> dict[str, Any]:
+    """The ``live.command`` that asks for ``act``; outcomes come to the channel ``reply``."""
+    text = msgspec.json.encode(act).decode()
+    return {
+        "type": "live.command",
+        "reply": reply,
+        "token": token,
+        "call": call_id,
+        "by": by,
+        "act": text,
+    }
+
+
+async def _send(layer: Any, channel: str, message: dict[str, Any]) -> None:
+    # An in-memory layer refuses a reader that has left or fallen behind.
+    with contextlib.suppress(ChannelFull), _cancellable():
+        async with asyncio.timeout(LAYER_TIMEOUT):
+            await layer.send(channel, message)
 
 
 async def send_group(layer: Any, group: str, message: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Sequence
 from datetime import datetime
 from itertools import chain, repeat
+from typing import Any, TypeVar
 
 import msgspec
 import structlog
@@ -27,7 +28,7 @@ from django.db import (
 )
 from django.db.models import Q
 
-from calls.models import Call, TranscriptEntry, TurnTiming
+from calls.models import Call, CallEvent, ServiceFault, Snapshot, TranscriptEntry, TurnTiming
 from calls.services import LOST_REASON
 
 FLUSH_S = 0.5
@@ -39,7 +40,16 @@ REFUSALS = (DatabaseError, ValueError, OverflowError, TypeError, RecursionError)
 """What a fact that cannot be stored raises: by the database, or by its driver that cannot encode it
 (a lone surrogate, an integer beyond the column, a bot's result that is no JSON or too deep)."""
 
+M = TypeVar("M", TranscriptEntry, TurnTiming, CallEvent, ServiceFault)
+
 log = structlog.get_logger(__name__)
+
+
+class EffectiveValues(msgspec.Struct, frozen=True, kw_only=True):
+    """What a call is configured with; the fields are those of `calls.models.Snapshot`."""
+
+    digest: str
+    values: dict[str, Any]
 
 
 class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +69,7 @@ class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
     owner: str
     started_at: datetime
     transcript_days: int
+    snapshot: EffectiveValues | None = None
 
 
 class CallDescribed(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +110,28 @@ class TurnTimed(msgspec.Struct, frozen=True, kw_only=True):
     playback_ended_ms: int | None
 
 
+class EventHappened(msgspec.Struct, frozen=True, kw_only=True):
+    """Something beside what was said; the fields are those of `calls.models.CallEvent`."""
+
+    call_id: uuid.UUID
+    seq: int
+    offset_ms: int
+    source: str
+    name: str
+    detail: dict[str, Any]
+
+
+class ServiceFailure(msgspec.Struct, frozen=True, kw_only=True):
+    """A service failed; the fields are those of `calls.models.ServiceFault`."""
+
+    call_id: uuid.UUID
+    at: datetime
+    service: str
+    provider: str
+    fault: str
+    detail: str
+
+
 class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
     """A call ended; completes the CDR."""
 
@@ -114,9 +147,12 @@ class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
     bot_result: dict[str, object] | None
     recordings: list[str]
     transcript_expires_at: datetime | None
+    faults: int = 0
+    silence_median_ms: int | None = None
+    silence_max_ms: int | None = None
 
 
-Detail = LineHeard | TurnTimed
+Detail = LineHeard | TurnTimed | EventHappened | ServiceFailure
 """What a call's record can do without."""
 Fact = CallOpened | CallDescribed | Detail | CallClosed
 
@@ -214,9 +250,11 @@ def _write_alone(fact: Fact) -> None:
 
 
 def _lesser(fact: Fact) -> Fact | None:
-    """``fact`` without the bot that may have been deleted or the result that the bot attached."""
+    """``fact`` without what may be the trouble: a deleted bot, a snapshot, the bot's result."""
     if isinstance(fact, CallOpened) and fact.bot_id is not None:
         return msgspec.structs.replace(fact, bot_id=None)
+    if isinstance(fact, CallOpened) and fact.snapshot is not None:
+        return msgspec.structs.replace(fact, snapshot=None)
     if isinstance(fact, CallClosed) and fact.bot_result is not None:
         return msgspec.structs.replace(fact, bot_result=None)
     return None
@@ -228,29 +266,47 @@ def write(batch: Sequence[Fact]) -> None:
     Raises:
         DatabaseError: nothing was written.
     """
-    opened = [_call(fact) for fact in batch if isinstance(fact, CallOpened)]
-    lines = [_entry(fact) for fact in batch if isinstance(fact, LineHeard)]
-    turns = [_timing(fact) for fact in batch if isinstance(fact, TurnTimed)]
+    opened = [fact for fact in batch if isinstance(fact, CallOpened)]
+    lines = [_row(TranscriptEntry, fact) for fact in batch if isinstance(fact, LineHeard)]
+    turns = [_row(TurnTiming, fact) for fact in batch if isinstance(fact, TurnTimed)]
+    happened = [_row(CallEvent, fact) for fact in batch if isinstance(fact, EventHappened)]
+    failures = [_row(ServiceFault, fact) for fact in batch if isinstance(fact, ServiceFailure)]
     with transaction.atomic():
-        Call.objects.bulk_create(opened, ignore_conflicts=True)
+        snapshots = _snapshots([fact.snapshot for fact in opened if fact.snapshot is not None])
+        calls = [_call(fact, snapshots) for fact in opened]
+        Call.objects.bulk_create(calls, ignore_conflicts=True)
         TranscriptEntry.objects.bulk_create(lines, ignore_conflicts=True)
         TurnTiming.objects.bulk_create(turns, ignore_conflicts=True)
+        CallEvent.objects.bulk_create(happened, ignore_conflicts=True)
+        ServiceFault.objects.bulk_create(failures)
         for fact in batch:
             if isinstance(fact, CallDescribed | CallClosed):
                 _update(fact)
 
 
-def _call(fact: CallOpened) -> Call:
+def _snapshots(wanted: Sequence[EffectiveValues]) -> dict[str, int]:
+    """The keys of the rows of ``wanted`` by digest; rows that are missing are made."""
+    if not wanted:
+        return {}
+    by_digest = {each.digest: each for each in wanted}
+    rows = Snapshot.objects.filter(digest__in=by_digest).values_list("digest", "pk")
+    known = dict(rows)
+    if missing := by_digest.keys() - known.keys():
+        made = [Snapshot(digest=digest, values=by_digest[digest].values) for digest in missing]
+        Snapshot.objects.bulk_create(made, ignore_conflicts=True)
+        known = dict(rows.all())
+    return known
+
+
+def _call(fact: CallOpened, snapshots: dict[str, int]) -> Call:
     values = msgspec.structs.asdict(fact)
-    return Call(id=values.pop("call_id"), **values)
+    snapshot: EffectiveValues | None = values.pop("snapshot")
+    snapshot_id = snapshots[snapshot.digest] if snapshot is not None else None
+    return Call(id=values.pop("call_id"), snapshot_id=snapshot_id, **values)
 
 
-def _entry(fact: LineHeard) -> TranscriptEntry:
-    return TranscriptEntry(**msgspec.structs.asdict(fact))
-
-
-def _timing(fact: TurnTimed) -> TurnTiming:
-    return TurnTiming(**msgspec.structs.asdict(fact))
+def _row(model: type[M], fact: Detail) -> M:
+    return model(**msgspec.structs.asdict(fact))
 
 
 def _update(fact: CallDescribed | CallClosed) -> None:

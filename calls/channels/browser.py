@@ -21,9 +21,9 @@ from calls.core import events
 from calls.core.ports import CallStart, LegCapabilities
 from calls.core.publication import LiveLine
 from calls.core.waterfall import TurnTimes
+from calls.core.wording import clean
 from calls.session.call import CallSession
 from calls.session.host import NoCapacity, SessionHost
-from calls.session.reporter import clean
 
 NAME = "browser"
 

@@ -301,6 +301,11 @@ class CallerSide:
 
     # --- silence ----------------------------------------------------------------------------------
 
+    @property
+    def no_inputs(self) -> int:
+        """How often in a row the caller gave no input in time."""
+        return self._no_input.count
+
     def silent(self) -> str | None:
         """The caller gave no input in time; answers why to give up, when it is time to."""
         limits = self._params[Timeouts]

@@ -177,6 +177,11 @@ class Conversation:
         return several and playing is not None and playing.interruptible and not playing.stopping
 
     @property
+    def no_inputs(self) -> int:
+        """How often in a row the caller gave no input in time."""
+        return self._caller.no_inputs
+
+    @property
     def turns(self) -> int:
         """How often the caller said or pressed something that went to the bot."""
         return self._bot.turns

@@ -7,7 +7,7 @@ that it missed something and asks for `state`.
 
 import math
 from collections import deque
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -19,6 +19,8 @@ RECENT_LINES = 200
 """Lines kept of each live call, for watchers that join before the rows are in the database."""
 RECENT_TURNS = 500
 """Turns kept of each live call, and at most waiting of it; the waterfall is drawn from them."""
+RECENT_EVENTS = 200
+"""Events kept of each live call, and at most waiting of it."""
 INTERIM_GAP = 0.2
 """Seconds between two publications of interim text of one call."""
 ENDED_GRACE = 10.0
@@ -30,6 +32,7 @@ LAST_LINE_CHARS = 80
 """How much of a line the table of live calls shows."""
 
 Fields = dict[str, Any]
+T = TypeVar("T")
 
 
 class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -48,18 +51,33 @@ class LiveLine(msgspec.Struct, frozen=True, kw_only=True):
     delay_ms: int | None = None
 
 
-class CallNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """News about one call; applied in the order fields, lines, turns, interim, gone.
+class LiveEvent(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened in a call beside what was said, numbered like its database row.
 
-    ``bot`` is always there, because it decides who may see the call. Empty interim text takes the
-    interim line away. ``gone`` is the reason the call ended.
+    The fields are those of `calls.models.CallEvent`; ``detail`` holds no words of the conversation.
+    """
+
+    seq: int
+    offset_ms: int
+    source: str
+    name: str
+    detail: dict[str, Any] = {}
+
+
+class CallNews(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """News about one call; applied in the order fields, lines, turns, events, interim, gone.
+
+    ``bot`` and ``is_test`` are always there, because they decide who may see and read the call.
+    Empty interim text takes the interim line away. ``gone`` is the reason the call ended.
     """
 
     id: str
     bot: str
+    is_test: bool = False
     fields: Fields = {}
     lines: tuple[LiveLine, ...] = ()
     turns: tuple[TurnTimes, ...] = ()
+    events: tuple[LiveEvent, ...] = ()
     interim: dict[str, str] = {}
     gone: str | None = None
 
@@ -78,12 +96,17 @@ class _Known:
         self.fields: Fields = {}
         self.lines: deque[LiveLine] = deque(maxlen=RECENT_LINES)
         self.turns: deque[TurnTimes] = deque(maxlen=RECENT_TURNS)
+        self.events: deque[LiveEvent] = deque(maxlen=RECENT_EVENTS)
         self.interim: dict[str, str] = {}
         self.gone: str | None = None
 
     @property
     def bot(self) -> str:
         return str(self.fields.get("bot", ""))
+
+    @property
+    def is_test(self) -> bool:
+        return bool(self.fields.get("is_test"))
 
 
 class _Pending:
@@ -93,11 +116,12 @@ class _Pending:
         self.fields: Fields = {}
         self.lines: list[LiveLine] = []
         self.turns: deque[TurnTimes] = deque(maxlen=RECENT_TURNS)
+        self.events: deque[LiveEvent] = deque(maxlen=RECENT_EVENTS)
         self.interim: dict[str, str] = {}
         self.gone: str | None = None
 
     def __bool__(self) -> bool:
-        told = self.fields or self.lines or self.turns or self.interim
+        told = self.fields or self.lines or self.turns or self.events or self.interim
         return bool(told or self.gone is not None)
 
 
@@ -141,10 +165,15 @@ class Publication:
         if known is None:
             return
         known.turns.append(times)
-        waiting = self._news(call_id).turns
-        if len(waiting) == RECENT_TURNS:
-            self.lose()
-        waiting.append(times)
+        self._wait(self._news(call_id).turns, times)
+
+    def event(self, call_id: str, event: LiveEvent) -> None:
+        """Add something that happened; unknown calls are ignored."""
+        known = self._known.get(call_id)
+        if known is None:
+            return
+        known.events.append(event)
+        self._wait(self._news(call_id).events, event)
 
     def interim(self, call_id: str, side: str, text: str) -> None:
         """Show ``text`` as what ``side`` is saying; the latest wins, empty removes."""
@@ -209,7 +238,7 @@ class Publication:
             self._interim_at.pop(call_id, None)
 
     def state(self, call_id: str | None = None) -> Batch:
-        """Everything known, of all calls without lines and turns, or of one call with them.
+        """Everything known, of all calls by their fields alone, or of one call with all the rest.
 
         It holds at least what all batches up to its number told.
         """
@@ -225,6 +254,11 @@ class Publication:
     def _news(self, call_id: str) -> _Pending:
         return self._pending.setdefault(call_id, _Pending())
 
+    def _wait(self, waiting: deque[T], item: T) -> None:
+        if len(waiting) == waiting.maxlen:
+            self.lose()
+        waiting.append(item)
+
     def _tell(self, call_id: str, now: float) -> CallNews | None:
         pending = self._pending.pop(call_id)
         if pending.interim and now - self._interim_at.get(call_id, -math.inf) < INTERIM_GAP:
@@ -238,9 +272,11 @@ class Publication:
         return CallNews(
             id=call_id,
             bot=self._known[call_id].bot,
+            is_test=self._known[call_id].is_test,
             fields=pending.fields,
             lines=tuple(pending.lines),
             turns=tuple(pending.turns),
+            events=tuple(pending.events),
             interim=pending.interim,
             gone=pending.gone,
         )
@@ -250,9 +286,11 @@ class Publication:
         return CallNews(
             id=call_id,
             bot=known.bot,
+            is_test=known.is_test,
             fields=dict(known.fields),
             lines=tuple(known.lines) if with_lines else (),
             turns=tuple(known.turns) if with_lines else (),
+            events=tuple(known.events) if with_lines else (),
             interim=dict(known.interim) if with_lines else {},
             gone=known.gone,
         )

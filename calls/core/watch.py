@@ -5,29 +5,33 @@ and heartbeats carries ``seq``, which rises by one per connection, and the brows
 them. A browser that does not keep up gets nothing but one ``resync`` when it has caught up, and
 then asks for a snapshot; so does one whose watch missed a batch of a publisher.
 
-Lines of a followed call are delivered in order and once, whether they come from the database, a
-batch or a publisher's state; lines behind a gap are held until the gap is filled. Its turns are
-delivered once, in any order: they carry their number.
+Lines and events of a followed call are delivered in order and once, whether they come from the
+database, a batch or a publisher's state; those behind a gap are held until the gap is filled. Its
+turns are delivered once, in any order: they carry their number.
+
+What is said in a call (lines, interim text, the last line in the table) reaches only those who may
+read it, and so do its turns and events.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from calls.core.publication import Batch, CallNews, Fields, LiveLine
+from calls.core.publication import Batch, CallNews, Fields, LiveEvent, LiveLine
 from calls.core.waterfall import TurnTimes, waterfall
 
 VERSION = 1
-UNACKED_FRAMES = 500
-UNACKED_BYTES = 1 << 20
+UNACKED_FRAMES = 5_000
+"""A page acknowledges every two seconds; a thousand live calls tell some hundred things in one."""
+UNACKED_BYTES = 4 << 20
 UNACKED_SECONDS = 30.0
 """How long a browser may leave frames without any acknowledgement."""
 SUBSCRIPTIONS = 16
 """Calls whose lines and turns one connection may follow."""
 GAP_TRIES = 5
-"""How often missing lines are looked for before what is there is shown without them."""
+"""How often what is missing is looked for before what is there is shown without it."""
 
 _encode = msgspec.json.Encoder().encode
 
@@ -37,24 +41,70 @@ def frame(kind: str, /, **fields: Any) -> str:
     return _encode({"t": kind, **fields}).decode()
 
 
-class _Followed:
-    """One subscribed call: its last line and the turns delivered, and lines held behind a gap."""
+class Rights(Protocol):
+    """What the person at the browser may see of live calls (`calls.selectors.Sight`)."""
+
+    def covers(self, bot: str) -> bool:
+        """Whether calls of ``bot`` are visible."""
+        ...
+
+    def reads_live(self, bot: str, *, is_test: bool) -> bool:
+        """Whether what is said in them may be read."""
+        ...
+
+
+N = TypeVar("N", LiveLine, LiveEvent)
+
+
+class _Track(Generic[N]):
+    """Numbered items of one call: the last one delivered, and those held behind a gap."""
 
     def __init__(self, since: int) -> None:
         self.last = since
-        self.held: dict[int, LiveLine] = {}
-        self.tries = 0
+        self.held: dict[int, N] = {}
+
+    def take(self, items: Iterable[N]) -> list[N]:
+        """Items in any order; out come those that are next."""
+        self.held.update((item.seq, item) for item in items if item.seq > self.last)
+        ready = []
+        while (item := self.held.pop(self.last + 1, None)) is not None:
+            self.last = item.seq
+            ready.append(item)
+        return ready
+
+    def skip(self) -> None:
+        """Go on without what is missing."""
+        if self.held:
+            self.last = min(self.held) - 1
+
+
+class _Followed:
+    """One subscribed call: what of it was delivered."""
+
+    def __init__(self, since: int, since_event: int) -> None:
+        self.lines: _Track[LiveLine] = _Track(since)
+        self.events: _Track[LiveEvent] = _Track(since_event)
         self.turns: set[int] = set()
+        self.tries = 0
+
+    @property
+    def waits(self) -> bool:
+        return bool(self.lines.held or self.events.held)
+
+    def settle(self) -> None:
+        """A gap that was filled takes nothing from the tries of the next."""
+        if not self.waits:
+            self.tries = 0
 
 
 class Watch:
-    """The state of one connection; ``may_see`` decides by bot, ``now`` is monotonic seconds."""
+    """The state of one connection; ``rights`` are asked each time, ``now`` is monotonic seconds."""
 
-    def __init__(self, may_see: Callable[[str], bool]) -> None:
+    def __init__(self, rights: Callable[[], Rights]) -> None:
         self.seq = 0
         self.muted = "start"
         self.wants_state = False
-        self._may_see = may_see
+        self._rights = rights
         self._sources: dict[str, int] = {}
         self._shown: set[str] = set()
         self._followed: dict[str, _Followed] = {}
@@ -69,7 +119,13 @@ class Watch:
     def snapshot(self, rows: Iterable[Fields], now: float, *, truncated: bool) -> list[str]:
         """All live calls from the database; takes the place of everything the browser shows."""
         self.muted = ""
-        listed = list(rows)
+        rights = self._rights()
+        listed = [
+            row
+            if rights.reads_live(row["bot"], is_test=bool(row.get("is_test")))
+            else _without_words(row)
+            for row in rows
+        ]
         self._shown = {row["id"] for row in listed}
         return self._numbered(now, "snapshot", view="calls", rows=listed, truncated=truncated)
 
@@ -98,32 +154,50 @@ class Watch:
         self.muted = why
         return [frame("resync", why=why, seq=self.seq)]
 
-    def follow(self, call_id: str, since: int) -> bool:
-        """Deliver lines of the call from number ``since + 1`` on, and every turn.
+    def follow(self, call_id: str, since: int, since_event: int = 0) -> bool:
+        """Deliver lines of the call from number ``since + 1`` on, events likewise, every turn.
 
-        False beyond `SUBSCRIPTIONS`.
+        False beyond `SUBSCRIPTIONS`. Whether the call may be read is up to the caller.
         """
         if call_id not in self._followed and len(self._followed) >= SUBSCRIPTIONS:
             return False
-        self._followed[call_id] = _Followed(since)
+        self._followed[call_id] = _Followed(since, since_event)
         return True
 
     def unfollow(self, call_id: str) -> None:
-        """Deliver no more lines and turns of the call."""
+        """Deliver no more lines, turns and events of the call."""
         self._followed.pop(call_id, None)
+
+    @property
+    def followed(self) -> frozenset[str]:
+        """The calls that are followed."""
+        return frozenset(self._followed)
+
+    def reached(self, call_id: str) -> tuple[int, int]:
+        """The numbers of the last line and of the last event delivered; zeros when not followed."""
+        followed = self._followed.get(call_id)
+        return (followed.lines.last, followed.events.last) if followed is not None else (0, 0)
 
     def lines(self, call_id: str, lines: Iterable[LiveLine], now: float) -> list[str]:
         """Lines of a call from any origin, in any order; out come those that are next."""
         followed = self._followed.get(call_id)
         if followed is None or self.muted:
             return []
-        followed.held.update((line.seq, line) for line in lines if line.seq > followed.last)
-        frames = []
-        while (line := followed.held.pop(followed.last + 1, None)) is not None:
-            followed.last = line.seq
-            frames += self._line(call_id, line, now)
-        if not followed.held:
-            followed.tries = 0
+        frames: list[str] = []
+        for line in followed.lines.take(lines):
+            frames += self._item(call_id, "line", line, now)
+        followed.settle()
+        return frames
+
+    def events(self, call_id: str, events: Iterable[LiveEvent], now: float) -> list[str]:
+        """Events of a call from any origin, in any order; out come those that are next."""
+        followed = self._followed.get(call_id)
+        if followed is None or self.muted:
+            return []
+        frames: list[str] = []
+        for event in followed.events.take(events):
+            frames += self._item(call_id, "event", event, now)
+        followed.settle()
         return frames
 
     def turns(self, call_id: str, turns: Iterable[TurnTimes], now: float) -> list[str]:
@@ -139,23 +213,24 @@ class Watch:
                 frames += self._numbered(now, "turn", id=call_id, **shown)
         return frames
 
-    def missing(self, now: float) -> tuple[list[tuple[str, int]], list[str]]:
-        """Which followed calls wait for lines, with the last number delivered.
+    def missing(self, now: float) -> tuple[list[str], list[str]]:
+        """Which followed calls wait for lines or events before those that are there.
 
-        Call it about once a second. The second part is frames: lines whose predecessors were
-        looked for `GAP_TRIES` times in vain.
+        Call it about once a second. The second part is frames: what was there when the rest had
+        been looked for `GAP_TRIES` times in vain.
         """
-        wanted: list[tuple[str, int]] = []
+        wanted: list[str] = []
         frames: list[str] = []
         for call_id, followed in self._followed.items():
-            if not followed.held:
+            if not followed.waits:
                 continue
             followed.tries += 1
             if followed.tries > GAP_TRIES:
-                followed.last = min(followed.held) - 1
-                frames += self.lines(call_id, (), now)
+                followed.lines.skip()
+                followed.events.skip()
+                frames += self.lines(call_id, (), now) + self.events(call_id, (), now)
             else:
-                wanted.append((call_id, followed.last))
+                wanted.append(call_id)
         return wanted, frames
 
     def shown(self) -> frozenset[str]:
@@ -182,28 +257,39 @@ class Watch:
 
     def _apply(self, news: Iterable[CallNews], now: float) -> list[str]:
         frames: list[str] = []
+        rights = self._rights()
         for item in news:
-            if not self._may_see(item.bot):
+            if not rights.covers(item.bot):
                 continue
-            if item.fields and item.gone is None:
+            reads = rights.reads_live(item.bot, is_test=item.is_test)
+            fields = item.fields if reads else _without_words(item.fields)
+            if fields and item.gone is None:
                 self._shown.add(item.id)
-            if item.fields:
-                fields = {**item.fields, "bot": item.bot}
-                frames += self._numbered(now, "call", op="upsert", id=item.id, f=fields)
-            frames += self.lines(item.id, item.lines, now)
-            frames += self.turns(item.id, item.turns, now)
-            if item.id in self._followed and not self.muted:
-                frames += [
-                    frame("interim", id=item.id, side=side, text=text)
-                    for side, text in item.interim.items()
-                ]
+            if fields:
+                told = {**fields, "bot": item.bot}
+                frames += self._numbered(now, "call", op="upsert", id=item.id, f=told)
+            if reads and item.id in self._followed:
+                frames += self._said(item, now)
             if item.gone is not None:
                 frames += self.gone(item.id, item.gone, now)
         return frames
 
-    def _line(self, call_id: str, line: LiveLine, now: float) -> list[str]:
-        fields = msgspec.structs.asdict(line)
-        return self._numbered(now, "line", id=call_id, n=fields.pop("seq"), **fields)
+    def _said(self, item: CallNews, now: float) -> list[str]:
+        if self.muted:
+            return []
+        return [
+            *self.lines(item.id, item.lines, now),
+            *self.turns(item.id, item.turns, now),
+            *self.events(item.id, item.events, now),
+            *(
+                frame("interim", id=item.id, side=side, text=text)
+                for side, text in item.interim.items()
+            ),
+        ]
+
+    def _item(self, call_id: str, kind: str, item: LiveLine | LiveEvent, now: float) -> list[str]:
+        fields = msgspec.structs.asdict(item)
+        return self._numbered(now, kind, id=call_id, n=fields.pop("seq"), **fields)
 
     def _numbered(self, now: float, kind: str, /, **fields: Any) -> list[str]:
         if self.muted:
@@ -217,3 +303,7 @@ class Watch:
         if len(self._unacked) > UNACKED_FRAMES or self._unacked_bytes > UNACKED_BYTES:
             self.muted = "slow"
         return [text]
+
+
+def _without_words(fields: Fields) -> Fields:
+    return {name: value for name, value in fields.items() if name != "last_line"}

@@ -34,6 +34,7 @@ from calls.session.metadata import post_metadata
 from calls.session.outbound import outbound
 from calls.session.plugins import CallPlugins
 from calls.session.reporter import Onlooker, Reporter
+from calls.session.taps import CALLER, Taps
 from calls.session.voice import Voice
 
 OUR_ERROR = "An error inside the gateway ended the call"
@@ -100,8 +101,10 @@ class CallSession:
             ),
             self.take,
         )
+        self.taps = Taps(caller=leg.caller_audio, bot=leg.prompt_audio)
         self._voice = Voice(
             plugins.tts,
+            taps=self.taps,
             cached=plugins.cached_tts,
             files=plugins.files,
             clock=self._loop.time,
@@ -124,8 +127,12 @@ class CallSession:
         try:
             while self._events and not self._over.is_set():
                 happened = self._events.popleft()
-                for command in self._engine.handle(happened, self._loop.time()):
+                now = self._loop.time()
+                self._reporter.happened(happened, now)
+                for command in self._engine.handle(happened, now):
+                    self._reporter.commanded(command, now)
                     self._carry_out(command)
+                self._reporter.waited(self._engine.no_inputs, now)
         except Exception:  # noqa: BLE001 - call root
             self._log.exception("call.crashed")
             self._abort()
@@ -136,6 +143,8 @@ class CallSession:
     def hear(self, audio: bytes) -> None:
         """A piece of the caller's audio, in the leg's format."""
         self.frames_in += 1
+        if self.taps.on:
+            self.taps.push(CALLER, audio)
         if self._ear is not None:
             self._ear.push(audio)
 
@@ -214,6 +223,11 @@ class CallSession:
         if outcome.status != "accepted":
             del self._reports[number]
         report(outcome)
+
+    @property
+    def audible(self) -> bool:
+        """Whether the gateway has the audio of the call, for `taps`."""
+        return self.leg.capabilities.audio
 
     @property
     def onlooker(self) -> Onlooker | None:
@@ -350,6 +364,7 @@ class CallSession:
         for timer in (self._grace, self._timer):
             if timer is not None:
                 timer.cancel()
+        self.taps.end()
         dropped = self._ear.dropped if self._ear is not None else 0
         self._reporter.closed(finish, frames_in=self.frames_in, frames_dropped=dropped)
         self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)

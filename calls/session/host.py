@@ -4,20 +4,21 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
-from bots.core.params.sections.storage import Storage
 from bots.selectors import CallConfiguration
 from bots.workers.pool import close_pools
 from calls.core.closing import Cause
 from calls.core.events import EndRequested
 from calls.core.ports import CallStart, VoiceLeg
+from calls.core.steering import Outcome, Steering
 from calls.database import db
 from calls.live import LiveFeed
 from calls.records import RecordWriter
@@ -26,6 +27,7 @@ from calls.session.call import CallSession
 from calls.session.outbound import outbound
 from calls.session.plugins import PluginShelf
 from calls.session.reporter import Reporter
+from calls.session.snapshots import Snapshots
 from calls.session.warm_up import warm_up
 
 END_TIMEOUT_S = 8.0
@@ -47,8 +49,11 @@ class SessionHost:
         self.draining = False
         self._records = RecordWriter()
         self._live = LiveFeed()
+        self._live.calls = self
         self._shelf = PluginShelf()
+        self._snapshots = Snapshots()
         self._calls: dict[tuple[str, str], CallSession] = {}
+        self._by_id: dict[uuid.UUID, CallSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
 
@@ -100,7 +105,7 @@ class SessionHost:
             self._live,
             call_id=call_id,
             started=loop.time(),
-            storage=configuration.resolved[Storage],
+            configuration=configuration,
         )
         session = CallSession(
             call_id=call_id,
@@ -117,14 +122,34 @@ class SessionHost:
             bot_id=configuration.bot_id,
             bot=configuration.bot,
             revision=configuration.revision,
+            snapshot=self._snapshots.of(configuration.bot, configuration.resolved),
         )
-        self._calls[key] = session
+        self._calls[key] = self._by_id[call_id] = session
         self._spawn(self._carry(key, session, configuration.revision), f"call {call_id}")
         return session
 
     def find(self, bot: str, conversation_id: str) -> CallSession | None:
         """The live call of ``bot`` with that conversation id."""
         return self._calls.get((bot, conversation_id))
+
+    def call(self, call_id: uuid.UUID) -> CallSession | None:
+        """The live call with that id, if this process carries it."""
+        return self._by_id.get(call_id)
+
+    def steer(
+        self, call_id: str, act: Steering, by: str, report: Callable[[Outcome], None]
+    ) -> None:
+        """Have ``act`` done in the call, if it is one of ours; ``report`` is told what came."""
+        session = self.call(uuid.UUID(call_id))
+        if session is not None:
+            log.info("call.steered", call=call_id, act=type(act).__name__)
+            session.steer(act, by, report)
+
+    def measure(self, call_id: str) -> None:
+        """Report the levels of the call for a while, if it is one of ours."""
+        session = self.call(uuid.UUID(call_id))
+        if session is not None and session.audible:
+            session.taps.measure(partial(self._live.level, call_id))
 
     async def drain(self, deadline_s: float) -> None:
         """Refuse new calls, let the live ones end for ``deadline_s``, end the rest, flush."""
@@ -165,7 +190,7 @@ class SessionHost:
             try:
                 await session.run()
             finally:
-                del self._calls[key]
+                del self._calls[key], self._by_id[session.call_id]
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         # NB A task group would end every call with the first that fails; here each stands alone.

@@ -1,5 +1,6 @@
 """What people see of one call: the CDR, the transcript and the live page."""
 
+import statistics
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 from uuid import UUID
@@ -7,16 +8,23 @@ from uuid import UUID
 import msgspec
 
 from bots.core.params.sections.storage import Storage
-from calls.core import commands
+from bots.selectors import CallConfiguration
+from calls.core import chronicle, commands, events
+from calls.core.chronicle import Chronicle, Happening
+from calls.core.flags import Flags
 from calls.core.ports import CallStart
-from calls.core.waterfall import TurnTimes, turn_times
-from calls.live import LiveFeed, LiveLine
+from calls.core.waterfall import TurnTimes, turn_times, waterfall
+from calls.core.wording import clean
+from calls.live import LiveEvent, LiveFeed, LiveLine
 from calls.records import (
     CallClosed,
     CallDescribed,
     CallOpened,
+    EffectiveValues,
+    EventHappened,
     LineHeard,
     RecordWriter,
+    ServiceFailure,
     TurnTimed,
 )
 
@@ -28,11 +36,12 @@ MAX_RECORDINGS = 100
 MAX_RECORDING_ID_CHARS = 200
 MAX_LINE_CHARS = 10_000
 """Longer than anybody speaks at a stretch; what waits to be written or shown stays bounded."""
-
-
-def clean(text: str, limit: int) -> str:
-    """``text`` as every database takes it: no NUL, no half characters, at most ``limit`` long."""
-    return text[: 2 * limit].replace("\x00", "")[:limit].encode(errors="replace").decode()
+MAX_EVENTS = 5_000
+"""Events of one call that are kept; an hour of talk has about as many."""
+MAX_FAULTS = 1_000
+"""Failures of one call that are kept one by one; all are counted."""
+MAX_SILENCES = 10_000
+"""Waits for a reply whose median is told."""
 
 
 class Onlooker(Protocol):
@@ -65,8 +74,8 @@ class Onlooker(Protocol):
 class Reporter:
     """Numbers the lines of one call and hands every fact to the record writer and the live feed.
 
-    ``started`` is the call's start on the engine's clock, in seconds. What ``storage`` says of
-    transcripts is settled when the call begins.
+    ``started`` is the call's start on the engine's clock, in seconds. What the ``configuration``
+    says of transcripts is settled when the call begins; events are kept as long as they are.
     """
 
     def __init__(
@@ -76,7 +85,7 @@ class Reporter:
         *,
         call_id: UUID,
         started: float,
-        storage: Storage,
+        configuration: CallConfiguration,
     ) -> None:
         self._records = records
         self._live = live
@@ -84,7 +93,16 @@ class Reporter:
         self._started = started
         self._started_at = datetime.now(UTC)
         self._last_seq = 0
+        self._last_event = 0
+        self._faults = 0
+        self._silences: list[int] = []
+        self._no_inputs = 0
+        self._flags = Flags()
+        self._shown_flags = self._flags.value
+        self._providers = _providers(configuration)
+        self._chronicle = Chronicle(configuration.resolved, self._providers)
         self.onlooker: Onlooker | None = None
+        storage = configuration.resolved[Storage]
         self._transcript_days = (
             storage.transcript_retention_days if storage.store_transcripts else 0
         )
@@ -98,8 +116,9 @@ class Reporter:
         bot_id: int,
         bot: str,
         revision: int,
+        snapshot: EffectiveValues | None = None,
     ) -> None:
-        """The call began."""
+        """The call began; ``snapshot`` is what it is configured with."""
         caller = clean(start.caller, MAX_ADDRESS_CHARS)
         callee = clean(start.callee, MAX_ADDRESS_CHARS)
         self._records.put(
@@ -118,6 +137,7 @@ class Reporter:
                 owner=owner,
                 started_at=self._started_at,
                 transcript_days=self._transcript_days,
+                snapshot=snapshot,
             )
         )
         self._changed(
@@ -164,6 +184,9 @@ class Reporter:
     def turn(self, turn: commands.RecordTurn) -> None:
         """The times of a turn that has ended."""
         times = turn_times(turn, self._started)
+        silence_ms = waterfall(times).silence_ms
+        if silence_ms is not None and len(self._silences) < MAX_SILENCES:
+            self._silences.append(silence_ms)
         self._records.put(TurnTimed(call_id=self._call_id, **msgspec.structs.asdict(times)))
         self._live.turn(str(self._call_id), times)
         if self.onlooker is not None:
@@ -185,6 +208,66 @@ class Reporter:
     def act(self, act: commands.RecordAct) -> None:
         """A supervisor stepped in."""
         self._changed(muted=act.muted)
+
+    def happened(self, event: events.Event, now: float) -> None:
+        """An event is about to be handled, at ``now`` on the engine's clock."""
+        self._flags.happened(event)
+        self._tell(self._chronicle.of(event), now)
+
+    def commanded(self, command: commands.Command, now: float) -> None:
+        """The event caused ``command``, which is about to be carried out."""
+        self._flags.commanded(command)
+        self._tell(self._chronicle.of(command), now)
+        if isinstance(command, commands.ReportFault):
+            self._failed(command)
+        self._show_flags()
+
+    def waited(self, times: int, now: float) -> None:
+        """The event was handled; the caller has given no input ``times`` times in a row."""
+        if times > self._no_inputs:
+            self._tell(chronicle.no_input(times), now)
+        self._no_inputs = times
+        self._flags.waited_in_vain(times)
+        self._show_flags()
+
+    def _tell(self, happening: Happening | None, now: float) -> None:
+        if happening is None or self._last_event >= MAX_EVENTS:
+            return
+        self._last_event += 1
+        if self._last_event == MAX_EVENTS:
+            detail = {"events": MAX_EVENTS}
+            happening = Happening(source="gateway", name="no-more-events-kept", detail=detail)
+        event = LiveEvent(
+            seq=self._last_event,
+            offset_ms=max(0, round((now - self._started) * 1000)),
+            source=happening.source,
+            name=happening.name,
+            detail=happening.detail,
+        )
+        if self._transcript_days:
+            stored = EventHappened(call_id=self._call_id, **msgspec.structs.asdict(event))
+            self._records.put(stored)
+        self._live.event(str(self._call_id), event)
+
+    def _failed(self, failure: commands.ReportFault) -> None:
+        if failure.service != "channel":
+            self._faults += 1
+        if self._faults <= MAX_FAULTS:
+            self._records.put(
+                ServiceFailure(
+                    call_id=self._call_id,
+                    at=datetime.now(UTC),
+                    service=failure.service,
+                    provider=self._providers.get(failure.service, ""),
+                    fault=failure.fault,
+                    detail=clean(failure.detail, MAX_REASON_CHARS),
+                )
+            )
+
+    def _show_flags(self) -> None:
+        if self._flags.value is not self._shown_flags:
+            self._shown_flags = self._flags.value
+            self._changed(flags=self._shown_flags)
 
     def closed(self, finish: commands.Finish, *, frames_in: int, frames_dropped: int) -> None:
         """The call ended; ``frames`` are pieces of caller audio."""
@@ -209,6 +292,9 @@ class Reporter:
                     for recording in finish.recordings[:MAX_RECORDINGS]
                 ],
                 transcript_expires_at=ended_at + timedelta(days=days) if days else None,
+                faults=self._faults,
+                silence_median_ms=statistics.median_low(self._silences) if self._silences else None,
+                silence_max_ms=max(self._silences, default=None),
             )
         )
         self._live.call_gone(str(self._call_id), reason)
@@ -218,3 +304,13 @@ class Reporter:
 
     def _changed(self, **fields: Any) -> None:
         self._live.call_changed(str(self._call_id), **fields)
+
+
+def _providers(configuration: CallConfiguration) -> dict[str, str]:
+    """The names of the providers behind the services of a call."""
+    used = {
+        "bot": configuration.connector,
+        "stt": configuration.stt,
+        "tts": configuration.tts,
+    }
+    return {service: chosen.provider for service, chosen in used.items() if chosen is not None}

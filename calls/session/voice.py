@@ -24,8 +24,9 @@ from calls.core.ports import VoiceLeg
 from calls.core.transcript import spoken_text
 from calls.media.ahead import Ahead
 from calls.media.decoding import AudioFileError
-from calls.media.player import Player
+from calls.media.player import Player, Sink
 from calls.media.spoken import has_sound, has_words, in_time
+from calls.session.taps import Taps
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +49,8 @@ class Files(Protocol):
 class Voice:
     """Carries out `Prepare`, `Play`, `PlayUrl` and `StopPlayback` on whatever leg the call has.
 
-    ``cached`` is ``tts`` with a memory (`calls.media.ttscache.CachedTts`).
+    ``cached`` is ``tts`` with a memory (`calls.media.ttscache.CachedTts`). ``taps`` hear what is
+    played.
     """
 
     def __init__(
@@ -60,10 +62,12 @@ class Voice:
         spawn: Spawn,
         cached: TextToSpeech | None = None,
         files: Files | None = None,
+        taps: Taps | None = None,
     ) -> None:
         self._tts = tts
         self._cached = cached or tts
         self._files = files
+        self._taps = taps
         self._clock = clock
         self._report = report
         self._spawn = spawn
@@ -152,7 +156,7 @@ class Voice:
         """Another leg: go on with the prompt."""
         self._detached = False
         if self._player is not None:
-            self._player.attach(leg)
+            self._player.attach(self._tapped(leg))
 
     def _hand_over(self, utterance: int, activity: Activity, leg: VoiceLeg) -> None:
         """The voice side plays it: for us the prompt is over once it has it."""
@@ -169,7 +173,7 @@ class Voice:
         rate_hz: int,
     ) -> asyncio.Task[None]:
         self._player = Player(
-            leg,
+            self._tapped(leg),
             command.utterance,
             text=text,
             interruptible=command.interruptible,
@@ -180,6 +184,9 @@ class Voice:
             self._player.detach()
         self._task = self._spawn(self._run(self._player, command.utterance, pieces, rate_hz))
         return self._task
+
+    def _tapped(self, leg: VoiceLeg) -> Sink:
+        return leg if self._taps is None else self._taps.sink(leg)
 
     async def _run(
         self, player: Player, utterance: int, pieces: AsyncGenerator[bytes, None], rate_hz: int

@@ -56,6 +56,8 @@ class Page:
     def __init__(self, session: SessionBase | None) -> None:
         self.socket = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/live")
         self.socket.scope["session"] = session
+        self.socket.scope["client"] = ["192.0.2.7", 40_000]
+        self._read: list[dict[str, Any]] = []
 
     async def open(self) -> None:
         assert await self.socket.connect(timeout=10) == (True, None)
@@ -63,7 +65,10 @@ class Page:
     async def frame(self, wanted: str | Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The next frame of that kind, or that passes the test."""
         while True:
-            frame: dict[str, Any] = json.loads(await self.socket.receive_from(timeout=10))
+            while not self._read:
+                message = json.loads(await self.socket.receive_from(timeout=10))
+                self._read = message if isinstance(message, list) else [message]
+            frame = self._read.pop(0)
             if frame["t"] == wanted if isinstance(wanted, str) else wanted(frame):
                 return frame
 

@@ -70,7 +70,7 @@ async def test_reports_arrive_at_the_group_as_one_batch() -> None:
     assert news.interim == {"caller": "I want"}
     assert news.fields["caller"] == "+49"
     assert news.fields["last_line"] == "Welcome"
-    assert news.fields["state_since"].endswith("+00:00")
+    assert news.fields["state_at"].endswith("+00:00")
 
 
 async def test_news_is_published_when_it_comes_up_and_the_end_is_news() -> None:

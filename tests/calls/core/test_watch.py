@@ -39,9 +39,26 @@ def batch(number: int, *items: CallNews) -> Batch:
     return Batch(number=number, news=items)
 
 
-def opened(*rows: Fields) -> Watch:
+class Everything:
+    """Somebody who may see and read every call but those of the bot ``secret``."""
+
+    def covers(self, bot: str) -> bool:
+        return bot != "secret"
+
+    def reads_live(self, bot: str, *, is_test: bool) -> bool:
+        return True
+
+
+class Outlines(Everything):
+    """Somebody who may read only what is said in test calls."""
+
+    def reads_live(self, bot: str, *, is_test: bool) -> bool:
+        return is_test
+
+
+def opened(*rows: Fields, rights: type[Everything] = Everything) -> Watch:
     """A watch whose browser has its first snapshot."""
-    watch = Watch(lambda bot: bot != "secret")
+    watch = Watch(rights)
     watch.snapshot(rows or (ROW,), 0.0, truncated=False)
     return watch
 
@@ -90,11 +107,11 @@ class Page:
 
 
 def test_hello_tells_version_and_heartbeat() -> None:
-    assert read([Watch(lambda bot: True).hello(5)]) == [{"t": "hello", "v": 1, "seq": 0, "hb": 5}]
+    assert read([Watch(Everything).hello(5)]) == [{"t": "hello", "v": 1, "seq": 0, "hb": 5}]
 
 
 def test_nothing_goes_out_before_the_first_snapshot() -> None:
-    watch = Watch(lambda bot: True)
+    watch = Watch(Everything)
     assert watch.batch("p", batch(1, news(fields={"state": "thinking"})), 0.0) == []
     assert watch.resync("gap") == []
     (frame,) = read(watch.snapshot([ROW], 0.0, truncated=True))
@@ -156,7 +173,7 @@ def test_a_snapshot_and_the_frames_after_it_equal_a_new_snapshot(report: Any) ->
         return [{"id": each.id, **each.fields} for each in live]
 
     def new_page() -> tuple[Watch, Page]:
-        watch, page = Watch(lambda bot: True), Page()
+        watch, page = Watch(Everything), Page()
         page.take(watch.snapshot(rows(), 0.0, truncated=False))
         watch.follow("a", 0)
         return watch, page
@@ -263,7 +280,7 @@ def test_lines_behind_a_gap_are_looked_for_and_shown_in_the_end() -> None:
     watch.follow("b", 0)
     watch.lines("a", [line(3)], 0.0)
     for _ in range(watching.GAP_TRIES):
-        assert watch.missing(0.0) == ([("a", 0)], [])
+        assert watch.missing(0.0) == (["a"], [])
     wanted, frames = watch.missing(0.0)
     assert wanted == []
     assert [frame["n"] for frame in read(frames)] == [3]
@@ -278,7 +295,7 @@ def test_a_filled_gap_has_all_its_tries_again() -> None:
     watch.lines("a", [line(1)], 0.0)
     watch.lines("a", [line(4)], 0.0)
     for _ in range(watching.GAP_TRIES):
-        assert watch.missing(0.0) == ([("a", 2)], [])
+        assert watch.missing(0.0) == (["a"], [])
 
 
 def test_interim_text_goes_only_to_those_who_follow_the_call() -> None:

@@ -10,7 +10,6 @@ from bots.core.audio import LPCM16_16K
 from bots.core.catalogue import of
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer, resolve
-from bots.core.params.sections.storage import Storage
 from bots.core.ports import BotConnector, SpeechToText, TextToSpeech
 from bots.core.registry import NoParams
 from bots.selectors import CallConfiguration, Configured
@@ -102,9 +101,10 @@ class Line:
         self._records = RecordWriter()
         loop = asyncio.get_running_loop()
         call_id = uuid4()
+        configuration = call_configured(**params)
         self.session = CallSession(
             call_id=call_id,
-            configuration=_configuration(params),
+            configuration=configuration,
             plugins=CallPlugins(
                 connector=self.bot, stt=stt, tts=tts, vad=ToneVad(NoParams(), NoParams())
             ),
@@ -115,7 +115,7 @@ class Line:
                 LiveFeed(),
                 call_id=call_id,
                 started=loop.time(),
-                storage=Storage(),
+                configuration=configuration,
             ),
         )
         leg.session = self.session
@@ -150,7 +150,8 @@ def timers() -> list[Callable[..., object]]:
     return [handle._callback for handle in loop._scheduled if not handle.cancelled()]
 
 
-def _configuration(params: dict[str, Any]) -> CallConfiguration:
+def call_configured(**params: Any) -> CallConfiguration:
+    """What a call to a bot with these parameters uses, without a database."""
     chosen = {
         kind: Configured(
             kind=kind, plugin="test", provider="", params=NoParams(), credentials=NoParams()

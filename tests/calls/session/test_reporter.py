@@ -8,7 +8,6 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from bots.core.params.sections.storage import Storage
 from calls.core import commands
 from calls.core.ports import CallStart
 from calls.core.publication import CallNews
@@ -32,6 +31,7 @@ from calls.session.reporter import (
     MAX_RECORDINGS,
     Reporter,
 )
+from tests.calls.session.calling import call_configured
 
 HOSTILE = "\x00\ud800" + "1" * 1_000_000
 
@@ -48,7 +48,7 @@ class Desk:
             self.live,
             call_id=self.call_id,
             started=100.0,
-            storage=Storage(**storage),
+            configuration=call_configured(**storage),
         )
 
     def open(self, **start: Any) -> None:
