@@ -8,12 +8,12 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
-from django.contrib.auth.views import redirect_to_login
+from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponseBase
-from django.shortcuts import redirect
-from django.urls import reverse
-from django.utils.http import urlencode
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
+from django.shortcuts import redirect, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from bots.core.roles import Permission
 from bots.people import Person, person
@@ -41,7 +41,7 @@ def permitted(
             request: HttpRequest, /, *args: Args.args, **kwargs: Args.kwargs
         ) -> HttpResponseBase:
             if not request.user.is_authenticated:
-                return redirect_to_login(request.get_full_path())
+                return sent_to(request, settings.LOGIN_URL)
             who = person(request.user)
             if not any(who.may(permission) for permission in permissions):
                 raise PermissionDenied(", ".join(permissions))
@@ -53,6 +53,20 @@ def permitted(
     return decorate
 
 
+def signed_in(view: View[Args]) -> View[Args]:
+    """A page for everybody who is signed in, whatever their roles."""
+
+    @wraps(view)
+    def guarded(
+        request: HttpRequest, /, *args: Args.args, **kwargs: Args.kwargs
+    ) -> HttpResponseBase:
+        if not request.user.is_authenticated:
+            return sent_to(request, settings.LOGIN_URL)
+        return view(request, *args, **kwargs)
+
+    return guarded
+
+
 def confirmed(view: View[Args]) -> View[Args]:
     """A page that touches secrets: the person must have given the password minutes ago."""
 
@@ -62,8 +76,7 @@ def confirmed(view: View[Args]) -> View[Args]:
     ) -> HttpResponseBase:
         at: Any = request.session.get(CONFIRMED_AT, 0)
         if time.time() - at > CONFIRMED_FOR_SECONDS:
-            back = request.get_full_path() if request.method == "GET" else request.path
-            return redirect(f"{reverse('confirm')}?{urlencode({'next': back})}")
+            return sent_to(request, "confirm")
         return view(request, *args, **kwargs)
 
     return guarded
@@ -72,3 +85,41 @@ def confirmed(view: View[Args]) -> View[Args]:
 def asking(request: HttpRequest) -> Person:
     """Who makes ``request``."""
     return person(request.user)
+
+
+def account(request: HttpRequest) -> User:
+    """The account of who makes ``request``, on a page for people who are signed in.
+
+    Raises:
+        PermissionDenied: nobody is signed in.
+    """
+    if not isinstance(request.user, User):
+        raise PermissionDenied
+    return request.user
+
+
+def sent_to(request: HttpRequest, page: str) -> HttpResponseBase:
+    """To ``page`` (a URL or its name), which leads back to where the person was.
+
+    A page that was to be changed is opened again, for a POST cannot be repeated. A request of htmx
+    is for a part of a page; the browser as a whole moves.
+    """
+    back = request.get_full_path()
+    if request.headers.get("HX-Request"):
+        back = request.headers.get("HX-Current-URL", back)
+    elif request.method != "GET":
+        back = request.headers.get("Referer", back)
+    query = QueryDict(mutable=True)
+    query["next"] = own_address(request, back)
+    target = f"{resolve_url(page)}?{query.urlencode(safe='/')}"
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": target})
+    return redirect(target)
+
+
+def own_address(request: HttpRequest, address: str | None, otherwise: str = "/") -> str:
+    """``address`` if it is one of this site, else ``otherwise``."""
+    safe = url_has_allowed_host_and_scheme(
+        address, allowed_hosts={request.get_host()}, require_https=request.is_secure()
+    )
+    return address if safe and address else otherwise

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 
 import msgspec
 from django.contrib.auth.base_user import AbstractBaseUser
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q, QuerySet
 
-from bots.core.roles import Permission, granted
+from bots.core.roles import ADMINISTRATOR, Permission, granted
 from bots.models import Bot, Member
 
 MAX_DEPTH = 8
@@ -56,6 +56,25 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
             self.bots is None or (not bot.is_base and bot.name in self.bots)
         )
 
+    def visible_people(self) -> QuerySet[User]:
+        """The accounts the person may see: those whose reach is not beyond the person's own."""
+        if not self.may(Permission.MANAGE_PEOPLE):
+            return User.objects.none()
+        if self.bots is None:
+            return User.objects.all()
+        beyond = Bot.objects.exclude(name__in=self.bots)
+        narrow = Member.objects.filter(all_bots=False).exclude(bots__in=beyond)
+        return User.objects.filter(member__in=narrow, is_superuser=False)
+
+    def may_manage(self, user: User) -> bool:
+        """Whether the person may change a visible account.
+
+        Nobody may change their own; those of administrators only another administrator.
+        """
+        if not self.may(Permission.MANAGE_PEOPLE) or user.pk == self.user_id:
+            return False
+        return self.may(Permission.ADMINISTER) or not is_administrator(user)
+
     @property
     def may_change_shared(self) -> bool:
         """Whether the person may change what all bots share: base bots, providers, routes."""
@@ -79,9 +98,20 @@ def person(user: AbstractBaseUser | AnonymousUser) -> Person:
     return known
 
 
+def is_administrator(user: User) -> bool:
+    """Whether ``user`` may do everything; groups that were fetched before are not asked again."""
+    return user.is_superuser or ADMINISTRATOR in {group.name for group in user.groups.all()}
+
+
+def active_administrators() -> QuerySet[User]:
+    """Everybody who may do everything and can sign in."""
+    powerful = Q(is_superuser=True) | Q(groups__name=ADMINISTRATOR)
+    return User.objects.filter(powerful, is_active=True).distinct()
+
+
 def _person(user: AbstractBaseUser | AnonymousUser) -> Person:
     if getattr(user, "is_superuser", False):
-        permissions = granted(["administrator"])
+        permissions = granted([ADMINISTRATOR])
         return Person(user_id=user.pk or 0, name=user.get_username(), permissions=permissions)
     names = user.groups.values_list("name", flat=True)  # type: ignore[union-attr]  # Django's User
     reach: frozenset[str] | None = None

@@ -9,6 +9,8 @@ from enum import StrEnum
 
 import msgspec
 
+from bots.core.texts import gettext_noop
+
 
 class Permission(StrEnum):
     """One thing a person may do; the value is stable and shown to people who lack it."""
@@ -39,6 +41,32 @@ class Permission(StrEnum):
     ADMINISTER = "administer"
     """See the state of the system, grant the role of administrator."""
 
+    @property
+    def words(self) -> str:
+        """What it permits in words, such as ``Hear live calls``."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    Permission.READ_CONFIGURATION: gettext_noop("See bots, providers and routes"),
+    Permission.WRITE_CONFIGURATION: gettext_noop("Change bots, providers and routes"),
+    Permission.PLACE_TEST_CALLS: gettext_noop("Place test calls"),
+    Permission.SEE_LIVE: gettext_noop("See which calls are going on"),
+    Permission.READ_LIVE: gettext_noop("Read along in live calls"),
+    Permission.CONTROL_CALLS: gettext_noop("Step into live calls"),
+    Permission.LISTEN: gettext_noop("Hear live calls"),
+    Permission.SEE_HISTORY: gettext_noop("See call records and statistics"),
+    Permission.READ_TRANSCRIPTS: gettext_noop("Read transcripts"),
+    Permission.EXPORT_CALLS: gettext_noop("Export calls"),
+    Permission.DELETE_CALLS: gettext_noop("Delete calls"),
+    Permission.SEE_ALARMS: gettext_noop("See alarms"),
+    Permission.HANDLE_ALARMS: gettext_noop("Handle alarms"),
+    Permission.MANAGE_PEOPLE: gettext_noop("Manage people and their roles"),
+    Permission.MANAGE_CLIENTS: gettext_noop("Manage API clients"),
+    Permission.READ_AUDIT: gettext_noop("Read the audit log"),
+    Permission.ADMINISTER: gettext_noop("Administer the system and its administrators"),
+}
+
 
 class Role(msgspec.Struct, frozen=True, kw_only=True):
     """What a group of people is for and may do; ``name`` is that of the Django group."""
@@ -57,14 +85,18 @@ ROLES: dict[str, Role] = {
     for role in (
         Role(
             name="viewer",
-            title="Viewer",
-            help="Sees configuration, live calls and call records, but not what is said.",
+            title=gettext_noop("Viewer"),
+            help=gettext_noop(
+                "Sees configuration, live calls and call records, but not what is said."
+            ),
             grants=frozenset({*_EVERYBODY, P.SEE_LIVE, P.SEE_HISTORY}),
         ),
         Role(
             name="operator",
-            title="Operator",
-            help="Configures bots, providers and routes and tries them by test calls.",
+            title=gettext_noop("Operator"),
+            help=gettext_noop(
+                "Configures bots, providers and routes and tries them by test calls."
+            ),
             grants=frozenset(
                 {
                     *_EVERYBODY,
@@ -78,8 +110,8 @@ ROLES: dict[str, Role] = {
         ),
         Role(
             name="supervisor",
-            title="Supervisor",
-            help="Follows live calls, listens, and steps in.",
+            title=gettext_noop("Supervisor"),
+            help=gettext_noop("Follows live calls, listens, and steps in."),
             grants=frozenset(
                 {
                     *_EVERYBODY,
@@ -95,8 +127,8 @@ ROLES: dict[str, Role] = {
         ),
         Role(
             name="call-data-manager",
-            title="Call-data manager",
-            help="Reads, exports and deletes call records and transcripts.",
+            title=gettext_noop("Call-data manager"),
+            help=gettext_noop("Reads, exports and deletes call records and transcripts."),
             grants=frozenset(
                 {
                     *_EVERYBODY,
@@ -109,19 +141,21 @@ ROLES: dict[str, Role] = {
         ),
         Role(
             name="account-manager",
-            title="Account manager",
-            help="Manages people, their roles and API clients; reads the audit log.",
+            title=gettext_noop("Account manager"),
+            help=gettext_noop("Manages people, their roles and API clients; reads the audit log."),
             grants=frozenset({*_EVERYBODY, P.MANAGE_PEOPLE, P.MANAGE_CLIENTS, P.READ_AUDIT}),
         ),
         Role(
             name="administrator",
-            title="Administrator",
-            help="May do everything.",
+            title=gettext_noop("Administrator"),
+            help=gettext_noop("May do everything."),
             grants=frozenset(P),
         ),
     )
 }
 """Every role by name, from the least to the most powerful."""
+
+ADMINISTRATOR = "administrator"
 
 
 def granted(names: Iterable[str]) -> frozenset[Permission]:
@@ -131,3 +165,9 @@ def granted(names: Iterable[str]) -> frozenset[Permission]:
         if role := ROLES.get(name):
             found |= role.grants
     return frozenset(found)
+
+
+def granting(permissions: Iterable[str]) -> list[Role]:
+    """The roles that grant any of ``permissions``, from the least to the most powerful."""
+    wanted = set(permissions)
+    return [role for role in ROLES.values() if role.grants & wanted]

@@ -5,10 +5,12 @@ declared there.
 """
 
 import uuid
-from typing import ClassVar
+from datetime import datetime
+from typing import Any, ClassVar, NoReturn
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 
 from bots.models.configuration import Bot
 
@@ -29,9 +31,55 @@ class Member(models.Model):
     source = models.CharField(
         max_length=8, choices=[("local", "local"), ("sso", "single sign-on")], default="local"
     )
+    subject = models.CharField(
+        max_length=255, blank=True, help_text="Who the person is to the sign-in service (``sub``)."
+    )
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["subject"], condition=~Q(subject=""), name="member_subject_unique"
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.user_id)
+
+
+class AppendOnly(models.QuerySet["AuditEvent"]):
+    """Audit events: read, added, and dropped when their time is over; nothing else."""
+
+    def update(self, **kwargs: Any) -> NoReturn:
+        """Refused.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(_FROZEN)
+
+    def delete(self) -> NoReturn:
+        """Refused.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(_FROZEN)
+
+    def bulk_update(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(_FROZEN)
+
+    def expire(self, before: datetime) -> int:
+        """Drop the events from before that moment; how many there were."""
+        old: Any = self.filter(at__lt=before)
+        return int(old._raw_delete(self.db))  # NB past `delete`, which refuses
+
+
+_FROZEN = "events of the audit log are never altered"
 
 
 class AuditEvent(models.Model):
@@ -56,6 +104,8 @@ class AuditEvent(models.Model):
     message = models.CharField(max_length=500, blank=True, help_text="The reason given.")
     batch = models.UUIDField(default=uuid.uuid4)
 
+    objects = AppendOnly.as_manager()
+
     class Meta:
         ordering: ClassVar = ["-at", "-id"]
         indexes: ClassVar = [
@@ -65,3 +115,21 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor} {self.action} {self.title}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Store a new event.
+
+        Raises:
+            TypeError: the event is stored already.
+        """
+        if not self._state.adding:
+            raise TypeError(_FROZEN)
+        super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        """Refused.
+
+        Raises:
+            TypeError: always.
+        """
+        raise TypeError(_FROZEN)
