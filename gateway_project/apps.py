@@ -8,3 +8,7 @@ class GatewayProjectConfig(AppConfig):
 
     name = "gateway_project"
     verbose_name = "Gateway"
+
+    def ready(self) -> None:
+        """Listen to people signing in and out."""
+        from gateway_project import sessions  # noqa: F401 - its receivers; needs the models

@@ -1,17 +1,34 @@
-"""Signing in to and out of the console, confirming who one is, languages."""
+"""Signing in to and out of the console, confirming who one is, languages, search."""
 
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import include, path
+from django.conf import settings
+from django.contrib.auth.views import LogoutView
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.cache import cache_control
 from django.views.i18n import JavaScriptCatalog
 
-urlpatterns = [
-    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+from gateway_project import refusals, search, signing_in
+
+urlpatterns: list[URLPattern | URLResolver] = [
+    path("login/", signing_in.SignIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
-    path("i18n/", include("django.conf.urls.i18n")),
+    path("confirm/", signing_in.confirm, name="confirm"),
+    path(
+        "password/<uidb64>/<token>/",
+        signing_in.ChoosePassword.as_view(),
+        name="password_reset_confirm",
+    ),
+    path("profile/", include("bots.urls.profile")),
+    path("search/", search.search, name="search"),
+    path("search/quick/", search.quick_search, name="quick-search"),
+    path("csp-report", refusals.csp_report, name="csp-report"),
+    path("session/", signing_in.session, name="session"),
+    path("i18n/setlang/", signing_in.language, name="set_language"),
     path(
         "i18n/texts.js",
         cache_control(max_age=3600)(JavaScriptCatalog.as_view()),
         name="javascript-catalog",
     ),
 ]
+
+if settings.SINGLE_SIGN_ON:
+    urlpatterns.append(path("", include("gateway_project.oidc_urls")))

@@ -5,9 +5,17 @@ from typing import Any
 from django.http import HttpRequest
 
 from bots.people import NOBODY, person
+from gateway_project.navigation import groups_for
+from gateway_project.sessions import TIME_ZONE
 
 
 def console(request: HttpRequest) -> dict[str, Any]:
-    """``who``: the `bots.people.Person` who asks."""
+    """``who``: the `bots.people.Person` who asks; ``groups``: the pages open to them.
+
+    ``time_zone`` is the zone in which they want to see times; empty: the browser's.
+    """
     user = getattr(request, "user", None)
-    return {"who": NOBODY if user is None else person(user)}
+    who = NOBODY if user is None else person(user)
+    session = getattr(request, "session", None)
+    zone = session.get(TIME_ZONE, "") if session is not None and who.user_id else ""
+    return {"who": who, "groups": groups_for(who), "time_zone": zone}

@@ -9,12 +9,14 @@ holds the value, which is how container platforms hand over secrets.
 import dataclasses
 import re
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from bots.core import roles
 from bots.core.addresses import Destinations
 from gateway_project.keys import is_field_key
 from gateway_project.logging import Style
@@ -135,6 +137,24 @@ def _site(text: str) -> str:
     return text.rstrip("/")
 
 
+def _issuer(text: str) -> str:
+    _url("http", "https")(text)
+    parts = urlsplit(text)
+    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise ValueError("a URL that starts with https://")
+    return text.rstrip("/")
+
+
+def _role_names(text: str) -> tuple[tuple[str, str], ...]:
+    pairs = tuple(tuple(map(str.strip, part.rpartition("=")[::2])) for part in _names(text))
+    if not all(group and role in roles.ROLES for group, role in pairs):
+        raise ValueError(
+            "comma-separated pairs such as gateway-supervisors=supervisor; the roles are "
+            + ", ".join(roles.ROLES)
+        )
+    return tuple((group, role) for group, role in pairs)
+
+
 def _path(text: str) -> Path:
     return Path(text).expanduser().absolute()
 
@@ -233,6 +253,43 @@ class Environment:
         "once.",
         secret=True,
     )
+    oidc_issuer: str = _field(
+        "OIDC_ISSUER",
+        "",
+        _issuer,
+        "Address of an OpenID Connect provider, such as `https://login.example.com/realms/staff`. "
+        "People can then sign in there; needs the extra `oidc`, `OIDC_CLIENT_ID`, "
+        "`OIDC_CLIENT_SECRET` and `OIDC_ROLES`.",
+    )
+    oidc_client_id: str = _field(
+        "OIDC_CLIENT_ID", "", str, "What the gateway is called at the provider."
+    )
+    oidc_client_secret: str = _field(
+        "OIDC_CLIENT_SECRET", "", str, "The gateway's password at the provider.", secret=True
+    )
+    oidc_scopes: tuple[str, ...] = _field(
+        "OIDC_SCOPES",
+        "openid, email, profile",
+        _names,
+        "Comma-separated scopes to ask for; some providers give groups only for one of their own.",
+    )
+    oidc_role_claim: str = _field(
+        "OIDC_ROLE_CLAIM",
+        "groups",
+        str,
+        "The claim that lists a person's groups; dots lead into objects, as in "
+        "`realm_access.roles`.",
+    )
+    oidc_roles: tuple[tuple[str, str], ...] = _field(
+        "OIDC_ROLES",
+        "",
+        _role_names,
+        "Which group has which role: `gateway-admins=administrator, callcentre=supervisor`. Who "
+        "is in none of them cannot sign in.",
+    )
+    oidc_name: str = _field(
+        "OIDC_NAME", "single sign-on", str, "What the provider is called on the sign-in page."
+    )
     demo: bool = _field(
         "DEMO", "0", _flag, "Create the demo bot at start; `make run` sets it to 1."
     )
@@ -274,6 +331,9 @@ class Environment:
         _optional_path,
         "Directory for synthesised prompts, which processes may share. Empty: `tts-cache` in "
         "`VAR_DIR`.",
+    )
+    audit_days: int = _field(
+        "AUDIT_DAYS", "400", _whole(1, 36_500), "How long events of the audit log are kept."
     )
     log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",
@@ -329,9 +389,23 @@ def read(environ: Mapping[str, str]) -> Environment:
         except ValueError as problem:
             shown = "" if declared.secret else f", not {text!r}"
             problems.append(f"{declared.name} must be {problem}{shown}.")
+    problems += [] if problems else _missing(values)
     if problems:
         raise ImproperlyConfigured("\n".join(problems))
     return Environment(**values)
+
+
+def _missing(values: Mapping[str, Any]) -> list[str]:
+    """What single sign-on needs besides its issuer."""
+    if not values["oidc_issuer"]:
+        return []
+    needed = ("oidc_client_id", "oidc_client_secret", "oidc_roles")
+    missing = [
+        f"{name.upper()} must be set with OIDC_ISSUER." for name in needed if not values[name]
+    ]
+    if find_spec("mozilla_django_oidc") is None:
+        missing.append("OIDC_ISSUER needs the extra oidc: pip install 'voice-ai-gateway[oidc]'.")
+    return missing
 
 
 class _UnreadableFile(ValueError):

@@ -65,6 +65,8 @@ _QUIET = {
     "celery.beat": "WARNING",
     "celery.worker.strategy": "WARNING",
     "celery.app.trace": "WARNING",
+    # Failed sign-ins; `gateway_project.sessions` says them once, without the name.
+    "axes": "ERROR",
 }
 
 

@@ -37,14 +37,17 @@ class StaticFiles(WhiteNoiseMiddleware):  # type: ignore[misc]  # the package sh
         return response
 
 
+FEATURES = ("camera", "geolocation", "microphone", "payment", "usb")
+
+
 def permissions_policy(get_response: GetResponse) -> GetResponse:
-    """Switch off the browser features no page of the console uses."""
+    """Switch off browser features except those in ``browser_features`` of the response."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response.headers.setdefault(
-            "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
-        )
+        used = getattr(response, "browser_features", ())
+        policy = (f"{name}=({'self' if name in used else ''})" for name in FEATURES)
+        response.headers["Permissions-Policy"] = ", ".join(policy)
         return response
 
     return middleware
@@ -70,12 +73,17 @@ def acting_person(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         if now - request.session.get(SEEN_AT, 0) > SEEN_EVERY_SECONDS:
             request.session[SEEN_AT] = now  # and so it lasts for another half hour
-        actor = Actor(
-            name=request.user.get_username(),
-            user_id=request.user.pk,
-            address=request.META.get("REMOTE_ADDR") or None,
-        )
-        with acting(actor):
+        with acting(actor_of(request)):
             return get_response(request)
 
     return middleware
+
+
+def actor_of(request: HttpRequest, name: str = "") -> Actor:
+    """Who is behind ``request`` for the audit log; ``name`` for somebody who is not signed in."""
+    user = request.user if request.user.is_authenticated else None
+    return Actor(
+        name=user.get_username() if user else name,
+        user_id=user.pk if user else None,
+        address=request.META.get("REMOTE_ADDR") or None,
+    )

@@ -67,6 +67,7 @@ CONTENT_SECURITY_POLICY = {
         "form-action": [SELF],
         "base-uri": [NONE],
         "frame-ancestors": [NONE],
+        "report-uri": ["/csp-report"],
     }
 }
 
@@ -106,6 +107,21 @@ AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
 ]
+SINGLE_SIGN_ON = bool(ENVIRONMENT.oidc_issuer)
+if SINGLE_SIGN_ON:
+    AUTHENTICATION_BACKENDS.append("gateway_project.oidc.SignOn")
+# What `gateway_project.oidc` and the package below it read.
+OIDC_ISSUER = ENVIRONMENT.oidc_issuer
+OIDC_RP_CLIENT_ID = ENVIRONMENT.oidc_client_id
+OIDC_RP_CLIENT_SECRET = ENVIRONMENT.oidc_client_secret
+OIDC_RP_SCOPES = " ".join(ENVIRONMENT.oidc_scopes)
+OIDC_RP_SIGN_ALGO = "RS256"
+OIDC_USE_PKCE = True
+OIDC_TIMEOUT = 10
+OIDC_ROLE_CLAIM = ENVIRONMENT.oidc_role_claim
+OIDC_ROLES = dict(ENVIRONMENT.oidc_roles)
+# No password is guessed there.
+AXES_WHITELIST_CALLABLE = "gateway_project.signing_in.without_password"
 # One person behind one address: others at the same address can still sign in.
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
@@ -113,6 +129,7 @@ AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
+AXES_LOCKOUT_CALLABLE = "gateway_project.signing_in.locked_out"
 AXES_IPWARE_PROXY_COUNT = 0
 ROOT_URLCONF = "gateway_project.urls"
 ASGI_APPLICATION = "gateway_project.asgi.application"
@@ -165,6 +182,9 @@ LANGUAGE_COOKIE_SECURE = _behind_tls
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = LOGIN_URL
+# Of the one-time links by which people choose a password.
+PASSWORD_RESET_TIMEOUT = 24 * 3600
+AUDIT_DAYS = ENVIRONMENT.audit_days
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     # For the 128 random characters of API client secrets only; never the default.

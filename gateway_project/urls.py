@@ -15,6 +15,8 @@ _oauth = [
     *(route for route in metadata_urlpatterns if route.name == "oauth-server-metadata"),
 ]
 
+handler403 = "gateway_project.refusals.not_permitted"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),

@@ -7,8 +7,9 @@ from django.templatetags.static import static
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from bots.core.roles import Permission
+from bots.core.roles import Permission, Role
 from bots.people import Person
+from gateway_project.navigation import Page
 
 register = template.Library()
 
@@ -43,3 +44,15 @@ def may(who: Person, permission: str) -> bool:
         ValueError: there is no such permission.
     """
     return who.may(Permission(permission))
+
+
+@register.filter
+def holds(page: Page, view_name: str) -> bool:
+    """Whether the page called ``view_name`` belongs to ``page`` of the rail."""
+    return page.is_at(view_name or "")
+
+
+@register.filter
+def grants(role: Role, permission: Permission) -> bool:
+    """Whether ``role`` includes ``permission``."""
+    return permission in role.grants

@@ -24,27 +24,42 @@ async function copy(source) {
   }
 }
 
-const words = {
-  live: "Live",
-  waiting: "Reconnecting",
-  stale: "No news from the gateway",
-};
+// Who has a page open and visible is there: the session goes on.
+const STILL_HERE_MS = 5 * 60_000;
+const SESSION_URL = document.querySelector("[data-session]")?.dataset.session;
+
+if (SESSION_URL) {
+  setInterval(async () => {
+    if (document.hidden) return;
+    const answer = await fetch(SESSION_URL, { redirect: "manual" }).catch(() => null);
+    if (answer?.type === "opaqueredirect") location.reload();
+  }, STILL_HERE_MS);
+}
+
 const linkState = document.getElementById("link-state");
 const count = document.querySelector("[data-live-count]");
 
-feed.addEventListener("link", () => {
-  linkState.dataset.state = feed.link;
-  linkState.title = words[feed.link];
-  linkState.querySelector(".word").textContent = words[feed.link];
-  document.body.classList.toggle("is-stale", feed.link !== "live");
-});
+if (linkState) {
+  const words = {
+    live: gettext("Live"),
+    waiting: gettext("Reconnecting"),
+    stale: gettext("No news from the gateway"),
+  };
 
-feed.addEventListener("calls", () => {
-  const calls = feed.state.calls.size;
-  count.hidden = false;
-  count.textContent = String(calls);
-  count.title = calls === 1 ? "1 live call" : `${calls} live calls`;
-  count.classList.toggle("some", calls > 0);
-});
+  feed.addEventListener("link", () => {
+    linkState.dataset.state = feed.link;
+    linkState.title = words[feed.link];
+    linkState.querySelector(".word").textContent = words[feed.link];
+    document.body.classList.toggle("is-stale", feed.link !== "live");
+  });
 
-feed.start(linkState.dataset.feed);
+  feed.addEventListener("calls", () => {
+    const calls = feed.state.calls.size;
+    count.hidden = false;
+    count.textContent = String(calls);
+    count.title = interpolate(ngettext("%(calls)s live call", "%(calls)s live calls", calls), { calls }, true);
+    count.classList.toggle("some", calls > 0);
+  });
+
+  feed.start(linkState.dataset.feed);
+}

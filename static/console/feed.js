@@ -7,6 +7,7 @@ const HIDDEN_MS = 60_000;
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 const SIGNED_OUT = 4401;
+const NOT_PERMITTED = 4403;
 
 class Feed extends EventTarget {
   state = empty();
@@ -31,12 +32,19 @@ class Feed extends EventTarget {
   // Ask for the lines of a call after number `since`, over every reconnection until `leave`.
   follow(id, since) {
     follow(this.state, id, since);
-    this.#send({ t: "sub", call: id, since });
+    this.send({ t: "sub", call: id, since });
   }
 
   leave(id) {
     this.state.followed.delete(id);
-    this.#send({ t: "unsub", call: id });
+    this.send({ t: "unsub", call: id });
+  }
+
+  // A message that needs no repetition after a reconnection; false when there is no connection.
+  send(message) {
+    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
+    this.#socket.send(JSON.stringify(message));
+    return true;
   }
 
   #connect() {
@@ -44,13 +52,13 @@ class Feed extends EventTarget {
     this.#socket = socket;
     this.#heardAt = Date.now();
     socket.addEventListener("message", (event) => {
-      if (socket === this.#socket) this.#take(JSON.parse(event.data));
+      if (socket === this.#socket) this.#takeAll(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
       if (socket !== this.#socket) return;
       this.#socket = null;
       this.#setLink("waiting");
-      if (event.code === SIGNED_OUT) location.reload();
+      if (event.code === SIGNED_OUT || event.code === NOT_PERMITTED) location.reload();
       else this.#later();
     });
   }
@@ -61,6 +69,11 @@ class Feed extends EventTarget {
     this.#retry = Math.min(2 * this.#retry, LAST_RETRY_MS);
   }
 
+  // Several frames may come as one array; after a gap the rest of them is of no use.
+  #takeAll(told) {
+    for (const frame of Array.isArray(told) ? told : [told]) if (!this.#take(frame)) break;
+  }
+
   #take(frame) {
     this.#heardAt = Date.now();
     if (frame.t === "hello") {
@@ -69,22 +82,23 @@ class Feed extends EventTarget {
       this.#acked = 0;
     }
     if (!apply(this.state, frame)) {
-      this.#send({ t: "snapshot" });
-      return;
+      this.send({ t: "snapshot" });
+      return false;
     }
     if (frame.t === "hb") this.#setLink(frame.stale ? "stale" : "live");
     if (frame.t === "snapshot") {
       this.#setLink("live");
-      for (const [id, call] of this.state.followed) this.#send({ t: "sub", call: id, since: call.last });
+      for (const [id, call] of this.state.followed) this.send({ t: "sub", call: id, since: call.last });
     }
     if (frame.t === "snapshot" || frame.t === "call") this.dispatchEvent(new Event("calls"));
     this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
+    return true;
   }
 
   #acknowledge() {
     if (this.state.seq > this.#acked) {
       this.#acked = this.state.seq;
-      this.#send({ t: "ack", seq: this.#acked });
+      this.send({ t: "ack", seq: this.#acked });
     }
   }
 
@@ -96,7 +110,7 @@ class Feed extends EventTarget {
     if (document.hidden) {
       this.#hiddenAt = Date.now();
     } else if (this.#hiddenAt !== null && Date.now() - this.#hiddenAt > HIDDEN_MS) {
-      this.#send({ t: "snapshot" });
+      this.send({ t: "snapshot" });
     }
   }
 
@@ -112,10 +126,6 @@ class Feed extends EventTarget {
     if (link === this.link) return;
     this.link = link;
     this.dispatchEvent(new Event("link"));
-  }
-
-  #send(message) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
   }
 }
 

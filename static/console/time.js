@@ -1,8 +1,11 @@
 // Times in the reader's own zone. Every <time> keeps the exact moment in `datetime` and tooltip.
 
-const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
-const day = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const dayAndYear = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", year: "numeric" });
+const timeZone = document.documentElement.dataset.timeZone || undefined;
+const language = document.documentElement.lang || undefined;
+
+const clock = new Intl.DateTimeFormat(language, { timeZone, hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
+const day = new Intl.DateTimeFormat(language, { timeZone, day: "numeric", month: "short" });
+const dayAndYear = new Intl.DateTimeFormat(language, { timeZone, day: "numeric", month: "short", year: "numeric" });
 
 const steps = [
   [60, 1, "s"],
@@ -14,7 +17,8 @@ const steps = [
 export function ago(moment, now = Date.now()) {
   const seconds = Math.max(0, Math.floor((now - moment) / 1_000));
   const [, unit, name] = steps.find(([limit]) => seconds < limit);
-  return seconds < 5 ? "now" : `${Math.floor(seconds / unit)} ${name} ago`;
+  if (seconds < 5) return gettext("now");
+  return interpolate(gettext("%(span)s ago"), { span: `${Math.floor(seconds / unit)} ${name}` }, true);
 }
 
 // "1:02:03" or "2:03", cut to whole seconds.
@@ -33,7 +37,7 @@ export function offset(milliseconds) {
 function shown(moment, how) {
   if (how === "ago") return ago(moment.getTime());
   const now = new Date();
-  if (how !== "full" && now.toDateString() === moment.toDateString()) return clock.format(moment);
+  if (how !== "full" && dayAndYear.format(now) === dayAndYear.format(moment)) return clock.format(moment);
   const date = now.getFullYear() === moment.getFullYear() ? day : dayAndYear;
   return `${date.format(moment)}, ${clock.format(moment)}`;
 }
