@@ -381,6 +381,7 @@ def test_a_supervisor_is_told_what_came_of_every_step() -> None:
         spoken: list[Outcome] = []
         line.session.steer(Say(text="One moment."), "anna", spoken.append)
         await line.leg.until(("start", "One moment."), ("stop", "whole"))
+        await asyncio.sleep(1)  # what was sent is heard; the clock leaps
         ended: list[Outcome] = []
         line.session.steer(HangUp(), "anna", ended.append)
         await line.task
@@ -389,5 +390,9 @@ def test_a_supervisor_is_told_what_came_of_every_step() -> None:
         return line
 
     line = leap(scenario())
-    assert line.lines == [("bot", "Hello."), ("operator", "One moment.")]
+    assert line.lines == [
+        ("bot", "Hello."),
+        ("operator", "One moment."),
+        ("system", "anna ended the call"),
+    ]
     assert [(end.ended_by, end.reason) for end in line.ends] == [("operator", "Ended by anna")]
