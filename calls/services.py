@@ -1,12 +1,15 @@
-"""Writes that no live call makes: leases of processes, lost calls, transcripts that expire."""
+"""Writes that no live call makes: leases, lost calls, expired transcripts, deleted calls."""
 
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, QuerySet
 
-from calls.models import Call, ProcessLease, TranscriptEntry
+from bots.audit import record
+from bots.core.auditing import Action
+from bots.core.errors import ParameterError
+from calls.models import Call, CallEvent, ProcessLease, TranscriptEntry
 
 LEASE_SECONDS = 30
 """A process whose lease was not renewed for this long is taken for dead."""
@@ -17,7 +20,7 @@ LOST_CAUSE = "process-lost"
 EXPIRY_CALLS = 50
 """Calls whose transcripts are deleted at a stretch."""
 EXPIRY_LINES = 1_000
-"""Lines that one transaction deletes."""
+"""Lines or events that one transaction deletes."""
 
 
 def renew_lease(owner: str, host: str, pid: int, now: datetime) -> None:
@@ -60,7 +63,7 @@ def close_lost_calls(now: datetime) -> int:
 
 
 def delete_expired_transcripts(now: datetime) -> int:
-    """Delete the lines of transcripts that are due; return of how many calls.
+    """Delete the lines of transcripts that are due, and the events; return of how many calls.
 
     The rest of the call's record stays. Each statement is a transaction of its own and bounded, so
     that no lock is held for long; safe to run in several processes at once.
@@ -69,13 +72,43 @@ def delete_expired_transcripts(now: datetime) -> int:
     due = Call.objects.filter(transcript_expires_at__lte=now, transcript_deleted_at=None)
     first = due.order_by("transcript_expires_at").values_list("pk", flat=True)[:EXPIRY_CALLS]
     while calls := list(first.all()):
-        _delete_lines(calls)
+        for rows in (TranscriptEntry.objects.all(), CallEvent.objects.all()):
+            _delete_of(calls, rows)
         deleted += due.filter(pk__in=calls).update(transcript_deleted_at=now)
     return deleted
 
 
-def _delete_lines(calls: list[UUID]) -> None:
-    lines = TranscriptEntry.objects.filter(call__in=calls).order_by("pk")
-    first = lines.values_list("pk", flat=True)[:EXPIRY_LINES]
+def _delete_of(calls: list[UUID], rows: QuerySet[TranscriptEntry] | QuerySet[CallEvent]) -> None:
+    first = rows.filter(call__in=calls).order_by("pk").values_list("pk", flat=True)[:EXPIRY_LINES]
     while batch := list(first.all()):
-        TranscriptEntry.objects.filter(pk__in=batch).delete()
+        rows.filter(pk__in=batch).delete()
+
+
+def call_delete(call: Call, *, reason: str) -> None:
+    """Delete ``call`` with everything that is known of it; the audit log keeps what it was.
+
+    Raises:
+        ParameterError: under ``reason``: none was given; under ``call``: it is going on.
+    """
+    if not reason.strip():
+        raise ParameterError({"reason": "say why the call is deleted"})
+    with transaction.atomic():
+        locked = Call.objects.select_for_update().filter(pk=call.pk, state=Call.State.ENDED)
+        if not locked.exists():
+            raise ParameterError({"call": "is still going on; end it first"})
+        record(
+            Action.CALL_DELETED,
+            kind="call",
+            target=call.pk,
+            title=f"{call.bot_name} {call.started_at:%Y-%m-%d %H:%M:%S} UTC",
+            before={
+                "bot": call.bot_name,
+                "conversation": call.conversation_id,
+                "started": call.started_at.isoformat(),
+                "ended": call.ended_at.isoformat() if call.ended_at else "",
+                "lines": call.entries.count(),
+                "events": call.events.count(),
+            },
+            message=reason.strip(),
+        )
+        locked.delete()

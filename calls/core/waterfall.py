@@ -14,6 +14,8 @@ _ENDS = (
 )
 SEGMENTS = tuple(name for name, _ in _ENDS)
 """What can take time in a turn, in order."""
+REST = "unexplained"
+"""Name of the part of a silence that no segment accounts for."""
 
 
 class TurnTimes(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +34,7 @@ class TurnTimes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
-    """One part of a silence: which of `SEGMENTS`, when it began in the silence, how long it was."""
+    """One part of a silence: a name of `SEGMENTS` or `REST`, where it began, how long it was."""
 
     name: str
     start_ms: int
@@ -85,7 +87,10 @@ def waterfall(times: TurnTimes) -> Waterfall:
         if ended > reached:
             segments.append(Segment(name=name, start_ms=reached - stopped, ms=ended - reached))
         reached = ended
-    sent, over = times.audio_sent_ms, times.playback_ended_ms
+    sent = times.audio_sent_ms
+    if sent is not None and sent > reached:
+        segments.append(Segment(name=REST, start_ms=reached - stopped, ms=sent - reached))
+    over = times.playback_ended_ms
     return Waterfall(
         turn=times.turn,
         kind=times.kind,

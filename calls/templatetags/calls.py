@@ -1,11 +1,17 @@
 """What pages about calls need to show: durations, delays, cut prompts."""
 
+import json
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 from django import template
 from django.utils.timezone import now
+from django.utils.translation import gettext, pgettext
 
-from calls.models import Call, TranscriptEntry
+from bots.core.roles import ROLES, Permission
+from calls.core.publication import LiveLine
+from calls.models import Call
 
 register = template.Library()
 
@@ -52,7 +58,7 @@ def bar(delay_ms: int) -> int:
 
 
 @register.filter
-def unheard(entry: TranscriptEntry) -> str:
+def unheard(entry: LiveLine) -> str:
     """What of a cut prompt the caller did not hear."""
     if entry.full_text.startswith(entry.text):
         return entry.full_text[len(entry.text) :].strip()
@@ -60,6 +66,67 @@ def unheard(entry: TranscriptEntry) -> str:
 
 
 @register.filter
+def answers(entry: LiveLine) -> int:
+    """Where in the call the caller stopped whom this line answers, in milliseconds."""
+    return entry.offset_ms - (entry.delay_ms or 0)
+
+
+@register.filter
+def pairs(detail: Mapping[str, Any]) -> str:
+    """An object as ``name: value`` pairs; values that are no text as JSON."""
+    shown = (
+        f"{name}: {value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)}"
+        for name, value in detail.items()
+    )
+    return "\n".join(shown)
+
+
+@register.filter
 def percent(share: float) -> str:
     """A share of one as a whole percentage."""
     return f"{share:.0%}"
+
+
+@register.filter
+def roles_with(permission: str) -> str:
+    """Which roles may do that, as words for a tooltip: ``Supervisor or Administrator``.
+
+    Raises:
+        ValueError: there is no such permission.
+    """
+    wanted = Permission(permission)
+    titles = [gettext(role.title) for role in ROLES.values() if wanted in role.grants]
+    return f" {gettext('or')} ".join(titles)
+
+
+@register.filter
+def words(code: str) -> str:
+    """A side, direction, part of a silence or owner of a fault in the reader's language."""
+    return _WORDS[code]() if code in _WORDS else code
+
+
+@register.filter
+def translated(text: str) -> str:
+    """A sentence that was marked for translation where it was declared."""
+    return gettext(text)
+
+
+_WORDS = {
+    "caller": lambda: gettext("caller"),
+    "bot": lambda: gettext("bot"),
+    "operator": lambda: gettext("operator"),
+    "system": lambda: gettext("gateway"),
+    "gateway": lambda: gettext("gateway"),
+    "voice": lambda: gettext("voice side"),
+    "inbound": lambda: gettext("inbound"),
+    "outbound": lambda: gettext("outbound"),
+    "stt": lambda: gettext("recogniser"),
+    "tts": lambda: gettext("synthesiser"),
+    "carrier": lambda: gettext("voice side or carrier"),
+    "endpointing": lambda: pgettext("part of a silence", "endpointing"),
+    "recognition": lambda: pgettext("part of a silence", "recognition"),
+    "collection": lambda: pgettext("part of a silence", "collection"),
+    "synthesis": lambda: pgettext("part of a silence", "synthesis"),
+    "delivery": lambda: pgettext("part of a silence", "delivery"),
+    "unexplained": lambda: pgettext("part of a silence", "unexplained"),
+}

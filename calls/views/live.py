@@ -3,6 +3,7 @@
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -11,6 +12,16 @@ from bots.guards import permitted
 from calls.selectors import LIVE_LIMIT, live_calls, visible_to
 
 DEMO_BOT = "demo"
+STATES = {
+    "connecting": gettext_lazy("Connecting"),
+    "bot speaking": gettext_lazy("Bot speaking"),
+    "caller speaking": gettext_lazy("Caller speaking"),
+    "listening": gettext_lazy("Listening"),
+    "thinking": gettext_lazy("Thinking"),
+    "transferring": gettext_lazy("Transferring"),
+    "closing": gettext_lazy("Closing"),
+}
+"""What a live call may be doing (`calls.core.commands.CallState`), in words."""
 
 
 @require_safe
@@ -18,7 +29,9 @@ DEMO_BOT = "demo"
 @never_cache
 def live(request: HttpRequest) -> HttpResponse:
     """The calls that are going on; the page then follows them through the live feed."""
-    calls, truncated = live_calls(visible_to(request.user))
+    sight = visible_to(request.user)
+    calls, truncated = live_calls(sight)
+    bots = sight.who.visible_bots().filter(is_base=False).order_by("name")
     return render(
         request,
         "calls/live.html",
@@ -26,6 +39,9 @@ def live(request: HttpRequest) -> HttpResponse:
             "calls": calls,
             "truncated": truncated,
             "limit": LIVE_LIMIT,
+            "bots": bots.values_list("name", flat=True),
+            "states": STATES,
+            "reads": sight.who.may(Permission.READ_LIVE),
             "setting": settings.ENVIRONMENT.setting,
             "voice_url": voice_url(request),
         },

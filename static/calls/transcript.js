@@ -1,8 +1,9 @@
 // Builds and patches the lines of a conversation. What people and bots said is only ever textContent.
 import { offset } from "../console/time.js";
 import { band } from "./chips.js";
+import { said, side } from "./words.js";
 
-// As in calls/templatetags/console.py.
+// As in calls/templatetags/calls.py.
 const BAR_MS = 3_000;
 const BAR_UNITS = 56;
 
@@ -39,15 +40,15 @@ export class Transcript {
   }
 
   // Text in progress, replaced in place; never announced to screen readers.
-  interim(side, text) {
-    let entry = this.list.querySelector(`.interim.${CSS.escape(side)}`);
+  interim(who, text) {
+    let entry = this.list.querySelector(`.interim.${CSS.escape(who)}`);
     if (!text) {
       entry?.remove();
       return;
     }
     if (!entry) {
       entry = copyOf("line");
-      entry.classList.add(side, "interim");
+      entry.classList.add(who, "interim");
       entry.setAttribute("aria-hidden", "true");
       part(entry, "offset").textContent = "…";
       this.list.append(entry);
@@ -55,8 +56,14 @@ export class Transcript {
     part(entry, "text").textContent = text;
   }
 
+  // The line that answered a turn: it began `silence` after the caller stopped at `at`.
+  answerTo(at) {
+    return [...this.list.querySelectorAll("[data-answers]")].find((entry) => Math.abs(entry.dataset.answers - at) <= 2) ?? null;
+  }
+
   #event(line) {
     const entry = copyOf("event");
+    entry.classList.add(line.side);
     part(entry, "text").textContent = line.text;
     return entry;
   }
@@ -64,7 +71,8 @@ export class Transcript {
   #said(line) {
     const entry = copyOf("line");
     entry.classList.add(line.side);
-    part(entry, "who").textContent = `${line.side}:`;
+    part(entry, "who").textContent = `${side(line.side)}:`;
+    if (line.side === "operator") part(entry, "who").after(copyOf("human"));
     const paragraph = entry.querySelector(".text");
     if (line.kind === "dtmf") {
       paragraph.replaceWith(this.#keys(line.text));
@@ -72,11 +80,11 @@ export class Transcript {
       part(entry, "text").textContent = line.text;
       if (line.full_text) paragraph.append(" ", ...this.#cut(line));
       if (line.confidence !== null) {
-        const meta = element("span", "meta", `confidence ${Math.round(line.confidence * 100)}%`);
-        entry.querySelector(".said").append(meta);
+        const share = new Intl.NumberFormat(undefined, { style: "percent" }).format(line.confidence);
+        entry.querySelector(".said").append(element("span", "meta", said(gettext("confidence %(share)s"), { share })));
       }
     }
-    if (line.delay_ms !== null) this.#delay(entry, line.delay_ms);
+    if (line.delay_ms !== null) this.#delay(entry, line);
     return entry;
   }
 
@@ -88,14 +96,16 @@ export class Transcript {
 
   #cut(line) {
     const heard = line.full_text.startsWith(line.text) ? line.text.length : 0;
-    return [element("span", "cut", "cut off"), element("s", "unheard", line.full_text.slice(heard).trim())];
+    return [element("span", "cut", gettext("cut off")), element("s", "unheard", line.full_text.slice(heard).trim())];
   }
 
-  #delay(entry, delay) {
+  #delay(entry, { delay_ms: delay, offset_ms: at }) {
     const badge = part(entry, "delay");
     const bar = copyOf("bar");
+    entry.dataset.answers = at - delay;
+    badge.hidden = false;
     badge.dataset.band = band(delay);
-    badge.title = "From the end of the caller's turn to the first sound of the reply";
+    badge.title = gettext("From the end of the caller's turn to the first sound of the reply. Shows where it went.");
     bar.querySelector(".value").setAttribute("width", Math.max(1, Math.round((BAR_UNITS * Math.min(delay, BAR_MS)) / BAR_MS)));
     badge.append(`${delay} ms`, bar);
   }

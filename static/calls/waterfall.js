@@ -1,8 +1,11 @@
 // The silence of every turn as a bar of its parts; all bars have one scale, in milliseconds.
 import { offset } from "../console/time.js";
 import { band, setText } from "./chips.js";
+import * as words from "./words.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
+// As in calls/views/detail.py.
+const SLOWEST = 3;
 
 const part = (row, name) => row.querySelector(`[data-f="${name}"]`);
 
@@ -20,6 +23,11 @@ export class Waterfalls {
     this.list.scrollTop = this.list.scrollHeight;
   }
 
+  // The row of the turn in which the caller stopped at `at`; a delay is rounded as a whole.
+  turnAt(at) {
+    return [...this.list.children].find((row) => Math.abs(row.dataset.at - at) <= 2) ?? null;
+  }
+
   #after(turn) {
     return [...this.list.children].find((row) => Number(row.dataset.turn) > turn) ?? null;
   }
@@ -27,10 +35,11 @@ export class Waterfalls {
   #row({ turn, at_ms, silence_ms, segments }) {
     const row = document.getElementById("turn").content.firstElementChild.cloneNode(true);
     row.dataset.turn = turn;
+    row.dataset.at = at_ms;
     row.dataset.silence = silence_ms ?? "";
     part(row, "turn").textContent = turn;
     part(row, "at").textContent = offset(at_ms);
-    part(row, "silence").textContent = silence_ms === null ? "not heard" : `${silence_ms} ms`;
+    part(row, "silence").textContent = silence_ms === null ? gettext("not heard") : `${silence_ms} ms`;
     if (silence_ms !== null) part(row, "silence").dataset.band = band(silence_ms);
     row.querySelector(".parts").append(...segments.map(bar));
     row.querySelector(".figures").append(...segments.map(figure));
@@ -44,10 +53,14 @@ export class Waterfalls {
   }
 
   #summarise() {
-    const silences = [...this.list.children].map((row) => row.dataset.silence).filter(Boolean).map(Number);
+    const heard = [...this.list.children].filter((row) => row.dataset.silence);
+    const silences = heard.map((row) => Number(row.dataset.silence));
     if (!silences.length) return;
     setText(document.getElementById("silence-median"), `${median(silences)} ms`);
     setText(document.getElementById("silence-slowest"), `${Math.max(...silences)} ms`);
+    const slow = heard.toSorted((a, b) => b.dataset.silence - a.dataset.silence || b.dataset.turn - a.dataset.turn);
+    const marked = heard.length > SLOWEST ? slow.slice(0, SLOWEST) : [];
+    for (const row of this.list.children) part(row, "mark").hidden = !marked.includes(row);
   }
 }
 
@@ -56,7 +69,7 @@ function bar({ name, start_ms, ms }) {
   for (const [key, value] of Object.entries({ x: start_ms, width: ms, height: 10 })) rect.setAttribute(key, value);
   rect.dataset.part = name;
   const title = document.createElementNS(SPACE, "title");
-  title.textContent = `${name} ${ms} ms`;
+  title.textContent = `${words.part(name)} ${ms} ms`;
   rect.append(title);
   return rect;
 }
@@ -64,10 +77,10 @@ function bar({ name, start_ms, ms }) {
 function figure({ name, ms }) {
   const item = document.createElement("li");
   item.dataset.part = name;
-  item.title = name;
+  item.title = words.part(name);
   const spoken = document.createElement("span");
   spoken.className = "visually-hidden";
-  spoken.textContent = name;
+  spoken.textContent = words.part(name);
   item.append(spoken, ms);
   return item;
 }

@@ -1,0 +1,208 @@
+"""Reads about one call beside its lines: parameters in force, events, faults, audit, the document.
+
+What was said is only in `calls.selectors.transcript`, in `Call.bot_result` and in what is made of
+them here for who may read it; everything else holds no words of the conversation.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+from django.db.models import QuerySet
+
+from bots.core import catalogue
+from bots.core.params.declare import Declared, Later
+from bots.models import AuditEvent
+from calls.models import Call, CallEvent
+from calls.selectors import transcript, turn_times
+
+DEFAULT = "default"
+"""Origin of a value that nobody set."""
+WORDS = ("bot_result",)
+"""Fields of the record that may hold words of the conversation."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A parameter got another value during the call; ``text`` is empty when it was taken back."""
+
+    offset_ms: int
+    by: str
+    text: str
+
+
+class ParameterRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One parameter as it was in a call.
+
+    ``text`` and ``origin`` are those of the start of the call, ``changes`` what came later.
+    """
+
+    name: str
+    section: str
+    help: str
+    unit: str
+    value: Any
+    text: str
+    origin: str
+    changes: tuple[Change, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether anybody set it, before or during the call."""
+        return self.origin != DEFAULT or bool(self.changes)
+
+    @property
+    def last_change(self) -> Change | None:
+        """The latest of the changes."""
+        return self.changes[-1] if self.changes else None
+
+    @property
+    def last_text(self) -> str:
+        """The value in force at the end, or now."""
+        return (self.changes[-1].text if self.changes else "") or self.text
+
+
+def shown(value: Any) -> str:
+    """A stored value as people read it; lists and objects as JSON."""
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False)
+
+
+def parameters(call: Call) -> list[ParameterRow]:
+    """The parameters of ``call``, those that anybody set first; none for a call without them."""
+    if call.snapshot is None:
+        return []
+    known = _declared()
+    events = call.events.filter(name__in=("parameters", "set")).order_by("seq")
+    changes = _changes(events)
+    rows = [
+        _row(name, value, origin, known.get(name), changes.get(name, ()))
+        for name, (value, origin) in call.snapshot.values.items()
+    ]
+    return sorted(rows, key=lambda row: not row.changed)
+
+
+def _declared() -> dict[str, Declared]:
+    # A plug-in may have gone since the call: its parameters are shown, but not explained.
+    return {parameter.wire_name: parameter for parameter in catalogue.everything()}
+
+
+def _row(
+    name: str, value: Any, origin: str, parameter: Declared | None, changes: Iterable[Change]
+) -> ParameterRow:
+    return ParameterRow(
+        name=name,
+        section=parameter.section.SECTION if parameter else "",
+        help=parameter.param.help if parameter else "",
+        unit=parameter.param.unit if parameter else "",
+        value=value,
+        text=shown(value),
+        origin=origin,
+        changes=tuple(changes),
+    )
+
+
+def _changes(events: Iterable[CallEvent]) -> dict[str, list[Change]]:
+    found: dict[str, list[Change]] = {}
+    for event in events:
+        detail = event.detail
+        values = detail.get("values")
+        if not isinstance(values, dict):
+            values = {detail["parameter"]: detail.get("value")} if "parameter" in detail else {}
+        by = str(detail.get("by") or event.source)
+        for name, value in values.items():
+            text = "" if value is None else shown(value)
+            change = Change(offset_ms=event.offset_ms, by=by, text=text)
+            found.setdefault(name, []).append(change)
+    return found
+
+
+class LiveControl(msgspec.Struct, frozen=True, kw_only=True):
+    """How a person may set a parameter in a running call.
+
+    ``kind``: boolean, choice, integer, number, text or json. ``value``: in force.
+    """
+
+    name: str
+    section: str
+    help: str
+    unit: str
+    kind: str
+    value: Any
+    choices: list[Any] = []
+    least: float | None = None
+    most: float | None = None
+
+
+def live_controls(rows: Iterable[ParameterRow]) -> list[LiveControl]:
+    """The parameters among ``rows`` that may be changed in a running call, by section."""
+    known = _declared()
+    found = [
+        _control(row, _schema(parameter))
+        for row in rows
+        if (parameter := known.get(row.name)) is not None and _settable(parameter)
+    ]
+    return sorted(found, key=lambda control: (control.section, control.name))
+
+
+def _settable(parameter: Declared) -> bool:
+    param = parameter.param
+    return param.live and not param.secret and param.needs not in set(Later)
+
+
+def _schema(parameter: Declared) -> Mapping[str, Any]:
+    schema = parameter.section.model_json_schema(by_alias=True)
+    found: dict[str, Any] = schema["properties"][parameter.wire_name]
+    if "$ref" in found:
+        found = schema["$defs"][found["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _control(row: ParameterRow, schema: Mapping[str, Any]) -> LiveControl:
+    plain = {"boolean": "boolean", "integer": "integer", "number": "number", "string": "text"}
+    choices = list(schema.get("enum", ()))
+    kind = "choice" if choices else plain.get(str(schema.get("type")), "json")
+    return LiveControl(
+        name=row.name,
+        section=row.section,
+        help=row.help,
+        unit=row.unit,
+        kind=kind,
+        value=row.last_text if kind == "json" else _last_value(row),
+        choices=choices,
+        least=schema.get("minimum"),
+        most=schema.get("maximum"),
+    )
+
+
+def _last_value(row: ParameterRow) -> Any:
+    if row.last_text == row.text:
+        return row.value
+    try:
+        return json.loads(row.last_text)
+    except ValueError:
+        return row.last_text
+
+
+def audit_of(call: Call) -> QuerySet[AuditEvent]:
+    """What people did to ``call`` and read of it, latest first."""
+    return AuditEvent.objects.filter(kind="call", target=str(call.pk))
+
+
+def document(call: Call, *, words: bool) -> dict[str, Any]:
+    """All that is known of ``call``, as JSON holds it; ``words``: with what was said."""
+    fields = {field.attname: getattr(call, field.attname) for field in call._meta.concrete_fields}
+    if not words:
+        fields = {name: value for name, value in fields.items() if name not in WORDS}
+    events = call.events.order_by("seq").values("seq", "offset_ms", "source", "name", "detail")
+    faults = call.service_faults.order_by("at", "pk")
+    said = {"transcript": msgspec.to_builtins(transcript(call.pk))} if words else {}
+    return {
+        **fields,
+        **said,
+        "timings": msgspec.to_builtins(turn_times(call.pk)),
+        "events": list(events),
+        "faults": list(faults.values("at", "service", "provider", "fault", "detail")),
+        "parameters": call.snapshot.values if call.snapshot else {},
+    }

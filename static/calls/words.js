@@ -1,0 +1,46 @@
+// The gateway's codes in the reader's language; a code without words is shown as it is.
+
+const sides = {
+  caller: gettext("caller"),
+  bot: gettext("bot"),
+  operator: gettext("operator"),
+  system: gettext("gateway"),
+  gateway: gettext("gateway"),
+  voice: gettext("voice side"),
+};
+
+// As calls.core.commands.CallState.
+const states = {
+  connecting: gettext("connecting"),
+  "bot speaking": gettext("bot speaking"),
+  listening: gettext("listening"),
+  "caller speaking": gettext("caller speaking"),
+  thinking: gettext("thinking"),
+  transferring: gettext("transferring"),
+  closing: gettext("closing"),
+  ended: gettext("ended"),
+};
+
+// As calls.core.waterfall.
+const parts = {
+  endpointing: pgettext("part of a silence", "endpointing"),
+  recognition: pgettext("part of a silence", "recognition"),
+  collection: pgettext("part of a silence", "collection"),
+  bot: gettext("bot"),
+  synthesis: pgettext("part of a silence", "synthesis"),
+  delivery: pgettext("part of a silence", "delivery"),
+  unexplained: pgettext("part of a silence", "unexplained"),
+};
+
+export const side = (code) => sides[code] ?? code ?? "";
+export const state = (code) => states[code] ?? code;
+export const part = (code) => parts[code] ?? code;
+
+export function said(template, values) {
+  return interpolate(template, values, true);
+}
+
+// A value of a parameter or of an event's detail, as calls.callrecord.shown.
+export function value(of) {
+  return typeof of === "string" ? of : JSON.stringify(of);
+}
