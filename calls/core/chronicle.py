@@ -156,15 +156,16 @@ def _bounded(value: Any) -> Any:
         text = msgspec.json.encode(value)
     except (TypeError, ValueError, OverflowError, RecursionError):
         return WITHHELD
-    return value if len(text) <= MAX_VALUE_BYTES and b"\\u0000" not in text else WITHHELD
+    fits = len(text) <= MAX_VALUE_BYTES and b"\\u0000" not in text
+    return msgspec.json.decode(text) if fits else WITHHELD
 
 
 def _safe(catalogue: Catalogue, name: str, value: Any) -> Any:
     if name not in catalogue or catalogue[name].param.secret:
         return WITHHELD
-    if value is None or isinstance(value, bool | float):
-        return value
-    if isinstance(value, int):
+    if value is None:
+        return None
+    if isinstance(value, bool | int | float):
         return value if abs(value) < 1 << 53 else WITHHELD
     if isinstance(value, str) and value in _choices(catalogue[name]):
         return value

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls import services, tasks
-from calls.models import Call, TranscriptEntry, TurnTiming
+from calls.models import Call, CallEvent, TranscriptEntry, TurnTiming
 from calls.services import delete_expired_transcripts
 from gateway_project.celery import AT_START, app
 from tests.calls.conftest import MakeCall
@@ -25,6 +25,15 @@ def talk(call: Call, lines: int) -> Call:
         TranscriptEntry(call=call, seq=seq, **said) for seq in range(1, lines + 1)
     )
     return call
+
+
+def test_events_go_with_the_words(make_call: MakeCall) -> None:
+    due = make_call(transcript_expires_at=NOW)
+    kept = make_call(transcript_expires_at=NOW + timedelta(seconds=1))
+    for call in (due, kept):
+        CallEvent.objects.create(call=call, seq=1, offset_ms=0, source="voice", name="dtmf")
+    delete_expired_transcripts(NOW)
+    assert list(CallEvent.objects.values_list("call", flat=True)) == [kept.pk]
 
 
 def with_lines() -> set[UUID]:
