@@ -66,7 +66,15 @@ class Cancel(msgspec.Struct, frozen=True, tag=7, array_like=True):
     job: int
 
 
-ToWorker = Model | ForgetModel | Begin | Audio | End | Speak | Cancel
+class Fill(msgspec.Struct, frozen=True, tag=8, array_like=True):
+    """Fill the placeholders of ``template``; ``variables`` are JSON. `Filled` answers."""
+
+    job: int
+    template: str
+    variables: str
+
+
+ToWorker = Model | ForgetModel | Begin | Audio | End | Speak | Cancel | Fill
 
 # --- from the worker ----------------------------------------------------------------------------
 
@@ -114,6 +122,13 @@ class VoiceReplaced(msgspec.Struct, frozen=True, tag=25, array_like=True):
     used: str
 
 
+class Filled(msgspec.Struct, frozen=True, tag=27, array_like=True):
+    """The template with its placeholders filled."""
+
+    job: int
+    text: str
+
+
 class Refused(msgspec.Struct, frozen=True, tag=26, array_like=True):
     """The job failed; ``fault`` is a `bots.core.errors.Fault`, ``detail`` one sentence."""
 
@@ -122,7 +137,7 @@ class Refused(msgspec.Struct, frozen=True, tag=26, array_like=True):
     detail: str
 
 
-FromWorker = ModelReady | Interim | Result | Samples | Done | VoiceReplaced | Refused
+FromWorker = ModelReady | Interim | Result | Samples | Done | VoiceReplaced | Filled | Refused
 
 _encoder = msgspec.msgpack.Encoder()
 _to_worker: "msgspec.msgpack.Decoder[ToWorker]" = msgspec.msgpack.Decoder(ToWorker)

@@ -19,6 +19,7 @@ from bots.workers.frames import (
     Begin,
     Cancel,
     End,
+    Fill,
     FromWorker,
     Refused,
     Speak,
@@ -81,7 +82,7 @@ def _write(output: BinaryIO, data: bytes) -> None:
 
 def _answers(engine: Engine, frame: ToWorker, cancelled: set[int]) -> Iterable[FromWorker]:
     """The engine's answers; an engine's refusal becomes an answer, not the end of the worker."""
-    job = frame.job if isinstance(frame, Begin | Audio | End | Speak | Cancel) else 0
+    job = frame.job if isinstance(frame, Begin | Audio | End | Speak | Cancel | Fill) else 0
     try:
         if job in cancelled and not isinstance(frame, Cancel):
             return

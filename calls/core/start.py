@@ -4,16 +4,13 @@ import msgspec
 
 from bots.core import activities
 from bots.core.activities import Activity, Json
-from bots.core.numbers import number_meta_data
 from bots.core.params import reading
 from bots.core.params.placeholders import fill
 from bots.core.params.sections.call_initiation import CallInitiation
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.speech import Speech
+from bots.core.start_fields import PLACEHOLDER_VARIABLE, start_fields
 from calls.core.scopes import Scopes
-
-PLACEHOLDER_VARIABLE = "botMessageMetadata"
-"""What placeholders call the fields of the start activity (Bot API reference, 7.8)."""
 
 
 class Beginning(msgspec.Struct, frozen=True):
@@ -32,30 +29,12 @@ def beginning(
 ) -> Beginning:
     """The beginning of a call whose voice side told ``start`` and the INVITE's ``sip_headers``."""
     wanted = params[CallInitiation]
-    fields: Json = dict(start.parameters or {})
-    if wanted.send_number_meta_data:
-        number = number_meta_data(str(fields.get("caller") or ""), wanted.number_region)
-        if number is not None:
-            fields["numberMetaData"] = number
-    fields |= _headers(wanted.sip_headers_to_bot, sip_headers)
+    fields = start_fields(wanted, start.parameters or {}, sip_headers)
     if not wanted.send_initial_activity:
         return Beginning(None, fields)
     if wanted.initial_activity is not None:
         return Beginning(reading.activity(wanted.initial_activity), fields)
     return Beginning(msgspec.structs.replace(start, parameters=fields), fields)
-
-
-def _headers(wanted: dict[str, str], headers: dict[str, tuple[str, ...]]) -> Json:
-    """Start fields by name from SIP headers: ``Header-Name`` or ``Header-Name.index`` from 0."""
-    found: Json = {}
-    by_name = {name.lower(): values for name, values in headers.items()}
-    for field, source in wanted.items():
-        name, _, index = source.partition(".")
-        values = by_name.get(name.lower(), ())
-        position = int(index or 0)
-        if position < len(values):
-            found[field] = values[position]
-    return found
 
 
 def meta_data_url(params: Scopes, fields: Json) -> str:

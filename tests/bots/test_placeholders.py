@@ -219,7 +219,7 @@ def _outcome(template: str, variables: dict[str, Any]) -> tuple[str, str]:
 def test_python_alone_gives_the_very_text_that_the_engine_gives(
     template: str, variables: dict[str, Any]
 ) -> None:
-    alone = placeholders._fill_paths(template, variables)
+    alone = placeholders.fill_paths(template, variables)
     if alone is not None:
         assert _outcome(template, variables) == ("filled", alone)
 

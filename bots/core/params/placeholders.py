@@ -7,7 +7,7 @@ every line ending is a line feed. Nothing is percent-encoded unless an expressio
 The expressions run in QuickJS (package quickjs-ng), each filling in a context of its own that has
 the variables, ECMAScript's built-ins and nothing else. A filling blocks its thread for at most
 `TIME_LIMIT_S` of processor time, but for one thing: QuickJS does not interrupt its own built-ins,
-so that an expression which has one of them loop over billions of elements is not stopped. Only
+so that an expression which has one of them loop over billions of elements is not stopped (`bots.workers.filling` runs it in a process that is). Only
 administrators write templates; the variables, which come from anywhere, are never code.
 """
 
@@ -48,7 +48,7 @@ def fill(template: str, variables: Mapping[str, Json]) -> str:
         PlaceholderError: it does not compile, an expression throws or exceeds a limit, or the
             result is no well-formed Unicode.
     """
-    filled = _fill_paths(template, variables)
+    filled = fill_paths(template, variables)
     if filled is None:
         filled = _fill_expressions(template, variables)
     try:
@@ -68,8 +68,8 @@ def check(template: str) -> None:
         _run(f"new Function({_body(template)}); ''")
 
 
-def _fill_paths(template: str, variables: Mapping[str, Json]) -> str | None:
-    """The template when all it needs are own members of objects that hold plain values.
+def fill_paths(template: str, variables: Mapping[str, Json]) -> str | None:
+    """The template, filled without JavaScript, when all it needs are own members of objects that hold plain values.
 
     None: only JavaScript knows, such as inherited members or how a fraction is written.
     """

@@ -15,6 +15,7 @@ TO_WORKER: list[frames.ToWorker] = [
     frames.End(1),
     frames.Speak(2, "Hello", "en-US", 16000, "slt", "auto"),
     frames.Cancel(2),
+    frames.Fill(3, "${a}", '{"a": 1}'),
 ]
 FROM_WORKER: list[frames.FromWorker] = [
     frames.ModelReady("k", ("xyzzy",)),
@@ -23,6 +24,7 @@ FROM_WORKER: list[frames.FromWorker] = [
     frames.Samples(2, b"\x01\x00"),
     frames.Done(2),
     frames.VoiceReplaced(2, "nobody", "flite slt"),
+    frames.Filled(3, "1"),
     frames.Refused(2, "server", "no"),
 ]
 
