@@ -6,6 +6,7 @@ from calls.views.dashboard import dashboard
 from calls.views.detail import detail
 from calls.views.history import history
 from calls.views.live import live
+from calls.views.testcall import testcall, testcalls
 
 app_name = "calls"
 
@@ -14,4 +15,6 @@ urlpatterns = [
     path("live/", live, name="live"),
     path("calls/", history, name="history"),
     path("calls/<uuid:call_id>/", detail, name="detail"),
+    path("test/", testcalls, name="testcalls"),
+    path("test/<slug:bot>/", testcall, name="testcall"),
 ]
