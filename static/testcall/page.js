@@ -1,9 +1,10 @@
 // The page that calls a bot: puts line, sound and what people see together.
 import { setText } from "../calls/chips.js";
 import { Transcript } from "../calls/transcript.js";
+import { said, state } from "../calls/words.js";
 import { span } from "../console/time.js";
 import { Line } from "./line.js";
-import { Log, silence, stateWords, turnWords } from "./log.js";
+import { Log, silence, turnWords } from "./log.js";
 import { Meter } from "./meters.js";
 import { Sound } from "./sound.js";
 
@@ -14,6 +15,8 @@ const transcript = new Transcript($("talk"));
 const log = new Log($("happenings"));
 const meters = chat ? null : { caller: new Meter($("level-caller")), bot: new Meter($("level-bot")) };
 const DRAIN_MS = 1_500;
+// States of a call whose transfer is under way: with the bot waiting for the outcome, or without.
+const MOVING = ["transferring", "closing"];
 
 let line = null;
 let sound = null;
@@ -47,8 +50,8 @@ function enter(phase) {
   if (phaseWords[phase]) showState("", phaseWords[phase]());
 }
 
-function showState(state, words) {
-  $("state").dataset.state = state;
+function showState(code, words) {
+  $("state").dataset.state = code;
   setText($("state").querySelector('[data-f="state"]'), words);
 }
 
@@ -99,16 +102,14 @@ async function place() {
   $("hang-up").focus();
 }
 
+function insecure() {
+  const words = gettext("Browsers give the microphone only to pages with https, and to localhost. Open this page over https, or through a tunnel as http://localhost:%(port)s.");
+  return said(words, { port: location.port || "80" });
+}
+
 async function openSound() {
   if (!navigator.mediaDevices) {
-    const values = { port: location.port || "80" };
-    advise(
-      interpolate(
-        gettext("Browsers give the microphone only to pages with https, or to localhost. Open this page over https, or through a tunnel as http://localhost:%(port)s."),
-        values,
-        true,
-      ),
-    );
+    advise(insecure());
     return false;
   }
   enter("asking");
@@ -116,8 +117,8 @@ async function openSound() {
     sound = await Sound.open([root.dataset.capture, root.dataset.playback]);
   } catch (error) {
     enter("idle");
-    const words = refusals[error.name]?.() ?? gettext("The microphone could not be opened: %s");
-    advise(interpolate(words, [error.message]));
+    const words = refusals[error.name]?.() ?? gettext("The microphone could not be opened: %(problem)s");
+    advise(said(words, { problem: error.message }));
     return false;
   }
   sound.addEventListener("frame", heard);
@@ -152,6 +153,7 @@ function over(reason) {
   line = null;
   log.add(reason, "end");
   enter("ended");
+  setText($("round-trip"), "");
   setText($("result-reason"), reason);
   setText($("result-delays"), delayWords());
   $("record").hidden = !callId || !root.dataset.record;
@@ -177,14 +179,13 @@ function delayWords() {
   if (!delays.length) return gettext("The bot answered no turn.");
   const sorted = [...delays].sort((a, b) => a - b);
   const values = { median: sorted[Math.floor((sorted.length - 1) / 2)], slowest: sorted.at(-1), turns: delays.length };
-  return interpolate(
+  return said(
     ngettext(
-      "%(turns)s answered turn: silence of %(median)s ms before the answer.",
-      "%(turns)s answered turns: silence of %(median)s ms before the answer in the middle, %(slowest)s ms at most.",
+      "%(turns)s answered turn: %(median)s ms of silence before the answer.",
+      "%(turns)s answered turns: %(median)s ms of silence before the answer (median), %(slowest)s ms at most.",
       delays.length,
     ),
     values,
-    true,
   );
 }
 
@@ -208,12 +209,12 @@ const take = {
   },
   state(message) {
     if (root.dataset.phase !== "talking" || message.state === $("state").dataset.state) return;
-    showState(message.state, stateWords(message.state));
-    log.add(stateWords(message.state));
-    if (message.state !== "transferring") $("transfer").hidden = true;
+    showState(message.state, state(message.state));
+    log.add(state(message.state));
+    if (!MOVING.includes(message.state)) $("transfer").hidden = true;
   },
   play(message) {
-    if (message.text) transcript.interim("bot", message.text);
+    if (message.text) follow(() => transcript.interim("bot", message.text));
   },
   stop(message) {
     if (message.flush) {
@@ -224,20 +225,18 @@ const take = {
     }
   },
   heard(message) {
-    if (!message.final) transcript.interim("caller", message.text);
+    if (!message.final) follow(() => transcript.interim("caller", message.text));
   },
   voice(message) {
     setText($("words-caller"), message.speaking ? gettext("you are heard") : gettext("microphone on"));
   },
   interim(message) {
-    transcript.interim(message.side, message.text);
-    follow();
+    follow(() => transcript.interim(message.side, message.text));
   },
   line(message) {
-    transcript.add(message);
+    follow(() => transcript.add(message));
     if (message.side !== "caller" && message.kind === "speech") setText($("spoken"), message.text);
     if (message.kind === "event") log.add(message.text, "event");
-    follow();
   },
   turn({ times }) {
     const ms = silence(times);
@@ -258,15 +257,17 @@ const take = {
     over(message.reason || message.reason_code);
   },
   pong(message) {
-    const values = [Math.round(performance.now() - message.at)];
-    setText($("round-trip"), interpolate(gettext("%s ms to the gateway"), values));
-    root.dataset.roundTrip = values[0];
+    const ms = Math.round(performance.now() - message.at);
+    setText($("round-trip"), said(gettext("round trip %(ms)s ms"), { ms }));
   },
 };
 
-function follow() {
-  const last = $("talk").lastElementChild;
-  last?.scrollIntoView({ block: "nearest" });
+// Shows `change` and what it adds, unless the reader has scrolled up.
+function follow(change) {
+  const view = $("scroll");
+  const atEnd = view.scrollHeight - view.scrollTop - view.clientHeight < 80;
+  change();
+  if (atEnd) view.scrollTop = view.scrollHeight;
 }
 
 // --- what the tester does -------------------------------------------------------------------------
@@ -316,4 +317,4 @@ setInterval(() => {
   if (root.dataset.phase === "talking") setText($("duration"), span(Date.now() - startedAt));
 }, 250);
 enter("idle");
-if (!chat && !window.isSecureContext) openSound();
+if (!chat && !navigator.mediaDevices) advise(insecure());
