@@ -5,7 +5,7 @@ from celery import shared_task
 from django.utils import timezone
 from oauth2_provider.models import clear_expired
 
-from calls import services
+from calls import exporting, services, statistics
 from calls.session.plugins import tts_store
 
 log = structlog.get_logger(__name__)
@@ -25,6 +25,26 @@ def delete_expired_transcripts() -> None:
     deleted = services.delete_expired_transcripts(timezone.now())
     if deleted:
         log.info("transcripts.deleted", calls=deleted)
+
+
+@shared_task(name="calls.tasks.summarise_traffic")  # type: ignore[untyped-decorator]  # no types
+def summarise_traffic() -> None:
+    """Make the figures of the last minutes; also those of the time when nothing ran."""
+    statistics.summarise(timezone.now())
+
+
+@shared_task(name="calls.tasks.write_exports")  # type: ignore[untyped-decorator]  # no types
+def write_exports() -> None:
+    """Write the exports that wait for a worker."""
+    while export := exporting.write_next_export(timezone.now()):
+        log.info("export.written", state=export.state, rows=export.rows)
+
+
+@shared_task(name="calls.tasks.delete_old_figures")  # type: ignore[untyped-decorator]  # no types
+def delete_old_figures() -> None:
+    """Delete exports and summaries that were kept for long enough."""
+    exporting.delete_expired_exports(timezone.now())
+    statistics.delete_old_summaries(timezone.now())
 
 
 @shared_task(name="calls.tasks.sweep_tts_cache")  # type: ignore[untyped-decorator]  # no types

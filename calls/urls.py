@@ -2,19 +2,29 @@
 
 from django.urls import path
 
-from calls.views.dashboard import dashboard
-from calls.views.detail import detail
-from calls.views.history import history
+from calls.views.dashboard import dashboard, dashboard_part
+from calls.views.detail import delete, detail
+from calls.views.export import export, export_file, exports
+from calls.views.history import delete_view, history, save_view
 from calls.views.live import live
 from calls.views.testcall import testcall, testcalls
+from calls.views.transcripts import download
 
 app_name = "calls"
 
 urlpatterns = [
     path("", dashboard, name="dashboard"),
+    path("dashboard/<slug:part>", dashboard_part, name="dashboard_part"),
     path("live/", live, name="live"),
     path("calls/", history, name="history"),
+    path("calls/export", export, name="export"),
+    path("calls/exports/", exports, name="exports"),
+    path("calls/exports/<uuid:export_id>", export_file, name="export_file"),
+    path("calls/views", save_view, name="save_view"),
+    path("calls/views/<int:view_id>/delete", delete_view, name="delete_view"),
     path("calls/<uuid:call_id>/", detail, name="detail"),
+    path("calls/<uuid:call_id>/delete", delete, name="delete"),
+    path("calls/<uuid:call_id>/transcript.<slug:form>", download, name="download"),
     path("test/", testcalls, name="testcalls"),
     path("test/<slug:bot>/", testcall, name="testcall"),
 ]

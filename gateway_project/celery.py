@@ -23,10 +23,30 @@ app.conf.beat_schedule = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "summarise-traffic": {
+        "task": "calls.tasks.summarise_traffic",
+        "schedule": crontab(minute="*/5"),
+        "options": {"expires": 300},
+    },
+    "write-exports": {
+        "task": "calls.tasks.write_exports",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    "delete-old-figures": {
+        "task": "calls.tasks.delete_old_figures",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "sweep-tts-cache": {
         "task": "calls.tasks.sweep_tts_cache",
         "schedule": timedelta(minutes=10),
         "options": {"expires": 600},
+    },
+    "expire-audit-events": {
+        "task": "bots.tasks.expire_audit_events",
+        "schedule": crontab(hour="3", minute="27"),
+        "options": {"expires": 3600},
     },
     "clear-expired-tokens": {
         "task": "calls.tasks.clear_expired_tokens",
@@ -34,7 +54,12 @@ app.conf.beat_schedule = {
         "options": {"expires": 3600},
     },
 }
-AT_START = ("delete-expired-transcripts", "sweep-tts-cache")
+AT_START = (
+    "delete-expired-transcripts",
+    "sweep-tts-cache",
+    "summarise-traffic",
+    "delete-old-figures",
+)
 """What may be overdue when nothing ran for a while."""
 app.autodiscover_tasks()
 
