@@ -28,6 +28,7 @@ class Action(StrEnum):
     ROUTE_DELETED = "route.deleted"
     CLIENT_CREATED = "client.created"
     CLIENT_CHANGED = "client.changed"
+    AUDIT_EXPORTED = "audit.exported"
     CONFIGURATION_EXPORTED = "configuration.exported"
     CONFIGURATION_IMPORTED = "configuration.imported"
     TRANSCRIPT_READ = "call.transcript_read"
@@ -67,6 +68,7 @@ _TITLES = {
     Action.ROUTE_DELETED: gettext_noop("Deleted a route"),
     Action.CLIENT_CREATED: gettext_noop("Created an API client"),
     Action.CLIENT_CHANGED: gettext_noop("Changed an API client"),
+    Action.AUDIT_EXPORTED: gettext_noop("Exported the audit log"),
     Action.CONFIGURATION_EXPORTED: gettext_noop("Exported the configuration"),
     Action.CONFIGURATION_IMPORTED: gettext_noop("Imported a configuration"),
     Action.TRANSCRIPT_READ: gettext_noop("Read a transcript"),

@@ -8,4 +8,5 @@ app_name = "audit"
 
 urlpatterns = [
     path("", pages.audit_list, name="list"),
+    path("export.csv", pages.export, name="export"),
 ]

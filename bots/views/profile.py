@@ -5,7 +5,8 @@ from zoneinfo import available_timezones
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
@@ -41,7 +42,7 @@ def profile(request: HttpRequest) -> HttpResponseBase:
             request.session[TIME_ZONE] = zone
             messages.success(request, _("Your preferences are saved."))
             return redirect("profile")
-    return _page(request, problems=problems, form=PasswordChangeForm(account(request)))
+    return _page(request, problems=problems, form=_form(request))
 
 
 @sensitive_post_parameters()
@@ -49,7 +50,7 @@ def profile(request: HttpRequest) -> HttpResponseBase:
 @signed_in
 def password(request: HttpRequest) -> HttpResponseBase:
     """Change one's own password; all other sessions of the person end."""
-    form = PasswordChangeForm(account(request), request.POST)
+    form = _form(request, request.POST)
     if not form.is_valid():
         return _page(request, problems={}, form=form)
     user = form.save()
@@ -68,8 +69,14 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
     return redirect("login")
 
 
+def _form(request: HttpRequest, data: QueryDict | None = None) -> "PasswordChangeForm[User]":
+    form = PasswordChangeForm(account(request), data)
+    del form.fields["old_password"].widget.attrs["autofocus"]
+    return form
+
+
 def _page(
-    request: HttpRequest, *, problems: dict[str, str], form: PasswordChangeForm
+    request: HttpRequest, *, problems: dict[str, str], form: "PasswordChangeForm[User]"
 ) -> HttpResponse:
     member = Member.objects.filter(user=account(request)).first()
     own, who = account_of(account(request)), asking(request)
