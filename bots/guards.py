@@ -74,12 +74,17 @@ def confirmed(view: View[Args]) -> View[Args]:
     def guarded(
         request: HttpRequest, /, *args: Args.args, **kwargs: Args.kwargs
     ) -> HttpResponseBase:
-        at: Any = request.session.get(CONFIRMED_AT, 0)
-        if time.time() - at > CONFIRMED_FOR_SECONDS:
+        if not is_confirmed(request):
             return sent_to(request, "confirm")
         return view(request, *args, **kwargs)
 
     return guarded
+
+
+def is_confirmed(request: HttpRequest) -> bool:
+    """Whether the person gave the password, or was asked by single sign-on, minutes ago."""
+    at: Any = request.session.get(CONFIRMED_AT, 0)
+    return bool(time.time() - at <= CONFIRMED_FOR_SECONDS)
 
 
 def asking(request: HttpRequest) -> Person:

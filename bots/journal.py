@@ -118,7 +118,7 @@ def event_page(found: QuerySet[AuditEvent], *, size: int, place: str = "") -> Ev
 
 def present_names(events: Iterable[AuditEvent]) -> dict[tuple[str, str], str]:
     """The names that bots and providers of ``events`` have by now, by kind and key."""
-    names = {}
+    names: dict[tuple[str, str], str] = {}
     for kind, model in NAMED.items():
         keys = {event.target for event in events if event.kind == kind and event.target.isdigit()}
         if keys:

@@ -5,8 +5,8 @@ from typing import Any
 from django.http import HttpRequest
 
 from bots.people import NOBODY, person
+from gateway_project.middleware import TIME_ZONE
 from gateway_project.navigation import groups_for
-from gateway_project.sessions import TIME_ZONE
 
 
 def console(request: HttpRequest) -> dict[str, Any]:

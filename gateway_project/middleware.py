@@ -3,11 +3,13 @@
 import time
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
+from django.utils import timezone
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from bots.audit import Actor, acting
@@ -61,8 +63,15 @@ SEEN_AT = "seen_at"
 SEEN_EVERY_SECONDS = 60
 
 
+TIME_ZONE = "time_zone"
+"""Key of the session: the zone in which the person wants to see times; empty: the browser's."""
+
+
 def acting_person(get_response: GetResponse) -> GetResponse:
-    """Name the signed-in person in the audit log; end sessions that are older than a shift."""
+    """Name the signed-in person in the audit log, in the person's time zone.
+
+    A session that is older than a shift ends.
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if not request.user.is_authenticated:
@@ -73,7 +82,8 @@ def acting_person(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         if now - request.session.get(SEEN_AT, 0) > SEEN_EVERY_SECONDS:
             request.session[SEEN_AT] = now  # and so it lasts for another half hour
-        with acting(actor_of(request)):
+        zone = request.session.get(TIME_ZONE)
+        with acting(actor_of(request)), timezone.override(ZoneInfo(zone) if zone else None):
             return get_response(request)
 
     return middleware

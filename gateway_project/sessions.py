@@ -13,13 +13,10 @@ from bots.audit import acting, record
 from bots.core.auditing import Action
 from bots.guards import CONFIRMED_AT
 from bots.models import Member
-from gateway_project.middleware import SEEN_AT, SIGNED_IN_AT, actor_of
+from gateway_project.middleware import SEEN_AT, SIGNED_IN_AT, TIME_ZONE, actor_of
 
 PROVED_AT = "_proved_at"
 """Attribute of a user: when a sign-in service saw the person prove who they are."""
-TIME_ZONE = "time_zone"
-"""Key of the session: the zone in which the person wants to see times; empty: the browser's."""
-
 _NAME_CHARS = 150
 
 log = structlog.get_logger(__name__)

@@ -1,10 +1,9 @@
 """The console's pages: audit log."""
 
 from collections.abc import Mapping
-from datetime import UTC, date, tzinfo
+from datetime import date
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -19,7 +18,6 @@ from bots.core.auditing import Action
 from bots.core.roles import Permission
 from bots.guards import asking, permitted
 from bots.models import AuditEvent
-from bots.views.profile import TIME_ZONE
 
 PAGE_SIZE = 50
 # Of what an event was done to: the page that shows it, by its key or its present name.
@@ -54,7 +52,9 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 def audit_list(request: HttpRequest) -> HttpResponse:
     """The events, filtered by the address of the page."""
     chosen = _filter(request.GET)
-    found = journal.visible_events(asking(request)).filter(chosen.condition(_zone(request)))
+    found = journal.visible_events(asking(request)).filter(
+        chosen.condition(timezone.get_current_timezone())
+    )
     try:
         page = journal.event_page(found, size=PAGE_SIZE, place=request.GET.get("at", ""))
     except ValueError:
@@ -70,7 +70,7 @@ def audit_list(request: HttpRequest) -> HttpResponse:
         "actions": sorted(Action, key=lambda action: action.words),
         "kinds": journal.KINDS,
         "ranges": journal.RANGES,
-        "zone": _zone(request),
+        "zone": timezone.get_current_timezone(),
         "first_page": not request.GET.get("at"),
     }
     return render(request, "audit/list.html", context)
@@ -81,7 +81,9 @@ def audit_list(request: HttpRequest) -> HttpResponse:
 def export(request: HttpRequest) -> HttpResponseBase:
     """Exactly what is filtered, as CSV for a spreadsheet."""
     chosen = _filter(request.GET)
-    found = journal.visible_events(asking(request)).filter(chosen.condition(_zone(request)))
+    found = journal.visible_events(asking(request)).filter(
+        chosen.condition(timezone.get_current_timezone())
+    )
     record(Action.AUDIT_EXPORTED, kind="export", after=dict(request.GET.items()) or None)
     name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
     response = StreamingHttpResponse(journal.as_csv(found), content_type="text/csv; charset=utf-8")
@@ -118,11 +120,6 @@ def _address(event: AuditEvent, named: Mapping[tuple[str, str], str]) -> str:
         return reverse(_PAGES[event.kind], args=[key])
     except NoReverseMatch:
         return ""
-
-
-def _zone(request: HttpRequest) -> tzinfo:
-    name = request.session.get(TIME_ZONE)
-    return ZoneInfo(name) if name else UTC
 
 
 def _filter(given: Mapping[str, str]) -> journal.EventFilter:

@@ -5,7 +5,6 @@ from zoneinfo import available_timezones
 from django.contrib import messages
 from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
-from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -24,7 +23,7 @@ from bots.services.people import (
 )
 
 TIME_ZONE = "time_zone"
-"""Key of the session, see `gateway_project.sessions`."""
+"""Key of the session, see `gateway_project.middleware`."""
 
 
 @require_http_methods(["GET", "POST"])
@@ -69,14 +68,14 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
     return redirect("login")
 
 
-def _form(request: HttpRequest, data: QueryDict | None = None) -> "PasswordChangeForm[User]":
+def _form(request: HttpRequest, data: QueryDict | None = None) -> PasswordChangeForm:
     form = PasswordChangeForm(account(request), data)
     del form.fields["old_password"].widget.attrs["autofocus"]
     return form
 
 
 def _page(
-    request: HttpRequest, *, problems: dict[str, str], form: "PasswordChangeForm[User]"
+    request: HttpRequest, *, problems: dict[str, str], form: PasswordChangeForm
 ) -> HttpResponse:
     member = Member.objects.filter(user=account(request)).first()
     own, who = account_of(account(request)), asking(request)
