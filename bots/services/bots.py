@@ -24,7 +24,7 @@ from bots.services.checks import (
     seal,
     value_problems,
 )
-from bots.services.traces import REFERENCES, audit_bot, check_message, write_revision
+from bots.services.traces import REFERENCES, audit_bot, check_message, record_revision
 
 
 class BotFields(TypedDict, total=False):
@@ -47,10 +47,6 @@ class BotFields(TypedDict, total=False):
 
 _INHERITED = frozenset({"is_base", "params", *REFERENCES})
 """What changes the effective configuration of the bot and its heirs."""
-
-
-RESERVED = frozenset({"bulk", "compare", "export", "import", "new"})
-"""No names of bots: the console's pages about all bots have these addresses."""
 
 
 class Draft(msgspec.Struct, frozen=True):
@@ -80,12 +76,10 @@ def bot_create(
     stored = locked_bots()
     bot = Bot(name=name)
     refused = _apply(bot, fields, held=held)
-    if name in RESERVED:
-        refused["name"] = "is the address of a page of the console; choose another"
     _check(bot, stored, changed=_INHERITED, refused=refused)
     seal(bot)
     bot.save(force_insert=True)
-    write_revision(bot, author, message)
+    record_revision(bot, author, message)
     audit_bot(Action.BOT_CREATED, None, bot, author=author, message=message)
     return bot
 
@@ -277,5 +271,5 @@ def _store(
     seal(after)
     after.revision += 1
     after.save(force_update=True)
-    write_revision(after, author, message)
+    record_revision(after, author, message)
     audit_bot(action, before, after, author=author, message=message)
