@@ -73,6 +73,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     age_s: float | None
     failure: str = ""
 
+    @property
+    def minutes(self) -> int:
+        """The age in whole minutes; 0 as long as it was never read."""
+        return int((self.age_s or 0) // 60)
+
 
 class _Kept(msgspec.Struct):
     value: str | None = None

@@ -16,3 +16,4 @@ class CallsConfig(AppConfig):
         from calls import figures as ours  # NB models can be imported only once all apps are loaded
 
         figures.provide_bot_figures(ours.bot_figures)
+        figures.provide_provider_faults(ours.provider_faults)

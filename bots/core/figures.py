@@ -21,10 +21,14 @@ class BotFigures(msgspec.Struct, frozen=True, kw_only=True):
         return -(-100 * self.failed // self.day) if self.day else 0
 
 
+FaultSource = Callable[[], Mapping[str, int]]
+"""Answers how often each provider, by name, failed in calls of the last hour."""
+
 Source = Callable[[], Mapping[str, BotFigures]]
 """Answers the figures of every bot that has any, by its name."""
 
 _sources: list[Source] = []
+_fault_sources: list[FaultSource] = []
 
 
 def provide_bot_figures(source: Source) -> None:
@@ -35,3 +39,13 @@ def provide_bot_figures(source: Source) -> None:
 def bot_figures() -> Mapping[str, BotFigures]:
     """The figures of every bot that has any, by its name; none without a source."""
     return _sources[0]() if _sources else {}
+
+
+def provide_provider_faults(source: FaultSource) -> None:
+    """Ask ``source`` from here on."""
+    _fault_sources[:] = [source]
+
+
+def provider_faults() -> Mapping[str, int]:
+    """How often each provider, by name, failed in the last hour; none without a source."""
+    return _fault_sources[0]() if _fault_sources else {}
