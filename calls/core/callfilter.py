@@ -90,7 +90,7 @@ def zone(query: Mapping[str, Sequence[str]], default: tzinfo) -> tzinfo:
     try:
         # NB the name becomes part of a file name; ZoneInfo refuses to leave its directory.
         return ZoneInfo(name) if name and len(name) <= ZONE_CHARS else default
-    except (ValueError, OSError):
+    except (LookupError, ValueError, OSError):
         return default
 
 

@@ -6,14 +6,16 @@ Source: C. Masson, J. E. Rim, H. K. Lee, DDSketch, VLDB 2019.
 """
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from itertools import accumulate
 
 import msgspec
 
 from calls.core.waterfall import SEGMENTS, Waterfall
 
-RELATIVE_ERROR = 0.05
+RELATIVE_ERROR = 0.02
 TOTAL = "total"
 """The stage that stands for the whole wait."""
 STAGES = (TOTAL, *SEGMENTS)
@@ -40,13 +42,9 @@ def percentile(histogram: Mapping[int, int], share: float) -> float | None:
     total = sum(histogram.values())
     if not total:
         return None
-    rank = max(1, math.ceil(share * total))
-    reached = 0
-    for number in sorted(histogram):
-        reached += histogram[number]
-        if reached >= rank:
-            break
-    return class_ms(number)
+    numbers = sorted(histogram)
+    sums = list(accumulate(histogram[number] for number in numbers))
+    return class_ms(numbers[bisect_left(sums, max(1, math.ceil(share * total)))])
 
 
 class Figures(msgspec.Struct, kw_only=True):

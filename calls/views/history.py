@@ -31,7 +31,7 @@ from calls.search import (
     seen,
 )
 from calls.selectors import visible_to
-from calls.views.historyfilter import PARTS, VIEWS, FilterForm, chips
+from calls.views.historyfilter import FIRST_PARTS, PARTS, VIEWS, FilterForm, chips
 from calls.views.live import voice_url
 
 PAGE_SIZES = (25, 50, 100)
@@ -63,6 +63,9 @@ def history(request: HttpRequest) -> HttpResponse:
         "columns": columns,
         "all_columns": [(each, each in columns) for each in COLUMNS if each is not FIRST],
         "chosen": chosen,
+        "more_is_open": any(
+            any(request.GET.getlist(name)) for name in PARTS if name not in FIRST_PARTS
+        ),
         "from_value": _local(request.GET, "from", chosen.since),
         "to_value": _local(request.GET, "to", chosen.until),
         "kept": [(name, request.GET[name]) for name in ("size", "columns") if name in request.GET],

@@ -18,6 +18,8 @@ PARTS = (
     *("direction", "channel", "mode", "longer", "slower", "has", "test"),
 )
 """What of an address is filter."""
+FIRST_PARTS = ("range", "bot", "result", "number", "q")
+"""Those whose fields are always shown."""
 RANGES: Choices = [
     ("", _("Any time")),
     ("1h", _("Last hour")),
@@ -124,7 +126,7 @@ class FilterForm(forms.Form):
 
     def first(self) -> list[forms.BoundField]:
         """The fields that are always shown."""
-        return [self[name] for name in ("range", "bot", "result", "number", "q")]
+        return [self[name] for name in FIRST_PARTS]
 
     def more(self) -> list[forms.BoundField]:
         """The fields behind "More conditions", without ``has``."""

@@ -1,7 +1,7 @@
 // Charts over time, drawn by uPlot (a global) in the colours of the theme. Everything they show is
 // also in a table beside them; a click leads to the calls of that period.
 
-const HEIGHT = 180;
+const HEIGHT = 190;
 
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -90,7 +90,7 @@ function draw(place, data) {
     height: HEIGHT,
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1_000), zone()),
     scales: { y: { range: (_chart, _low, high) => [0, Math.max(kind.value === wait ? 500 : 4, high * 1.1)] } },
-    axes: [axis({ values: times(data), space: 64 }), axis({ values: kind.marks, size: kind.value === wait ? 62 : 40 })],
+    axes: [axis({ values: times(data), space: 64, size: 28 }), axis({ values: kind.marks, size: kind.value === wait ? 62 : 40 })],
     series: [
       { label: gettext("From"), value: (_chart, at) => (at ? moment.format(at * 1_000) : "–") },
       ...lines.map((line) => series(kind, line)),

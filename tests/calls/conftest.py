@@ -49,6 +49,6 @@ def make_call(db: None) -> MakeCall:
                 fields.setdefault("transcript_expires_at", fields["ended_at"] + kept)
         state = Call.State.ENDED if ended else Call.State.ACTIVE
         constant = {"channel": "audiocodes", "mode": "voice", "bot_revision": 1, "owner": "web-1"}
-        return Call.objects.create(state=state, **constant, **fields)
+        return Call.objects.create(state=state, **(constant | fields))
 
     return make
