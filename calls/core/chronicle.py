@@ -5,7 +5,6 @@ send, the names are told; values only of declared parameters, and only numbers a
 """
 
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -174,11 +173,7 @@ def _safe(catalogue: Catalogue, name: str, value: Any) -> Any:
 
 def _choices(parameter: Declared) -> tuple[Any, ...]:
     annotation = parameter.field.annotation
-    if get_origin(annotation) is Literal:
-        return get_args(annotation)
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return tuple(member.value for member in annotation)
-    return ()
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _recognised(event: events.CallerSaid) -> Happening | None:

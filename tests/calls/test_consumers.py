@@ -1,29 +1,21 @@
 """The live feed's WebSocket: sign-in, snapshot, lines from three origins, gaps, slow readers."""
 
-import asyncio
-import json
 import uuid
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from typing import Any
 
 import msgspec
 import pytest
 from channels.layers import get_channel_layer
-from channels.testing import WebsocketCommunicator
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.contrib.sessions.backends.base import SessionBase
 from django.test import override_settings
 
 from calls import consumers
-from calls.consumers import LiveConsumer
 from calls.core import watch
 from calls.core.waterfall import TurnTimes
 from calls.database import db
 from calls.live import GROUP, LiveFeed, LiveLine
 from calls.models import Call, TranscriptEntry, TurnTiming
 from tests.calls.conftest import MakeCall
+from tests.calls.page import Page, page_of, running
 from tests.worlds import World, browser
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,61 +40,6 @@ def turn(number: int) -> TurnTimes:
         sent_to_bot_ms=1500,
         bot_answered_ms=1700,
     )
-
-
-class Page:
-    """A browser page on the live feed."""
-
-    def __init__(self, session: SessionBase | None) -> None:
-        self.socket = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/live")
-        self.socket.scope["session"] = session
-        self.socket.scope["client"] = ["192.0.2.7", 40_000]
-        self._read: list[dict[str, Any]] = []
-
-    async def open(self) -> None:
-        assert await self.socket.connect(timeout=10) == (True, None)
-
-    async def frame(self, wanted: str | Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The next frame of that kind, or that passes the test."""
-        while True:
-            while not self._read:
-                message = json.loads(await self.socket.receive_from(timeout=10))
-                self._read = message if isinstance(message, list) else [message]
-            frame = self._read.pop(0)
-            if frame["t"] == wanted if isinstance(wanted, str) else wanted(frame):
-                return frame
-
-    async def send(self, **message: Any) -> None:
-        await self.socket.send_json_to(message)
-
-    async def close_code(self) -> int:
-        """The code with which the server closes, after whatever it still has to say."""
-        while True:
-            output = await self.socket.receive_output(timeout=10)
-            if output["type"] == "websocket.close":
-                await self.socket.wait()
-                return int(output["code"])
-
-
-@asynccontextmanager
-async def page_of(user: User) -> AsyncIterator[Page]:
-    page = Page((await db(browser, user)).session)
-    await page.open()
-    try:
-        yield page
-    finally:
-        await page.socket.disconnect(timeout=10)
-
-
-@asynccontextmanager
-async def running(feed: LiveFeed) -> AsyncIterator[None]:
-    task = asyncio.create_task(feed.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
 
 
 async def test_strangers_former_colleagues_and_forged_sessions_are_closed_4401(

@@ -3,7 +3,7 @@
 import pytest
 
 from calls.core import publication
-from calls.core.publication import CallNews, LiveLine, Publication
+from calls.core.publication import CallNews, LiveEvent, LiveLine, Publication
 from calls.core.waterfall import TurnTimes
 
 pytestmark = pytest.mark.pure
@@ -23,6 +23,10 @@ def turn(number: int) -> TurnTimes:
         final_text_ms=2,
         sent_to_bot_ms=3,
     )
+
+
+def happened(seq: int) -> LiveEvent:
+    return LiveEvent(seq=seq, offset_ms=seq, source="bot", name="config")
 
 
 def started(*call_ids: str) -> Publication:
@@ -250,3 +254,38 @@ def test_old_interim_text_is_dropped_and_counted_while_lines_stay() -> None:
     assert batch is not None
     assert [(news.id, news.interim) for news in batch.news] == [("b", {})]
     assert told.dropped_interim == 2
+
+
+def test_events_are_told_in_order_and_kept_for_those_who_join_later() -> None:
+    told = started("a")
+    told.event("a", happened(1))
+    told.event("a", happened(2))
+    told.event("unknown", happened(1))
+    batch = told.take(1.0)
+    assert batch is not None
+    assert batch.news == (CallNews(id="a", bot="demo", events=(happened(1), happened(2))),)
+    assert told.state("a").news[0].events == (happened(1), happened(2))
+    assert told.state().news[0].events == ()
+
+
+def test_a_flood_of_events_drops_the_oldest_and_skips_numbers() -> None:
+    told = started("a")
+    before = told.number
+    for seq in range(1, publication.RECENT_EVENTS + 4):
+        told.event("a", happened(seq))
+    batch = told.take(1.0)
+    assert batch is not None
+    assert batch.number == before + 4
+    assert [event.seq for event in batch.news[0].events][0::199] == [4, 203]
+    assert len(told.state("a").news[0].events) == publication.RECENT_EVENTS
+
+
+def test_news_says_whether_the_call_is_a_test() -> None:
+    told = started("a")
+    told.change("a", {"is_test": True})
+    told.take(1.0)
+    told.line("a", line(1))
+    batch = told.take(2.0)
+    assert batch is not None
+    assert batch.news[0].is_test
+    assert told.state().news[0].is_test

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from calls.core import watch as watching
-from calls.core.publication import Batch, CallNews, Fields, LiveLine, Publication
+from calls.core.publication import Batch, CallNews, Fields, LiveEvent, LiveLine, Publication
 from calls.core.watch import Watch
 from calls.core.waterfall import TurnTimes
 
@@ -29,6 +29,10 @@ def turn(number: int) -> TurnTimes:
         final_text_ms=1500,
         sent_to_bot_ms=1500,
     )
+
+
+def happened(seq: int) -> LiveEvent:
+    return LiveEvent(seq=seq, offset_ms=seq, source="bot", name="config", detail={"to": "bot"})
 
 
 def news(call_id: str = "a", bot: str = "demo", **fields: Any) -> CallNews:
@@ -349,3 +353,76 @@ def test_a_browser_is_overdue_without_progress_only() -> None:
     assert watch.overdue(2 * limit + 1)
     watch.ack(2, 2 * limit + 1)
     assert not watch.overdue(10 * limit)
+
+
+def test_events_of_a_followed_call_come_in_order_and_once() -> None:
+    watch = opened()
+    assert watch.follow("a", 0, 1)
+    frames = watch.batch("p", batch(1, news(events=(happened(1), happened(2)))), 0.0)
+    frames += watch.events("a", [happened(2), happened(4)], 0.0)
+    assert watch.missing(0.0) == (["a"], [])
+    frames += watch.events("a", [happened(3)], 0.0)
+    told = [item for item in read(frames) if item["t"] == "event"]
+    assert [item["n"] for item in told] == [2, 3, 4]
+    assert [item["seq"] for item in told] == [2, 3, 4]
+    assert told[0] | {"seq": 0} == {
+        "t": "event", "seq": 0, "id": "a", "n": 2, "offset_ms": 2, "source": "bot",
+        "name": "config", "detail": {"to": "bot"},
+    }  # fmt: skip
+    assert watch.reached("a") == (0, 4)
+    assert watch.missing(0.0) == ([], [])
+
+
+def test_missing_events_are_given_up_like_missing_lines() -> None:
+    watch = opened()
+    watch.follow("a", 0)
+    watch.events("a", [happened(2)], 0.0)
+    for _ in range(watching.GAP_TRIES):
+        assert watch.missing(0.0) == (["a"], [])
+    wanted, frames = watch.missing(0.0)
+    assert wanted == []
+    assert [item["n"] for item in read(frames)] == [2]
+
+
+def test_events_of_calls_that_are_not_followed_are_not_told() -> None:
+    watch = opened()
+    assert watch.batch("p", batch(1, news(events=(happened(1),))), 0.0) == []
+    assert watch.events("a", [happened(1)], 0.0) == []
+    assert watch.reached("a") == (0, 0)
+    assert watch.followed == frozenset()
+
+
+def test_who_may_not_read_a_call_is_told_no_word_of_it() -> None:
+    row = {**ROW, "last_line": "my card number"}
+    test = {**ROW, "id": "b", "is_test": True, "last_line": "hello"}
+    watch = Watch(Outlines)
+    (frame,) = read(watch.snapshot([row, test], 0.0, truncated=False))
+    assert frame["rows"] == [ROW, test]
+    watch.follow("a", 0)
+    watch.follow("b", 0)
+    said: dict[str, Any] = {
+        "fields": {"last_line": "my card number", "turns": 1},
+        "lines": (line(1),),
+        "turns": (turn(1),),
+        "events": (happened(1),),
+        "interim": {"caller": "my card"},
+    }
+    frames = read(watch.batch("p", batch(1, news(**said)), 0.0))
+    assert [(item["t"], item["f"]) for item in frames] == [("call", {"turns": 1, "bot": "demo"})]
+    frames = read(watch.batch("p", batch(2, news("b", is_test=True, **said)), 0.0))
+    assert [item["t"] for item in frames] == ["call", "line", "turn", "event", "interim"]
+    assert frames[0]["f"]["last_line"] == "my card number"
+
+
+def test_a_last_line_alone_is_no_news_for_who_may_not_read_it() -> None:
+    watch = opened(rights=Outlines)
+    assert watch.batch("p", batch(1, news(fields={"last_line": "x"})), 0.0) == []
+
+
+def test_a_muted_watch_tells_nothing_of_a_followed_call() -> None:
+    watch = opened()
+    watch.follow("a", 0)
+    watch.resync("gap")
+    said = news(events=(happened(1),), interim={"bot": "x"}, lines=(line(1),))
+    assert watch.batch("p", batch(1, said), 0.0) == []
+    assert watch.events("a", [happened(1)], 0.0) == []
