@@ -98,7 +98,7 @@ def _compared(one: Inspection, two: Inspection, *, everything: bool) -> dict[str
         "left_title": _title(one.bot),
         "right_title": _title(two.bot),
         "settings": Changes(settings=differences(_settings(one), _settings(two))),
-        "groups": groups if everything else differing,
+        "sections": groups if everything else differing,
         "count": sum(len(group.rows) for group in differing),
         "total": sum(len(group.rows) for group in groups),
     }

@@ -81,7 +81,7 @@ def effective_page(request: HttpRequest, name: str) -> HttpResponse:
     ]
     context = bot_context(request, bot, "effective") | {
         "found": found,
-        "groups": [(title, rows, any(shown for _, shown in rows)) for title, rows in groups],
+        "sections": [(title, rows, any(shown for _, shown in rows)) for title, rows in groups],
         "query": query,
         "only_set": only_set,
         "set_count": sum(row.is_set for row in found.rows),

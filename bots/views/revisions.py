@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from bots.core.differences import Changes
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
 from bots.guards import asking, permitted
@@ -36,9 +37,21 @@ def revision_list(request: HttpRequest, name: str) -> HttpResponse:
     page = past_page(bot, below=_number(request.GET.get("below", "")))
     context = bot_context(request, bot, "revisions") | {
         "page": page,
-        "entries": [(each.revision, what_changed(each.changes)) for each in page.entries],
+        "entries": [
+            (each.revision, what_changed(each.changes), _names(each.changes))
+            for each in page.entries
+        ],
     }
     return render(request, "bots/revisions.html", context)
+
+
+def _names(changes: Changes) -> list[str]:
+    """The parameters that changed, as long as they are a few."""
+    names = [each.name for each in changes.parameters]
+    return names if len(names) <= _FEW else []
+
+
+_FEW = 3
 
 
 @require_safe
