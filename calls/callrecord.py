@@ -24,17 +24,22 @@ WORDS = ("bot_result",)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A parameter got another value during the call; ``text`` is empty when it was taken back."""
+    """A parameter got another value during the call, or its earlier one back."""
 
     offset_ms: int
-    by: str
-    text: str
+    value: Any
+    origin: str
+
+    @property
+    def text(self) -> str:
+        """The value as people read it."""
+        return shown(self.value)
 
 
 class ParameterRow(msgspec.Struct, frozen=True, kw_only=True):
     """One parameter as it was in a call.
 
-    ``text`` and ``origin`` are those of the start of the call, ``changes`` what came later.
+    ``value`` and ``origin`` are those of the start of the call, ``changes`` what came later.
     """
 
     name: str
@@ -42,9 +47,13 @@ class ParameterRow(msgspec.Struct, frozen=True, kw_only=True):
     help: str
     unit: str
     value: Any
-    text: str
     origin: str
     changes: tuple[Change, ...]
+
+    @property
+    def text(self) -> str:
+        """The value at the start as people read it."""
+        return shown(self.value)
 
     @property
     def changed(self) -> bool:
@@ -57,9 +66,14 @@ class ParameterRow(msgspec.Struct, frozen=True, kw_only=True):
         return self.changes[-1] if self.changes else None
 
     @property
-    def last_text(self) -> str:
+    def last_value(self) -> Any:
         """The value in force at the end, or now."""
-        return (self.changes[-1].text if self.changes else "") or self.text
+        return self.changes[-1].value if self.changes else self.value
+
+    @property
+    def last_text(self) -> str:
+        """The value in force as people read it."""
+        return shown(self.last_value)
 
 
 def shown(value: Any) -> str:
@@ -74,7 +88,7 @@ def parameters(call: Call) -> list[ParameterRow]:
     if call.snapshot is None:
         return []
     known = _declared()
-    events = call.events.filter(name__in=("parameters", "set")).order_by("seq")
+    events = call.events.filter(name="parameters").order_by("seq")
     changes = _changes(events)
     rows = [
         _row(name, value, origin, known.get(name), changes.get(name, ()))
@@ -97,23 +111,17 @@ def _row(
         help=parameter.param.help if parameter else "",
         unit=parameter.param.unit if parameter else "",
         value=value,
-        text=shown(value),
         origin=origin,
         changes=tuple(changes),
     )
 
 
 def _changes(events: Iterable[CallEvent]) -> dict[str, list[Change]]:
+    """What `calls.core.chronicle` told: by wire name the value and its origin, as in a snapshot."""
     found: dict[str, list[Change]] = {}
     for event in events:
-        detail = event.detail
-        values = detail.get("values")
-        if not isinstance(values, dict):
-            values = {detail["parameter"]: detail.get("value")} if "parameter" in detail else {}
-        by = str(detail.get("by") or event.source)
-        for name, value in values.items():
-            text = "" if value is None else shown(value)
-            change = Change(offset_ms=event.offset_ms, by=by, text=text)
+        for name, (value, origin) in event.detail.items():
+            change = Change(offset_ms=event.offset_ms, value=value, origin=origin)
             found.setdefault(name, []).append(change)
     return found
 
@@ -169,20 +177,11 @@ def _control(row: ParameterRow, schema: Mapping[str, Any]) -> LiveControl:
         help=row.help,
         unit=row.unit,
         kind=kind,
-        value=row.last_text if kind == "json" else _last_value(row),
+        value=row.last_value,
         choices=choices,
         least=schema.get("minimum"),
         most=schema.get("maximum"),
     )
-
-
-def _last_value(row: ParameterRow) -> Any:
-    if row.last_text == row.text:
-        return row.value
-    try:
-        return json.loads(row.last_text)
-    except ValueError:
-        return row.last_text
 
 
 def audit_of(call: Call) -> QuerySet[AuditEvent]:

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
 
 from calls.core.publication import LiveLine
 
@@ -31,9 +30,7 @@ def subtitles(lines: Sequence[LiveLine]) -> str:
     """
     shown = [line for line in lines if line.kind != "event"]
     blocks = ["WEBVTT"]
-    for line, following in pairwise([*shown, None]):
-        if line is None:
-            continue
+    for line, following in zip(shown, [*shown[1:], None], strict=False):
         begin = line.offset_ms
         end = begin + min(
             max(_SHORTEST_MS, len(line.text) * _READING_MS_PER_CHARACTER), _LONGEST_MS

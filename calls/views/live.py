@@ -9,7 +9,8 @@ from django.views.decorators.http import require_safe
 
 from bots.core.roles import Permission
 from bots.guards import permitted
-from calls.selectors import LIVE_LIMIT, live_calls, visible_to
+from calls.core.publication import Fields
+from calls.selectors import LIVE_LIMIT, Sight, live_calls, visible_to
 
 DEMO_BOT = "demo"
 STATES = {
@@ -36,7 +37,7 @@ def live(request: HttpRequest) -> HttpResponse:
         request,
         "calls/live.html",
         {
-            "calls": calls,
+            "calls": [_readable(sight, call) for call in calls],
             "truncated": truncated,
             "limit": LIVE_LIMIT,
             "bots": bots.values_list("name", flat=True),
@@ -46,6 +47,13 @@ def live(request: HttpRequest) -> HttpResponse:
             "voice_url": voice_url(request),
         },
     )
+
+
+def _readable(sight: Sight, call: Fields) -> Fields:
+    """``call`` without what was said in it, unless the person may read that."""
+    if sight.reads_live(call["bot"], is_test=call["is_test"]):
+        return call
+    return {**call, "last_line": ""}
 
 
 def voice_url(request: HttpRequest) -> str:

@@ -2,7 +2,7 @@
 import { offset, span } from "../console/time.js";
 import { setText, showDuration, showFlags, showNeed, showState } from "./chips.js";
 import { silence, stateAge } from "./need.js";
-import { said, side, value } from "./words.js";
+import { said, value } from "./words.js";
 
 export class Facts {
   constructor(root) {
@@ -29,15 +29,13 @@ export class Facts {
     this.#each("silence-so-far", (element) => setText(element, said(gettext("%(seconds)s s"), { seconds: (silence(call, now) / 1_000).toFixed(1) })));
   }
 
-  // A parameter got another value, by the bot or a supervisor.
-  event({ name, source, offset_ms: at, detail }) {
-    if (!this.inForce) return;
-    const by = side(detail.by ?? source);
-    if (name === "parameters") for (const [wire, set] of Object.entries(detail.values ?? {})) this.#set(wire, set, by, at);
-    if (name === "set" && detail.parameter) this.#set(detail.parameter, detail.value, by, at);
+  // Parameters got other values: by name the value and its origin.
+  event({ name, offset_ms: at, detail }) {
+    if (!this.inForce || name !== "parameters") return;
+    for (const [wire, [set, origin]] of Object.entries(detail)) this.#set(wire, set, origin, at);
   }
 
-  #set(name, set, by, at) {
+  #set(name, set, origin, at) {
     const list = this.inForce.querySelector("ul");
     let row = list.querySelector(`[data-name="${CSS.escape(name)}"]`);
     if (!row) {
@@ -46,8 +44,8 @@ export class Facts {
       row.querySelector("code").textContent = name;
       list.append(row);
     }
-    setText(row.querySelector('[data-f="value"]'), set === null || set === undefined ? gettext("taken back") : value(set));
-    setText(row.querySelector('[data-f="origin"]'), said(gettext("%(by)s at %(at)s"), { by, at: offset(at) }));
+    setText(row.querySelector('[data-f="value"]'), value(set));
+    setText(row.querySelector('[data-f="origin"]'), said(gettext("%(origin)s at %(at)s"), { origin, at: offset(at) }));
     this.inForce.hidden = false;
   }
 

@@ -13,11 +13,11 @@ export class ParameterField {
     this.show();
   }
 
-  // Values that the bot or a supervisor has set since; null: taken back.
+  // What the bot or a supervisor has set since: by name the value and its origin.
   changed(values) {
-    for (const [name, value] of Object.entries(values)) {
+    for (const [name, [value]] of Object.entries(values)) {
       const control = this.controls.get(name);
-      if (control && value !== null) control.value = value;
+      if (control) control.value = value;
     }
   }
 

@@ -59,8 +59,7 @@ export class Steering {
   }
 
   event({ name, detail }) {
-    if (name === "parameters") this.field?.changed(detail.values ?? {});
-    if (name === "set" && detail.parameter) this.field?.changed({ [detail.parameter]: detail.value });
+    if (name === "parameters") this.field?.changed(detail);
   }
 
   answer({ id, status, detail }) {

@@ -2,9 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from calls.models import Call
+from calls.core.advice import Owner
+from calls.core.publication import LiveLine
+from calls.core.waterfall import REST, SEGMENTS
+from calls.models import Call, CallEvent
 from calls.templatetags import calls as tags
 from gateway_project.templatetags import console
 
@@ -44,3 +48,29 @@ def test_a_place_in_a_call_has_tenths(ms: int, shown: str) -> None:
 )
 def test_a_delay_has_a_band_and_a_bar_on_a_common_scale(ms: int, band: str, bar: int) -> None:
     assert (tags.band(ms), tags.bar(ms)) == (band, bar)
+
+
+def test_a_line_knows_which_turn_it_answers() -> None:
+    line = LiveLine(seq=1, offset_ms=9_000, side="bot", kind="speech", text="", delay_ms=800)
+    assert tags.answers(line) == 8_200
+    assert tags.answers(msgspec.structs.replace(line, delay_ms=None)) == 9_000
+
+
+def test_details_read_as_pairs_and_values_that_are_no_text_as_json() -> None:
+    assert (
+        tags.pairs({"by": "änna", "on": True, "list": ["ä"]}) == 'by: änna\non: true\nlist: ["ä"]'
+    )
+    assert tags.pairs({}) == ""
+
+
+def test_the_roles_that_may_do_something_are_named() -> None:
+    assert tags.roles_with("calls.control") == "Supervisor or Administrator"
+    with pytest.raises(ValueError, match="nonsense"):
+        tags.roles_with("nonsense")
+
+
+def test_codes_are_shown_in_words_and_unknown_ones_as_they_are() -> None:
+    for name in (*SEGMENTS, REST, *CallEvent.Source.values, *Owner):
+        assert tags.words(name)
+    assert tags.words("stt") == "recogniser"
+    assert tags.words("anna") == "anna"

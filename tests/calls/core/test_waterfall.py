@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from calls.core.commands import RecordTurn
-from calls.core.waterfall import SEGMENTS, Segment, TurnTimes, turn_times, waterfall
+from calls.core.waterfall import REST, SEGMENTS, Segment, TurnTimes, turn_times, waterfall
 
 pytestmark = pytest.mark.pure
 
@@ -126,3 +126,10 @@ def test_a_turn_from_before_the_call_began_is_at_its_start() -> None:
     )
     times = turn_times(turn, 100.0)
     assert (times.caller_stopped_ms, times.end_decided_ms) == (0, 500)
+
+
+def test_silence_that_no_part_accounts_for_is_shown_as_unexplained() -> None:
+    unknown = msgspec.structs.replace(WHOLE, bot_answered_ms=None, audio_ready_ms=None)
+    shown = waterfall(unknown)
+    assert shown.segments[-1] == Segment(name=REST, start_ms=620, ms=970)
+    assert shown.reached_ms == shown.silence_ms == 1590
