@@ -14,14 +14,17 @@ from django.db.backends.signals import connection_created
 
 from bots.models import Bot
 from calls import records
-from calls.models import Call, TranscriptEntry, TurnTiming
+from calls.models import Call, CallEvent, ServiceFault, Snapshot, TranscriptEntry, TurnTiming
 from calls.records import (
     CallClosed,
     CallDescribed,
     CallOpened,
+    EffectiveValues,
+    EventHappened,
     Fact,
     LineHeard,
     RecordWriter,
+    ServiceFailure,
     TurnTimed,
     write,
 )
@@ -400,3 +403,78 @@ def test_a_process_that_was_taken_for_dead_completes_its_records_all_the_same(
     call = Call.objects.get(pk=call_id)
     assert (call.ended_by, call.reason) == ("caller", "Client Side")
     assert call.ended_at == NOON + timedelta(seconds=75)
+
+
+def happened(call_id: uuid.UUID, seq: int, **fields: Any) -> EventHappened:
+    values: dict[str, Any] = {"offset_ms": seq, "source": "bot", "name": "config", "detail": {}}
+    return EventHappened(call_id=call_id, seq=seq, **values | fields)
+
+
+def failure(call_id: uuid.UUID) -> ServiceFailure:
+    return ServiceFailure(
+        call_id=call_id,
+        at=NOON,
+        service="stt",
+        provider="ears",
+        fault="timeout",
+        detail="no result",
+    )
+
+
+def snapshot(digest: str = "d", **values: Any) -> EffectiveValues:
+    return EffectiveValues(digest=digest, values=values)
+
+
+def test_events_and_faults_of_a_call_are_kept(call_id: uuid.UUID) -> None:
+    detail = {"activityParams": {"bargeIn": True}}
+    written([opened(call_id), happened(call_id, 1, detail=detail), failure(call_id)])
+    write([happened(call_id, 1, name="again")])
+
+    stored = CallEvent.objects.values("call", "seq", "offset_ms", "source", "name", "detail").get()
+    assert stored == {
+        "call": call_id, "seq": 1, "offset_ms": 1, "source": "bot", "name": "config",
+        "detail": detail,
+    }  # fmt: skip
+    fault = ServiceFault.objects.get()
+    assert (fault.call_id, fault.at, fault.provider) == (call_id, NOON, "ears")
+    assert (fault.service, fault.fault, fault.detail) == ("stt", "timeout", "no result")
+
+
+def test_an_event_that_is_refused_takes_no_other_with_it(call_id: uuid.UUID) -> None:
+    bad = happened(call_id, 2, name=UNENCODABLE)
+    written([opened(call_id), happened(call_id, 1), bad, failure(uuid.uuid4()), line(call_id, 1)])
+
+    assert list(CallEvent.objects.values_list("seq", flat=True)) == [1]
+    assert spoken(call_id) == [(1, "Hello.")]
+
+
+def test_calls_with_the_same_configuration_share_one_snapshot(call_id: uuid.UUID) -> None:
+    same = [uuid.uuid4() for _ in range(3)]
+    first, second, third = (
+        msgspec.structs.replace(opened(each), snapshot=snapshot(bargeIn=[True, "default"]))
+        for each in same
+    )
+    written([first, second])
+    written([third])
+    written([msgspec.structs.replace(opened(call_id), snapshot=snapshot("e"))])
+
+    assert Snapshot.objects.count() == 2
+    shared = Snapshot.objects.get(digest="d")
+    assert shared.values == {"bargeIn": [True, "default"]}
+    assert set(shared.calls.values_list("pk", flat=True)) == set(same)
+
+
+def test_a_call_is_recorded_even_if_its_snapshot_cannot_be(call_id: uuid.UUID) -> None:
+    bad = snapshot("d" * 65, text=UNENCODABLE)
+    written([msgspec.structs.replace(opened(call_id, bot_id=987_654), snapshot=bad)])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.bot, call.bot_name) == (None, "demo")
+
+
+def test_how_long_callers_waited_is_kept(call_id: uuid.UUID) -> None:
+    end = closed(call_id, faults=2, silence_median_ms=640, silence_max_ms=4000)
+    written([opened(call_id), end])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.faults, call.silence_median_ms, call.silence_max_ms) == (2, 640, 4000)

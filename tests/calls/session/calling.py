@@ -11,7 +11,7 @@ from bots.core.catalogue import of
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer, resolve
 from bots.core.ports import BotConnector, SpeechToText, TextToSpeech
-from bots.core.registry import NoParams
+from bots.core.registry import Kind, NoParams
 from bots.selectors import CallConfiguration, Configured
 from calls.core.events import CallerHungUp, CallStarted
 from calls.core.ports import CallStart, LegCapabilities
@@ -152,11 +152,12 @@ def timers() -> list[Callable[..., object]]:
 
 def call_configured(**params: Any) -> CallConfiguration:
     """What a call to a bot with these parameters uses, without a database."""
+    providers: dict[Kind, str] = {"bot": "brain", "vad": ""}
     chosen = {
         kind: Configured(
-            kind=kind, plugin="test", provider="", params=NoParams(), credentials=NoParams()
+            kind=kind, plugin="test", provider=name, params=NoParams(), credentials=NoParams()
         )
-        for kind in ("bot", "vad")
+        for kind, name in providers.items()
     }
     return CallConfiguration(
         bot_id=1,

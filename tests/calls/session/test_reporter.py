@@ -8,7 +8,8 @@ from uuid import uuid4
 import msgspec
 import pytest
 
-from calls.core import commands
+from bots.core.errors import Fault
+from calls.core import commands, events
 from calls.core.ports import CallStart
 from calls.core.publication import CallNews
 from calls.core.waterfall import TurnTimes
@@ -17,11 +18,14 @@ from calls.records import (
     CallClosed,
     CallDescribed,
     CallOpened,
+    EventHappened,
     Fact,
     LineHeard,
     RecordWriter,
+    ServiceFailure,
     TurnTimed,
 )
+from calls.session import reporter as module
 from calls.session.reporter import (
     MAX_ADDRESS_CHARS,
     MAX_CAUSE_CHARS,
@@ -211,3 +215,103 @@ async def test_a_transcript_that_is_not_stored_is_shown_all_the_same() -> None:
     ]
     assert isinstance(desk.last, CallClosed)
     assert desk.last.transcript_expires_at is None
+
+
+def events_of(desk: Desk) -> list[tuple[int, int, str, str]]:
+    return [
+        (fact.seq, fact.offset_ms, fact.source, fact.name)
+        for fact in desk.facts
+        if isinstance(fact, EventHappened)
+    ]
+
+
+async def test_what_happens_is_numbered_stored_and_shown(desk: Desk) -> None:
+    desk.open()
+    desk.reporter.happened(events.BotJoined(), 100.5)
+    desk.reporter.happened(events.VoiceStarted(), 100.75)
+    desk.reporter.commanded(commands.ShowState("listening"), 101.0)
+    told = [(1, 500, "bot", "joined"), (2, 1000, "gateway", "state")]
+    assert events_of(desk) == told
+    shown = [(each.seq, each.offset_ms, each.source, each.name) for each in desk.shown.events]
+    assert shown == told
+
+
+async def test_events_are_stored_as_little_as_transcripts(desk: Desk) -> None:
+    desk = Desk(storeTranscripts=False)
+    desk.open()
+    desk.reporter.happened(events.BotJoined(), 100.5)
+    assert events_of(desk) == []
+    assert [each.name for each in desk.shown.events] == ["joined"]
+
+
+async def test_of_very_many_events_the_first_are_kept_and_that_is_said(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_EVENTS", 3)
+    desk.open()
+    for _ in range(10):
+        desk.reporter.happened(events.BotJoined(), 100.5)
+    names = [name for *_, name in events_of(desk)]
+    assert names == ["joined", "joined", "no-more-events-kept"]
+    assert isinstance(desk.last, EventHappened)
+    assert desk.last.detail == {"events": 3}
+
+
+async def test_failures_are_counted_and_kept_with_the_name_of_the_provider(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.open()
+    failed = commands.ReportFault(service="bot", fault=Fault.TIMEOUT, detail="x\x00" * 1_000)
+    desk.reporter.commanded(failed, 101.0)
+    assert isinstance(desk.last, ServiceFailure)
+    assert (desk.last.service, desk.last.provider, desk.last.fault) == ("bot", "brain", "timeout")
+    assert len(desk.last.detail) == MAX_REASON_CHARS
+    monkeypatch.setattr(module, "MAX_FAULTS", 2)
+    for _ in range(5):
+        desk.reporter.commanded(failed, 102.0)
+    lost = commands.ReportFault(service="channel", fault=Fault.SERVER)
+    desk.reporter.commanded(lost, 102.0)
+    kept = [fact for fact in desk.facts if isinstance(fact, ServiceFailure)]
+    assert len(kept) == 2
+    desk.close()
+    assert isinstance(desk.last, CallClosed)
+    assert desk.last.faults == 6
+
+
+async def test_how_long_the_caller_waited_is_summed_up(desk: Desk) -> None:
+    desk.open()
+    for turn, silence in enumerate((0.5, 2.0, 0.7, 0.9, None), 1):
+        sent = None if silence is None else 110.0 + silence
+        desk.reporter.turn(
+            commands.RecordTurn(
+                turn=turn,
+                kind="speech",
+                caller_stopped_at=110.0,
+                end_decided_at=110.0,
+                final_text_at=110.0,
+                sent_to_bot_at=110.0,
+                bot_answered_at=sent,
+                audio_ready_at=sent,
+                audio_sent_at=sent,
+            )
+        )
+    desk.close()
+    assert isinstance(desk.last, CallClosed)
+    assert (desk.last.silence_median_ms, desk.last.silence_max_ms) == (700, 2000)
+    desk = Desk()
+    desk.close()
+    assert isinstance(desk.last, CallClosed)
+    assert (desk.last.silence_median_ms, desk.last.silence_max_ms) == (None, None)
+
+
+async def test_flags_are_shown_when_they_change(desk: Desk) -> None:
+    desk.open()
+    desk.reporter.happened(events.CallerSaid(text="", final=True), 101.0)
+    desk.reporter.waited(2, 101.0)
+    assert desk.shown.fields["flags"] == {"not-understood": 1, "no-input": 2}
+    assert [each.name for each in desk.shown.events] == ["not-understood", "no-input"]
+    desk.reporter.waited(2, 102.0)
+    desk.reporter.happened(events.CallerSaid(text="yes", final=True), 103.0)
+    desk.reporter.waited(0, 103.0)
+    assert desk.shown.fields["flags"] == {}
+    assert [each.name for each in desk.shown.events][2:] == ["recognised"]
