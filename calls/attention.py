@@ -100,11 +100,10 @@ def _health(provider: Provider, used: bool, faults: Counter[str]) -> Health:  # 
 
 def _test_problem(provider: Provider) -> str:
     result = provider.test_result
-    steps = result.get("steps", []) if isinstance(result, dict) else []
-    failed = next((step for step in steps if not step.get("ok")), None)
-    if failed is None:
+    if not isinstance(result, dict) or result.get("ok", True):
         return ""
-    return f"{failed.get('name', '')}: {failed.get('detail', '')}".strip(": ")
+    told = [str(result[name]) for name in ("fault", "detail") if result.get(name)]
+    return ": ".join(told) or _("failed")
 
 
 # --- matters --------------------------------------------------------------------------------------
@@ -167,12 +166,8 @@ def _broken_bots(who: Person) -> Iterator[Matter]:
                 severity="major",
                 title=_("Bot %(bot)s takes no calls") % {"bot": bot.name},
                 detail=f"{name}: {problem}",
-                url=_bot_url(bot),
+                url=reverse("bots:edit", args=[bot.name]),
             )
-
-
-def _bot_url(bot: Bot) -> str:
-    return f"{reverse('bots:list')}{bot.name}/"
 
 
 def _failing_providers(health: list[Health]) -> Iterator[Matter]:
@@ -193,7 +188,7 @@ def _failing_providers(health: list[Health]) -> Iterator[Matter]:
             severity="major" if provider.faults else "minor",
             title=title % {"provider": provider.name},
             detail=detail,
-            url=f"{reverse('providers:list')}{provider.name}/",
+            url=reverse("providers:page", args=[provider.name]),
         )
 
 

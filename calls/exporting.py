@@ -11,6 +11,7 @@ import os
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -207,7 +208,8 @@ def write_next_export(now: datetime) -> CallExport | None:
     except OSError as error:
         problem = f"The file could not be written: {error.strerror}"
     if problem:
-        path_of(export).unlink(missing_ok=True)
+        with suppress(OSError):
+            path_of(export).unlink()
         export.rows = 0
     export.problem = problem
     export.state = CallExport.State.FAILED if problem else CallExport.State.READY
