@@ -100,7 +100,7 @@ def _providers(who: Person, text: str, limit: int) -> Iterator[Found]:
     if not who.may(P.READ_CONFIGURATION):
         return
     for provider in Provider.objects.filter(name__icontains=text)[:limit]:
-        url = address("providers:edit", provider.name) or reverse("providers:list")
+        url = address("providers:page", provider.name) or reverse("providers:list")
         kind = provider.get_kind_display()
         yield Found(title=provider.name, url=url, icon="provider", note=kind)
 

@@ -24,7 +24,7 @@ PAGE_SIZE = 50
 _PAGES = {
     "bot": "bots:edit",
     "call": "calls:detail",
-    "provider": "providers:edit",
+    "provider": "providers:page",
     "route": "routes:edit",
     "user": "people:person",
 }

@@ -1,0 +1,114 @@
+"""The people, and one object of every kind that a URL can name."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import pytest
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import transaction
+from django.utils.timezone import now
+
+from bots.core.roles import Permission, granted
+from bots.models import Bot, Provider, Route
+from bots.people import person
+from bots.services.traces import record_revision
+from calls.models import Call
+from tests.worlds import World, with_role
+
+
+class Things(msgspec.Struct, frozen=True):
+    """One object of every kind: the bot ``retail``, what it uses, and a call to it."""
+
+    bot: Bot
+    call: Call
+    provider: Provider
+    route: Route
+    someone: User
+    """Reaches every bot; nobody of the world."""
+    outsider: User
+    """May do everything, but only with the bot ``elsewhere``."""
+
+    def arguments(self, name: str, names: list[str]) -> dict[str, Any]:
+        """What the URL called ``name`` is given for its parameters."""
+        room = name.partition(":")[0]
+        known = {
+            "name": self.provider.name if room == "providers" else self.bot.name,
+            "bot": self.bot.name,
+            "number": 1,
+            "key": self.route.pk,
+            "user_id": self.someone.pk,
+            "call_id": self.call.pk,
+            "call": self.call.pk,
+            "export_id": self.call.pk,
+            "view_id": 1,
+            "token": "none",
+            "uidb64": "none",
+            "part": "tiles",
+            "form": "txt",
+        }
+        if name == "providers:check_bot":
+            known["name"] = self.bot.name
+        return {parameter: known[parameter] for parameter in names}
+
+
+def things(world: World) -> Things:
+    """Everything, in the database."""
+    provider = Provider.objects.create(name="voice-activity", kind="vad", plugin="webrtc")
+    bot = Bot.objects.create(name="retail", vad_provider=provider)
+    record_revision(bot, "admin", "")
+    elsewhere = Bot.objects.create(name="elsewhere")
+    call = Call.objects.create(
+        conversation_id="c-1",
+        state=Call.State.ENDED,
+        channel="audiocodes",
+        mode="voice",
+        bot=bot,
+        bot_name=bot.name,
+        bot_revision=1,
+        owner="web-1",
+        started_at=now(),
+        ended_at=now(),
+        ended_by="caller",
+        reason_code="client-disconnected",
+        reason="The caller hung up",
+        transcript_expires_at=now() + timedelta(days=1),
+    )
+    route = Route.objects.create(pattern="+1555*", bot=bot)
+    someone = with_role("viewer", name="someone")
+    outsider = with_role("administrator", name="outsider", bots=[elsewhere])
+    return Things(bot, call, provider, route, someone, outsider)
+
+
+def everyone(world: World) -> dict[str, User | AnonymousUser]:
+    """Whom each URL is tried with."""
+    return {
+        **world.people,
+        "superuser": world.admin,
+        "newcomer": world.newcomer,
+        "former": world.former,
+        "stranger": world.stranger,
+    }
+
+
+def permissions(user: User | AnonymousUser) -> frozenset[Permission]:
+    """What ``user`` may do by the table of roles, asked of no page."""
+    if isinstance(user, User) and user.is_superuser:
+        return granted(["administrator"])
+    return person(user).permissions
+
+
+@contextmanager
+def undone() -> Iterator[None]:
+    """What is done inside has not happened afterwards."""
+    with transaction.atomic():
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def these(world: World) -> Things:
+    """The objects of one test."""
+    return things(world)

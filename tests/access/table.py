@@ -1,0 +1,141 @@
+"""Who may open what: one entry for each URL and each socket of the gateway.
+
+A new URL needs one line in `URLS`, a new socket one in `SOCKETS`. ``page(P.X)`` can be opened by
+whoever has the permission; ``page(P.X, post=P.Y)`` also takes POST from whoever has ``P.Y``;
+``act(P.X)`` takes only POST. Several permissions mean any of them.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from bots.core.roles import Permission as P
+
+Who = tuple[P, ...] | Literal["everybody", "signed in", "machines"] | None
+"""None: the method is not offered."""
+
+
+class Rule(msgspec.Struct, frozen=True):
+    """Who may GET and who may POST; whether it shows an object of one bot."""
+
+    get: Who
+    post: Who = None
+    of: str = ""
+    """``bot``, ``call``, ``person`` or ``own``: objects beyond a person's reach are not found."""
+
+
+def page(*get: P, post: P | tuple[P, ...] | None = None, of: str = "") -> Rule:
+    """A page."""
+    return Rule(get, (post,) if isinstance(post, P) else post, of)
+
+
+def act(*post: P, of: str = "") -> Rule:
+    """Something done by POST only."""
+    return Rule(None, post, of)
+
+
+def form(permission: P, of: str = "") -> Rule:
+    """A page with a form that is sent back to it, both for the same people."""
+    return Rule((permission,), (permission,), of)
+
+
+READ, WRITE, MANAGE = P.READ_CONFIGURATION, P.WRITE_CONFIGURATION, P.MANAGE_PEOPLE
+
+URLS: dict[str, Rule] = {
+    # --- everybody and machines ---
+    "livez": Rule("everybody", "everybody"),
+    "readyz": Rule("everybody", "everybody"),
+    "voice-probe": Rule("machines"),
+    "oauth2_provider:token": Rule(None, "machines"),
+    "oauth2_provider:revoke-token": Rule(None, "machines"),
+    "oauth2_provider:oauth-server-metadata": Rule("everybody"),
+    "login": Rule("everybody", "everybody"),
+    "logout": Rule(None, "everybody"),
+    "password_reset_confirm": Rule("everybody", "everybody"),
+    "set_language": Rule(None, "everybody"),
+    "javascript-catalog": Rule("everybody"),
+    "csp-report": Rule(None, "everybody"),
+    # --- whoever is signed in ---
+    "confirm": Rule("signed in", "signed in"),
+    "session": Rule("signed in"),
+    "search": Rule("signed in"),
+    "quick-search": Rule("signed in"),
+    "profile": Rule("signed in", "signed in"),
+    "profile-password": Rule(None, "signed in"),
+    "sign-out-everywhere": Rule(None, "signed in"),
+    # --- bots ---
+    "bots:list": page(READ),
+    "bots:create": page(READ, post=WRITE),
+    "bots:create_rows": act(WRITE),
+    "bots:bulk": form(WRITE),
+    "bots:bulk_pause": act(WRITE),
+    "bots:export": page(READ),
+    "bots:import": form(WRITE),
+    "bots:edit": page(READ, of="bot"),
+    "bots:raw": page(READ, of="bot"),
+    "bots:rows": act(WRITE, of="bot"),
+    "bots:review": act(WRITE, of="bot"),
+    "bots:save": act(WRITE, of="bot"),
+    "bots:pause": act(WRITE, of="bot"),
+    "bots:clone": form(WRITE, of="bot"),
+    "bots:delete": form(WRITE, of="bot"),
+    "bots:token": form(WRITE, of="bot"),
+    "bots:revisions": page(READ, of="bot"),
+    "bots:revision": page(READ, of="bot"),
+    "bots:restore": form(WRITE, of="bot"),
+    "bots:effective": page(READ, of="bot"),
+    "bots:evaluate": act(READ, of="bot"),
+    "bots:compare": page(READ, of="bot"),
+    # --- providers, numbers and routes ---
+    "providers:list": page(READ),
+    "providers:new": form(WRITE),
+    "providers:page": page(READ),
+    "providers:test": act(WRITE),
+    "providers:parameters": page(READ),
+    "providers:save": act(WRITE),
+    "providers:credentials": form(WRITE),
+    "providers:delete": act(WRITE),
+    "providers:audio": page(WRITE),
+    "providers:check_bot": act(WRITE, of="bot"),
+    "routes:list": page(READ),
+    "routes:new": form(WRITE),
+    "routes:edit": form(WRITE),
+    "routes:move": act(WRITE),
+    "routes:delete": act(WRITE),
+    # --- people and the audit log ---
+    "people:list": page(MANAGE),
+    "people:add": form(MANAGE),
+    "people:roles": page(MANAGE),
+    "people:person": form(MANAGE, of="person"),
+    "people:link": act(MANAGE, of="person"),
+    "people:unlock": act(MANAGE, of="person"),
+    "people:deactivate": act(MANAGE, of="person"),
+    "people:activate": act(MANAGE, of="person"),
+    "people:delete": act(MANAGE, of="person"),
+    "audit:list": page(P.READ_AUDIT),
+    "audit:export": page(P.READ_AUDIT),
+    # --- calls ---
+    "calls:dashboard": page(*P),
+    "calls:dashboard_part": page(P.SEE_HISTORY, P.SEE_LIVE),
+    "calls:live": page(P.SEE_LIVE),
+    "calls:history": page(P.SEE_HISTORY),
+    "calls:export": act(P.EXPORT_CALLS),
+    "calls:exports": page(P.EXPORT_CALLS),
+    "calls:export_file": page(P.EXPORT_CALLS, of="own"),
+    "calls:save_view": act(P.SEE_HISTORY),
+    "calls:delete_view": act(P.SEE_HISTORY, of="own"),
+    "calls:detail": page(P.SEE_HISTORY, of="call"),
+    "calls:delete": act(P.DELETE_CALLS, of="call"),
+    "calls:download": page(P.READ_TRANSCRIPTS, of="call"),
+    "calls:testcalls": page(P.PLACE_TEST_CALLS),
+    "calls:testcall": page(P.PLACE_TEST_CALLS, of="bot"),
+}
+"""By the name of the URL, with its namespace."""
+
+SOCKETS: dict[str, Who] = {
+    "ws/live": (P.SEE_LIVE,),
+    "ws/listen/<uuid:call>": (P.LISTEN,),
+    "ws/call/<slug:bot>": (P.PLACE_TEST_CALLS,),
+    "voice/audiocodes/<slug:bot>": "machines",
+}
+"""By the path of the socket."""
