@@ -173,7 +173,7 @@ class KeyVault:
             value = self._fetched(self.place(url))
         except ServiceError as error:
             kept.failure, kept.failed_at = error, self._clock()
-            log.warning("vault.failed", secret=url, fault=error.fault, detail=error.detail)
+            log.warning("vault.failed", address=url, fault=error.fault, detail=error.detail)
         except ValueError as error:
             kept.failure = ServiceError("vault", Fault.INVALID_REQUEST, str(error))
             kept.failed_at = self._clock()

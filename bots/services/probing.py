@@ -1,6 +1,7 @@
 """Trying providers and bots for real, and keeping what came of it."""
 
 import asyncio
+import time
 
 import msgspec
 from asgiref.sync import async_to_sync
@@ -122,14 +123,15 @@ def _tried(provider: Provider, language: str) -> Outcome:
         resolved = _own_parameters(provider, plugin)
     except ParameterError as error:
         return _refused(StepName.BUILD, Fault.INVALID_REQUEST, str(error))
+    began = time.perf_counter()
     try:
         for url in credentials.in_vaults(provider.credentials):
             key_vault().read_again(url)
         opened = credentials.opened(plugin, provider.credentials)
     except ServiceError as error:
-        return _refused(StepName.CREDENTIALS, error.fault, error.detail)
+        return _refused(StepName.CREDENTIALS, error.fault, error.detail, began)
     except ParameterError as error:
-        return _refused(StepName.CREDENTIALS, Fault.AUTHENTICATION, str(error))
+        return _refused(StepName.CREDENTIALS, Fault.AUTHENTICATION, str(error), began)
     # NB on the loop that calls run on, where there is one: worker processes belong to a loop.
     return async_to_sync(_probe)(
         plugin, resolved[plugin.params], opened, provider.name, resolved, language
@@ -166,7 +168,8 @@ async def _probe(
     )
 
 
-def _refused(step: StepName, fault: Fault, detail: str) -> Outcome:
+def _refused(step: StepName, fault: Fault, detail: str, began: float | None = None) -> Outcome:
+    ms = 0 if began is None else round((time.perf_counter() - began) * 1000)
     return Outcome(
-        ok=False, ms=0, steps=(Step(name=step, ms=0, ok=False),), fault=fault, detail=detail
+        ok=False, ms=ms, steps=(Step(name=step, ms=ms, ok=False),), fault=fault, detail=detail
     )

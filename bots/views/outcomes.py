@@ -41,6 +41,8 @@ def shown_stored(kind: str, stored: Mapping[str, Any]) -> Shown:
     if not stored["ok"]:
         fault = stored.get("fault")
         cause, advice = _cause(Fault(fault) if fault else None)
+        if stored["steps"] and stored["steps"][-1]["name"] == StepName.CREDENTIALS:
+            cause, advice = _credentials_cause()
     return Shown(
         ok=stored["ok"],
         ms=stored["ms"],
@@ -100,6 +102,14 @@ def _facts(facts: Mapping[str, Any]) -> list[str]:
         "us_per_frame": _("%(value)s µs for each frame of 20 ms"),
     }
     return [texts[name] % {"value": value} for name, value in facts.items() if name in texts]
+
+
+def _credentials_cause() -> tuple[str, str]:
+    """What it means that a credential could not be opened: the service was not asked."""
+    return _("A credential cannot be opened, so the service was not asked."), _(
+        "Give the decryption key back or replace the secret; of a key vault, check the identifier, "
+        "the network and what the gateway's identity may read."
+    )
 
 
 def _cause(fault: Fault | None) -> tuple[str, str]:
