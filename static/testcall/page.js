@@ -245,7 +245,7 @@ const take = {
   },
   activity(message) {
     log.add(`${message.name} ${JSON.stringify(message.arguments)}`, "event");
-    const digits = message.name.toLowerCase() === "senddtmf" ? String(message.arguments.sendDtmfDigits ?? "") : "";
+    const digits = message.name.toLowerCase() === "senddtmf" ? String(message.arguments.dtmfDigits ?? "") : "";
     [...digits].forEach((digit, i) => setTimeout(() => sound?.key(digit), 220 * i));
   },
   transfer(message) {
