@@ -41,7 +41,7 @@ def past_page(bot: Bot, *, below: int = 0, size: int = PAGE_SIZE) -> PastPage:
     if below:
         rows = rows.filter(number__lt=below)
     found = list(rows[: size + 1])
-    before: list[BotRevision | None] = [*found[1:], None]
+    before: list[BotRevision | None] = [*found[1:], None][: len(found)]
     entries = tuple(
         Past(revision, changes_between(earlier, revision))
         for revision, earlier in zip(found, before, strict=True)

@@ -61,7 +61,7 @@ def import_page(request: HttpRequest) -> HttpResponse:
         return _show_or_store(request, text, context)
     except MalformedDocument as error:
         context["problems"] = error.problems
-        return render(request, "bots/import.html", context, status=422)
+        return render(request, "bots/import.html", context)
 
 
 def _show_or_store(request: HttpRequest, text: str, context: dict[str, Any]) -> HttpResponse:
@@ -85,8 +85,7 @@ def _show_or_store(request: HttpRequest, text: str, context: dict[str, Any]) -> 
         "message": message,
         "counts": [(name, plan.count(name)) for name in ("create", "change", "same")],
     }
-    status = 422 if plan.problems else 409 if context.get("stale") else 200
-    return render(request, "bots/import.html", context, status=status)
+    return render(request, "bots/import.html", context)
 
 
 def _tell(request: HttpRequest, plan: Plan) -> None:

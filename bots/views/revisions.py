@@ -107,7 +107,7 @@ def revision_restore(request: HttpRequest, name: str, number: int) -> HttpRespon
             return redirect("bots:revisions", name)
     context = bot_context(request, bot, "revisions") | _restoring(bot, revision)
     context["problems"] = problems or context["problems"]
-    return render(request, "bots/restore.html", context, status=422 if problems else 200)
+    return render(request, "bots/restore.html", context)
 
 
 def _restoring(bot: Bot, revision: BotRevision) -> dict[str, Any]:

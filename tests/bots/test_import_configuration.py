@@ -361,7 +361,8 @@ def test_who_reaches_some_bots_changes_only_those(bot: Bot) -> None:
     assert set(told(shared)) == {"bots.retail", "providers.echo"}
     created = bring("version: 1\nbots:\n  fresh: {base: retail}\n", who=who)
     assert told(created) == {"bots.fresh": "is not among the bots that you may change"}
-    routes = bring(f"version: 1\nroutes:\n- {{bot: {other.name}}}\n- {{bot: door, host: h}}\n", who=who)
+    two = f"version: 1\nroutes:\n- {{bot: {other.name}}}\n- {{bot: door, host: h}}\n"
+    routes = bring(two, who=who)
     assert set(told(routes)) == {"routes.0.bot", "routes.1"}
     assert Route.objects.count() == 1
 
