@@ -25,6 +25,8 @@ ALL = ""
 """Stands for all bots together where a bot's name stands otherwise."""
 RECOMPUTED = 2
 """Periods that are made again in each run: a record may be written minutes late."""
+COUNTED = HOUR
+"""How far back records are counted when there are no summaries yet."""
 CATCH_UP = timedelta(days=8)
 """How far back a gateway that was away, or never had summaries, makes them."""
 KEPT = {PERIOD: timedelta(days=14), HOUR: timedelta(days=400)}
@@ -258,7 +260,7 @@ def busiest(
 def _unsummarised(now: datetime) -> datetime:
     """The start of the first period without a summary, not long before ``now``."""
     running, last = period_start(now), latest()
-    earliest = running - RECOMPUTED * PERIOD
+    earliest = running - COUNTED
     return min(running, max(earliest, last + PERIOD)) if last is not None else earliest
 
 
