@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from bots.core.errors import ParameterError
+from bots.people import active_administrators
 from bots.selectors import unreadable_secrets
 from bots.services import seed_demo
 from gateway_project.supervisor import CannotRun
@@ -66,10 +67,14 @@ def _static_digest() -> str:
 
 
 def create_admin() -> str | None:
-    """Create the user `ADMIN` unless there is a superuser; the password if it was made up here."""
+    """Create the user `ADMIN` unless there is an administrator or somebody of that name.
+
+    Returns:
+        The password if it was made up here.
+    """
     users = get_user_model()._default_manager
     with transaction.atomic():
-        if users.filter(is_superuser=True).exists():
+        if active_administrators().exists() or users.filter(username=ADMIN).exists():
             return None
         given = settings.ENVIRONMENT.admin_password
         password = given or secrets.token_urlsafe(12)

@@ -99,6 +99,7 @@ def test_the_page_begins_with_its_sections_and_ends_with_what_is_no_parameter() 
 
 def test_the_committed_page_is_current() -> None:
     assert docs.PAGE.read_text(encoding="utf-8") == docs.parameters_page()
+    assert docs.ROLES_PAGE.read_text(encoding="utf-8") == docs.roles_page()
     call_command("docs", "--check")
 
 
@@ -110,7 +111,7 @@ def test_an_outdated_page_fails_the_check_and_is_written_anew(
         call_command("docs", "--check", output=page)
     call_command("docs", output=page)
     assert page.read_text(encoding="utf-8") == docs.parameters_page()
-    assert capsys.readouterr().out == f"wrote {page}\n"
+    assert capsys.readouterr().out == f"wrote {page}\nwrote {page.with_name('roles.md')}\n"
     call_command("docs", "--check", output=page)
     call_command("docs", output=page)
     assert capsys.readouterr().out == ""

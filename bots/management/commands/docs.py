@@ -11,8 +11,11 @@ from bots.core import registry
 from bots.core.params.declare import ParamSet
 from bots.core.params.reference import render
 from bots.core.params.sections import COMMON
+from bots.core.roles import ROLES, Permission
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "parameters.md"
+REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
+PAGE = REFERENCE / "parameters.md"
+ROLES_PAGE = REFERENCE / "roles.md"
 _KINDS = {
     "bot": "bot framework",
     "stt": "speech-to-text plug-in",
@@ -33,6 +36,28 @@ def parameters_page() -> str:
     return render(_sections())
 
 
+def roles_page() -> str:
+    """The page about what each role permits."""
+    roles = list(ROLES.values())
+    lines = [
+        "# Roles",
+        "",
+        "What somebody may do in the console follows from their roles; with several roles they may",
+        "do what any of them permits. Roles are given on the page *People*, or by single sign-on;",
+        "an account reaches all bots or only listed ones. See",
+        "[how to manage people](../how-to/manage-people.md).",
+        "",
+        *(f"- **{role.title}** (`{role.name}`): {role.help}" for role in roles),
+        "",
+        "| Permission | " + " | ".join(role.title for role in roles) + " |",
+        "|---|" + ":-:|" * len(roles),
+    ]
+    for permission in Permission:
+        ticks = ("✓" if permission in role.grants else "" for role in roles)
+        lines.append(f"| {permission.words} (`{permission}`) | " + " | ".join(ticks) + " |")
+    return "\n".join([*lines, ""])
+
+
 def _sections() -> Iterator[tuple[str, type[ParamSet]]]:
     yield from (("", section) for section in COMMON)
     for plugin in registry.plugins():
@@ -50,10 +75,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         path: Path = options["output"]
-        page = parameters_page()
+        self._write(path, parameters_page(), check=options["check"])
+        self._write(path.with_name(ROLES_PAGE.name), roles_page(), check=options["check"])
+
+    def _write(self, path: Path, page: str, *, check: bool) -> None:
         if path.exists() and path.read_text(encoding="utf-8") == page:
             return
-        if options["check"]:
+        if check:
             raise CommandError(f"{path.name} is outdated: run manage.py docs")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(page, encoding="utf-8")
