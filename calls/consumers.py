@@ -194,7 +194,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
             await self._outgoing.wait()
             self._outgoing.clear()
             frames, self._out = self._out, []
-            # One message costs ten times what one frame in it costs.
+            # A message costs many times what a frame in it costs, here and in the browser.
             for start in range(0, len(frames), FRAMES_AT_ONCE):
                 part = frames[start : start + FRAMES_AT_ONCE]
                 text = part[0] if len(part) == 1 else f"[{','.join(part)}]"

