@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
@@ -41,7 +42,7 @@ def testcalls(request: HttpRequest) -> HttpResponseBase:
         if bot is not None and who.reaches(bot.name):
             query = urlencode({"number": number})
             return redirect(f"{reverse('calls:testcall', args=[bot.name])}?{query}")
-        problem = _("No route leads this number to a bot that you may call.")
+        problem = gettext("No route leads this number to a bot that you may call.")
     context = {"bots": _callable_bots(who), "number": number, "problem": problem}
     return render(request, "testcall/list.html", context)
 
@@ -75,8 +76,8 @@ def testcall(request: HttpRequest, bot: str) -> HttpResponse:
 def _configuration(bot: Bot) -> tuple[CallConfiguration | None, str]:
     """What a call would use, or why there can be none."""
     if not bot.enabled:
-        return None, str(_("This bot is paused and takes no calls."))
+        return None, gettext("This bot is paused and takes no calls.")
     try:
         return call_configuration(bot.name), ""
     except (LookupError, ParameterError):
-        return None, str(_("The configuration of this bot is not valid, so it takes no calls."))
+        return None, gettext("The configuration of this bot is not valid, so it takes no calls.")
