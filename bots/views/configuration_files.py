@@ -91,7 +91,7 @@ def _show_or_store(request: HttpRequest, text: str, context: dict[str, Any]) -> 
 def _tell(request: HttpRequest, plan: Plan) -> None:
     """What was done, and what is left to do by hand."""
     stored = plan.count("create") + plan.count("change")
-    text = ngettext("%(count)d object is imported.", "%(count)d objects are imported.", stored)
+    text = ngettext("%(count)d object imported.", "%(count)d objects imported.", stored)
     messages.success(request, text % {"count": stored})
     for entry in plan.entries:
         if entry.secrets:

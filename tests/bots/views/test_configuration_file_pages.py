@@ -80,7 +80,7 @@ def test_a_file_is_shown_first_and_then_stored(operator: Client, bot: Bot) -> No
     last = stored.revisions.first()
     assert last is not None
     assert (last.author, last.message) == ("operator", "From git")
-    assert "1 object is imported." in operator.get(IMPORT).content.decode()
+    assert "1 object imported." in operator.get(IMPORT).content.decode()
 
 
 def test_what_is_left_to_do_by_hand_is_said(operator: Client, bot: Bot) -> None:
