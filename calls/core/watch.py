@@ -86,6 +86,7 @@ class _Followed:
         self.events: _Track[LiveEvent] = _Track(since_event)
         self.turns: set[int] = set()
         self.tries = 0
+        self.over = False
 
     @property
     def waits(self) -> bool:
@@ -234,12 +235,15 @@ class Watch:
         return wanted, frames
 
     def shown(self) -> frozenset[str]:
-        """The calls the browser shows as live or follows."""
-        return frozenset(self._shown | self._followed.keys())
+        """The calls the browser shows as live or follows, and was not told to be over."""
+        going_on = {call_id for call_id, kept in self._followed.items() if not kept.over}
+        return frozenset(self._shown | going_on)
 
     def gone(self, call_id: str, reason: str, now: float) -> list[str]:
         """The call is over."""
         self._shown.discard(call_id)
+        if call_id in self._followed:
+            self._followed[call_id].over = True
         return self._numbered(now, "call", op="gone", id=call_id, reason=reason)
 
     def ack(self, seq: int, now: float) -> list[str]:

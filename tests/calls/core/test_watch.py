@@ -426,3 +426,13 @@ def test_a_muted_watch_tells_nothing_of_a_followed_call() -> None:
     said = news(events=(happened(1),), interim={"bot": "x"}, lines=(line(1),))
     assert watch.batch("p", batch(1, said), 0.0) == []
     assert watch.events("a", [happened(1)], 0.0) == []
+
+
+def test_a_followed_call_that_is_over_is_not_asked_about_again() -> None:
+    watch = opened()
+    watch.follow("a", 0)
+    watch.follow("f", 0)
+    watch.gone("f", "done", 0.0)
+    assert watch.shown() == {"a"}
+    watch.follow("f", 0)
+    assert watch.shown() == {"a", "f"}
