@@ -10,7 +10,7 @@ from bots.core.params.declare import ParamSet
 from bots.core.registry import Plugin
 from bots.probes.bot import probe_bot
 from bots.probes.course import DEADLINE_S, Course, Outcome, Step, StepName, run
-from bots.probes.speech import probe_stt, probe_tts, probe_vad
+from bots.probes.speech import SAMPLER, probe_stt, probe_tts, probe_vad
 
 
 async def probe(
@@ -21,9 +21,13 @@ async def probe(
     name: str,
     language: str,
     voice: str = "",
+    sampler: str = SAMPLER,
     deadline_s: float = DEADLINE_S,
 ) -> Outcome:
-    """Try ``plugin`` as it is configured; ``name`` is whom a bot framework is asked for."""
+    """Try ``plugin`` as it is configured; ``name`` is whom a bot framework is asked for.
+
+    ``sampler`` is the synthesiser that makes samples of speech for recognisers.
+    """
 
     async def go(course: Course) -> None:
         with course.step(StepName.BUILD):
@@ -33,11 +37,11 @@ async def probe(
             case "bot":
                 await probe_bot(course, built, bot=name, language=language)
             case "stt":
-                await probe_stt(course, built, language=language)
+                await probe_stt(course, built, language=language, sampler=sampler)
             case "tts":
                 await probe_tts(course, built, language=language, voice=voice)
             case "vad":
-                await probe_vad(course, built, language=language)
+                await probe_vad(course, built, language=language, sampler=sampler)
 
     return await run(go, deadline_s)
 

@@ -57,7 +57,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
     def stored(self) -> dict[str, Any]:
         """The outcome as the database keeps it: without the audio."""
-        found: dict[str, Any] = msgspec.to_builtins(msgspec.structs.replace(self, audio=b""))
+        plain = msgspec.json.encode(msgspec.structs.replace(self, audio=b""))
+        found: dict[str, Any] = msgspec.json.decode(plain)
         del found["audio"]
         return found
 
