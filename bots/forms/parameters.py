@@ -99,7 +99,8 @@ def sections(
     """Every parameter of ``used`` as rows, plug-ins first; what is set beyond them comes last."""
     wrong = problems or {}
     found = []
-    for section in sorted(used.sections, key=COMMON.__contains__):
+    own_sections = [section for section in reversed(used.sections) if section not in COMMON]
+    for section in (*own_sections, *(each for each in used.sections if each in COMMON)):
         names = used.names(section)
         rows = tuple(_row(used[name], own.get(name), inherited(name), wrong) for name in names)
         if rows:

@@ -31,6 +31,14 @@ class HeirImpact(msgspec.Struct, frozen=True, kw_only=True):
     overrides: tuple[str, ...]
 
 
+class HeirGroup(msgspec.Struct, frozen=True, kw_only=True):
+    """Heirs to which the same happens, near ones first."""
+
+    heirs: tuple[HeirImpact, ...]
+    changes: tuple[Difference, ...]
+    overrides: tuple[str, ...]
+
+
 class Impact(msgspec.Struct, frozen=True, kw_only=True):
     """What a change would do; it can be stored only without ``problems``.
 
@@ -42,6 +50,23 @@ class Impact(msgspec.Struct, frozen=True, kw_only=True):
     effective: tuple[Difference, ...]
     heirs: tuple[HeirImpact, ...]
     problems: dict[str, str]
+
+    @property
+    def groups(self) -> list[HeirGroup]:
+        """The heirs by what happens to them: first those that override something."""
+        alike: list[list[HeirImpact]] = []
+        for heir in sorted(self.heirs, key=lambda heir: (not heir.overrides, not heir.changes)):
+            what = (heir.changes, heir.overrides)
+            for group in alike:
+                if (group[0].changes, group[0].overrides) == what:
+                    group.append(heir)
+                    break
+            else:
+                alike.append([heir])
+        return [
+            HeirGroup(heirs=tuple(group), changes=group[0].changes, overrides=group[0].overrides)
+            for group in alike
+        ]
 
     @property
     def affected(self) -> tuple[HeirImpact, ...]:

@@ -63,6 +63,8 @@ def bulk_set(request: HttpRequest) -> HttpResponse:
         "parameters": [(p.wire_name, presentation.title(p.wire_name, p.param.unit)) for p in known],
         "message": sent.get("message", ""),
         "inherit": sent.get("inherit") == "on",
+        "unknown": "",
+        "row": None,
     }
     name = sent.get("parameter", "")
     if not bots or name not in known:

@@ -54,7 +54,9 @@ function origin(row) {
   const chip = row.querySelector(".origin");
   const own = row.classList.contains("own");
   chip.dataset.kind = own ? "own" : chip.dataset.inheritedKind;
-  chip.querySelector(".words").textContent = own ? gettext("this bot") : chip.dataset.inherited;
+  chip.querySelector(".words").textContent = own
+    ? gettext("this bot")
+    : chip.dataset.inherited || gettext("not set");
 }
 
 function secret(row) {
