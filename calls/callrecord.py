@@ -184,6 +184,12 @@ def _control(row: ParameterRow, schema: Mapping[str, Any]) -> LiveControl:
     )
 
 
+def failed_providers(call: Call) -> list[str]:
+    """The names of the providers that failed in ``call``, by name."""
+    names = call.service_faults.exclude(provider="").values_list("provider", flat=True)
+    return sorted(set(names))
+
+
 def audit_of(call: Call) -> QuerySet[AuditEvent]:
     """What people did to ``call`` and read of it, latest first."""
     return AuditEvent.objects.filter(kind="call", target=str(call.pk))

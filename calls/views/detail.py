@@ -22,7 +22,14 @@ from bots.core.auditing import Action
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
 from bots.guards import permitted
-from calls.callrecord import WORDS, audit_of, document, live_controls, parameters
+from calls.callrecord import (
+    WORDS,
+    audit_of,
+    document,
+    failed_providers,
+    live_controls,
+    parameters,
+)
 from calls.core.advice import advice
 from calls.core.steering import MAX_REASON_CHARACTERS, MAX_TEXT_CHARACTERS
 from calls.core.waterfall import REST, SEGMENTS, Waterfall, waterfall
@@ -59,7 +66,7 @@ READ_LIMIT = 200
 def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
     """One call: followed while it is going on, its record afterwards."""
     sight = visible_to(request.user)
-    call = get_object_or_404(sight.calls().select_related("snapshot"), pk=call_id)
+    call = get_object_or_404(sight.calls().select_related("snapshot", "bot"), pk=call_id)
     tabs = _tabs(sight)
     tab = request.GET.get("tab", "")
     tab = tab if tab in tabs else "conversation"
@@ -70,6 +77,7 @@ def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
         "tabs": tabs.items(),
         "tab": tab,
         "advice": advice(call.cause),
+        "failed": failed_providers(call) if call.cause else [],
         "may_delete": sight.may(Permission.DELETE_CALLS, call.bot_name),
         "reason_limit": MAX_REASON_CHARACTERS,
         "text_limit": MAX_TEXT_CHARACTERS,

@@ -11,7 +11,7 @@ export class Facts {
     this.need = document.getElementById("need");
     this.muted = document.getElementById("muted");
     this.flags = document.getElementById("flags");
-    this.inForce = document.getElementById("in-force");
+    this.effective = document.getElementById("in-force");
   }
 
   show(fields) {
@@ -31,12 +31,12 @@ export class Facts {
 
   // Parameters got other values: by name the value and its origin.
   event({ name, offset_ms: at, detail }) {
-    if (!this.inForce || name !== "parameters") return;
+    if (!this.effective || name !== "parameters") return;
     for (const [wire, [set, origin]] of Object.entries(detail)) this.#set(wire, set, origin, at);
   }
 
   #set(name, set, origin, at) {
-    const list = this.inForce.querySelector("ul");
+    const list = this.effective.querySelector("ul");
     let row = list.querySelector(`[data-name="${CSS.escape(name)}"]`);
     if (!row) {
       row = document.getElementById("set-parameter").content.firstElementChild.cloneNode(true);
@@ -46,7 +46,7 @@ export class Facts {
     }
     setText(row.querySelector('[data-f="value"]'), value(set));
     setText(row.querySelector('[data-f="origin"]'), said(gettext("%(origin)s at %(at)s"), { origin, at: offset(at) }));
-    this.inForce.hidden = false;
+    this.effective.hidden = false;
   }
 
   #each(name, change) {

@@ -8,7 +8,7 @@ from django.test import Client
 
 from bots.core.auditing import Action
 from bots.models import AuditEvent, Bot
-from calls.models import Call, CallEvent, Snapshot, TranscriptEntry
+from calls.models import Call, CallEvent, ServiceFault, Snapshot, TranscriptEntry
 from tests.calls.conftest import NOON, MakeCall, record_turn
 from tests.worlds import World, browser, with_role
 
@@ -143,11 +143,20 @@ def test_a_call_says_what_becomes_of_its_transcript(
 def test_a_failed_call_says_who_is_at_fault_and_what_to_do(
     client: Client, make_call: MakeCall
 ) -> None:
-    failed = make_call(reason="Failed", reason_code="error", cause="tts:timeout")
+    bot = Bot.objects.create(name="retail", is_base=True)
+    failed = make_call(reason="Failed", reason_code="error", cause="tts:timeout", bot=bot)
     content = page(client, failed)
     assert "The synthesiser failed" in content
     assert "at fault: synthesiser" in content
-    assert 'href="/providers/"' in content
+    assert content.count('href="/bots/retail/"') == 2
+    assert 'href="/providers/"' in content.partition("Why the call failed")[2]
+    for service, provider in (("tts", "azure-1"), ("tts", "azure-1"), ("bot", "<no slug>")):
+        ServiceFault.objects.create(
+            call=failed, at=NOON, service=service, provider=provider, fault="timeout"
+        )
+    content = page(client, failed)
+    assert content.count('href="/providers/azure-1/"') == 1
+    assert "no slug" not in content
     assert "Why the call failed" not in page(client, make_call())
 
 
