@@ -34,6 +34,8 @@ SHORTEST = 2
 QUICK = 4
 """Results of each kind while somebody types."""
 FULL = 25
+BOTS_LOOKED_AT = 200
+"""When it is told which bots set a parameter."""
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,9 +122,11 @@ def _parameters(who: Person, text: str, limit: int) -> Iterator[Found]:
         return
     folded = text.casefold().replace(" ", "")
     names = [known.wire_name for known in catalogue.everything()]
-    for name in islice((name for name in names if folded in name.casefold()), limit):
-        setting = who.visible_bots().filter(params__has_key=name).order_by("name")
-        own = list(setting.values_list("name", flat=True)[:QUICK])
+    names = [name for name in names if folded in name.casefold()][:limit]
+    setting = who.visible_bots().filter(params__has_any_keys=names).order_by("name")
+    params = dict(setting.values_list("name", "params")[:BOTS_LOOKED_AT]) if names else {}
+    for name in names:
+        own = [bot for bot, values in params.items() if name in values][:QUICK]
         note = _("set by %(bots)s") % {"bots": ", ".join(own)} if own else _("set by no bot")
         url = f"{bot_address(own[0])}?{urlencode({'q': name})}" if own else reverse("bots:list")
         yield Found(title=name, url=url, icon="edit", note=note)

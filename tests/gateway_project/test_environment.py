@@ -152,6 +152,37 @@ def test_a_malformed_key_is_refused_and_not_repeated() -> None:
     )
 
 
+SIGN_ON = {
+    "OIDC_ISSUER": "https://login.example.com/realms/staff/",
+    "OIDC_CLIENT_ID": "gateway",
+    "OIDC_CLIENT_SECRET": "canary",
+    "OIDC_ROLES": "admins=administrator, cn=x,callcentre = supervisor",
+}
+
+
+def test_single_sign_on_is_switched_on_by_variables_alone() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read(SIGN_ON)
+    assert str(refused.value).startswith("OIDC_ROLES must be comma-separated pairs such as")
+    values = read({**SIGN_ON, "OIDC_ROLES": "admins=administrator, callcentre = supervisor"})
+    assert values.oidc_issuer == "https://login.example.com/realms/staff"
+    assert dict(values.oidc_roles) == {"admins": "administrator", "callcentre": "supervisor"}
+    assert values.oidc_scopes == ("openid", "email", "profile")
+    assert read({}).oidc_issuer == ""
+
+
+def test_what_single_sign_on_lacks_is_named() -> None:
+    with pytest.raises(ImproperlyConfigured) as refused:
+        read({"OIDC_ISSUER": "http://localhost:8080"})
+    assert str(refused.value).splitlines() == [
+        "OIDC_CLIENT_ID must be set with OIDC_ISSUER.",
+        "OIDC_CLIENT_SECRET must be set with OIDC_ISSUER.",
+        "OIDC_ROLES must be set with OIDC_ISSUER.",
+    ]
+    with pytest.raises(ImproperlyConfigured, match="starts with https://, not 'http://login"):
+        read({"OIDC_ISSUER": "http://login.example.com"})
+
+
 def test_no_secret_is_in_the_repr() -> None:
     given = {"FIELD_KEYS": KEYS[0], "SECRET_KEY": "canary", "REDIS_URL": "redis://:canary@h"}
     text = repr(read({**given, "HOST": "0.0.0.0"}))

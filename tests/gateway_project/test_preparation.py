@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 
 from bots.models import Bot
 from gateway_project import environment, preparation
+from tests.worlds import with_role
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
@@ -64,6 +65,15 @@ def test_an_operator_who_renamed_the_first_user_gets_no_second_one(settings: Set
     get_user_model().objects.create_superuser("root", password="x")
     assert preparation.create_admin() is None
     assert get_user_model().objects.count() == 1
+
+
+def test_an_administrator_by_role_is_one_and_a_name_is_not_given_twice(settings: Settings) -> None:
+    settings.ENVIRONMENT = environment.read({})
+    get_user_model().objects.create_user("admin", password="x")
+    assert preparation.create_admin() is None
+    get_user_model().objects.update(username="former")
+    with_role("administrator")
+    assert preparation.create_admin() is None
 
 
 @pytest.mark.usefixtures("installation")
