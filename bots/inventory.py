@@ -109,7 +109,9 @@ def as_tree(listed: Sequence[Listed]) -> list[Listed]:
         found.append(msgspec.structs.replace(each, depth=depth))
         heirs = children.get(each.bot.pk, ())
         waiting += [(depth + 1, heir) for heir in reversed(heirs)]
-    return found
+    # Bots that inherit from themselves stand below nobody.
+    shown = {each.bot.pk for each in found}
+    return found + [each for each in listed if each.bot.pk not in shown]
 
 
 def _annotated() -> QuerySet[Bot]:

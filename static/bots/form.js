@@ -137,19 +137,11 @@ document.addEventListener("change", (event) => {
 document.addEventListener("keydown", (event) => {
   const search = document.getElementById("find");
   if (event.key === "Escape") closeAll(event);
-  if (!search || event.ctrlKey || event.metaKey || event.altKey) return;
-  const typing = event.target.closest("input, textarea, select, dialog");
-  if (event.key === "/" && !typing) {
-    event.preventDefault();
-    event.stopImmediatePropagation();
-    search.focus();
-    search.select();
-  }
   if (event.key === "Escape" && event.target === search) {
     search.value = "";
     find();
   }
-}, true);
+});
 
 // --- what a value means, at once ---------------------------------------------------------------------
 
