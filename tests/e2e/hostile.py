@@ -1,0 +1,104 @@
+"""Texts that attack a console, and rows that hold them wherever people or peers can put text.
+
+`plant` runs inside a gateway's own shell; the texts must come out as they went in, as plain text.
+"""
+
+from datetime import timedelta
+from uuid import UUID
+
+TEXTS = (
+    "<script>window.pwned=1</script>",
+    '"><img src=x onerror="window.pwned=1">',
+    "<svg/onload=window.pwned=1>",
+    "javascript:window.pwned=1",
+    "'-window.pwned=1-'",
+    "</textarea></title><script>window.pwned=1</script>",
+    "<iframe srcdoc='<script>parent.pwned=1</script>'></iframe>",
+    "<a href=javascript:window.pwned=1>press me</a>",
+    "{{ 7|add:7 }} {% debug %}",
+    "${window.pwned=1} `${window.pwned=1}`",
+    "<div hx-get=/logout/ hx-trigger=load>",
+    '=HYPERLINK("http://example.com","x")',
+    "&lt;b&gt; &amp;amp;",
+    "<!--<script>window.pwned=1//-->",
+    "\u202egnp.exe \u0007 \x1b[31mred",
+    "\U0001d573ello \U0001f469\u200d\U0001f467 \u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd",
+    "a" * 300,
+    "null\\u0000 \\x3cscript\\x3e",
+)
+"""What callers say, numbers and names hold, bots answer."""
+CALL = UUID("11111111-2222-4333-8444-555555555555")
+
+
+def plant() -> None:
+    """One of everything that a page shows, made of `TEXTS`."""
+    from django.contrib.auth.models import User
+    from django.utils.timezone import now
+
+    from bots.core.auditing import Action
+    from bots.models import AuditEvent, Bot, Provider, Route
+    from calls.models import Call, CallEvent, ServiceFault, TranscriptEntry
+
+    bot = Bot.objects.create(
+        name="hostile", display_name=TEXTS[1], base=Bot.objects.get(name="demo-base")
+    )
+    Route.objects.create(pattern="+1666*", bot=bot, note=TEXTS[0], host=TEXTS[2])
+    provider = Provider.objects.create(
+        name="hostile",
+        kind="tts",
+        plugin="rehearsal",
+        tested_at=now(),
+        test_result={"ok": False, "steps": [], "problem": TEXTS[1], "advice": TEXTS[0]},
+    )
+    User.objects.create_user("hostile", email="h@example.com", first_name=TEXTS[0][:30])
+    ended = now()
+    call = Call.objects.create(
+        id=CALL,
+        conversation_id=TEXTS[0],
+        state="ended",
+        channel="audiocodes",
+        mode="voice",
+        bot=bot,
+        bot_name=bot.name,
+        bot_revision=1,
+        caller=TEXTS[1],
+        callee=TEXTS[2],
+        owner="web",
+        started_at=ended - timedelta(seconds=60),
+        ended_at=ended,
+        ended_by="gateway",
+        reason_code="error",
+        reason=TEXTS[5],
+        cause="tts:timeout",
+        faults=1,
+        transcript_expires_at=ended + timedelta(days=1),
+    )
+    sides = ("caller", "bot", "operator")
+    TranscriptEntry.objects.bulk_create(
+        TranscriptEntry(
+            call=call,
+            seq=number,
+            offset_ms=number * 1000,
+            side=sides[number % 3],
+            kind="speech",
+            text=text,
+        )
+        for number, text in enumerate(TEXTS, 1)
+    )
+    CallEvent.objects.create(
+        call=call, seq=1, offset_ms=5, source="bot", name=TEXTS[0][:64], detail={"text": TEXTS[1]}
+    )
+    ServiceFault.objects.create(
+        at=ended, call=call, service="tts", provider="hostile", fault="timeout", detail=TEXTS[0]
+    )
+    AuditEvent.objects.create(
+        actor=TEXTS[0],
+        action=Action.BOT_CHANGED,
+        kind="bot",
+        target="hostile",
+        title=TEXTS[1],
+        before={"displayName": TEXTS[2]},
+        after={"displayName": TEXTS[3]},
+        message=TEXTS[5],
+    )
+    assert provider.pk
