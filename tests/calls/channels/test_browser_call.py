@@ -12,6 +12,7 @@ from django.contrib.auth.models import User
 from structlog.testing import capture_logs
 
 from bots.models import AuditEvent, Bot
+from bots.selectors import call_configuration
 from bots.services.bots import bot_update
 from calls.channels import browser, browser_consumer, browser_messages
 from calls.database import db
@@ -206,6 +207,44 @@ async def test_barge_in_flushes_and_the_transcript_shows_what_the_loudspeaker_pl
     assert page.after_flush == b""
 
 
+async def test_what_was_heard_is_what_the_page_last_told_and_a_little_more(
+    make_bot: Any, host: Any
+) -> None:
+    await make_bot(GREETING)
+    now = 100.0
+    sent: list[str | bytes | int] = []
+    leg = browser.BrowserLeg(
+        bot="table",
+        configuration=await db(call_configuration, "table"),
+        tester=browser.Tester(
+            user_id=1, name="me", token_for=str, conversation_of=lambda token: token
+        ),
+        host=host,
+        send=sent.append,
+        close=sent.append,
+        clock=lambda: now,
+    )
+    leg.receive('{"t":"call","audio":false}')
+    assert leg.heard_ms(2) is None
+    leg.receive('{"t":"played","utterance":2,"ms":150}')
+    assert leg.heard_ms(1) is None
+    assert leg.heard_ms(3) == 0
+    now += 0.1
+    assert leg.heard_ms(2) == pytest.approx(250)
+    now += 60
+    assert leg.heard_ms(2) == pytest.approx(150 + 1000 * browser.REPORT_HOLDS_S)
+    leg.receive('{"t":"hangup"}')
+
+
+async def test_nothing_is_written_into_a_spoken_call(make_bot: Any, dial: Dial) -> None:
+    await make_bot(GREETING, sendDTMF=True)
+    page = await dial(audio=True)
+    await page.until("accepted")
+    await page.say("say", text="my bill")
+    await page.say("dtmf", digits="1")
+    assert (await page.until("line", side="caller"))["kind"] == "dtmf"
+
+
 async def test_a_bot_that_hangs_up_ends_the_call_with_its_reason(
     make_bot: Any, dial: Dial, records: Any
 ) -> None:
@@ -267,6 +306,7 @@ async def test_a_lost_socket_goes_on_with_the_call_and_learns_what_it_missed(
     assert (await again.until("accepted"))["audio"] is False
     assert (await again.until("line", side="caller"))["n"] == 2
     await again.until("line", text="Forty dollars.")
+    assert next(message["n"] for message in again.seen if message["t"] == "line") == 2
     await again.say("hangup")
     assert (await again.until("ended"))["ended_by"] == "caller"
     (record,) = await records()
@@ -434,6 +474,7 @@ async def test_nonsense_is_ignored_with_one_line_in_the_log(make_bot: Any, dial:
         await page.drop()
     events = [entry["event"] for entry in logs if entry["event"].startswith("browser_call")]
     assert events == ["browser_call.frame_ignored", "browser_call.frames_ignored"]
+    assert [entry["count"] for entry in logs if entry["event"] == events[1]] == [7]
 
 
 async def test_more_audio_than_time_is_dropped(make_bot: Any, dial: Dial, records: Any) -> None:
