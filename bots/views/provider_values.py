@@ -58,6 +58,7 @@ def _rows(provider: Provider, plugin: Plugin) -> dict[str, Any]:
         "later_count": sum(
             not row.marks.acting and not row.own for part in sections for row in part.rows
         ),
+        "here": _("this provider"),
         "itself": parameters.origin_words(Origin(Level.PROVIDER, f"provider {provider.name}")),
     }
 

@@ -55,7 +55,7 @@ function origin(row) {
   const own = row.classList.contains("own");
   chip.dataset.kind = own ? "own" : chip.dataset.inheritedKind;
   chip.querySelector(".words").textContent = own
-    ? gettext("this bot")
+    ? document.getElementById("parameters").dataset.here
     : chip.dataset.inherited || gettext("not set");
 }
 
