@@ -12,7 +12,8 @@ from django.contrib.sessions.backends.base import SessionBase
 
 from calls.consumers import LiveConsumer
 from calls.database import db
-from calls.live import LiveFeed
+from calls.live import LiveFeed, LiveLine
+from calls.models import Call, TranscriptEntry
 from tests.worlds import browser
 
 
@@ -72,3 +73,14 @@ async def running(feed: LiveFeed) -> AsyncIterator[None]:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def line(seq: int) -> LiveLine:
+    """The line of that number."""
+    return LiveLine(seq=seq, offset_ms=seq, side="bot", kind="speech", text=f"line {seq}")
+
+
+def store(call: Call, seq: int) -> None:
+    """Put the line of that number into the database."""
+    fields = {"offset_ms": seq, "side": "bot", "kind": "speech", "text": f"line {seq}"}
+    TranscriptEntry.objects.create(call=call, seq=seq, **fields)

