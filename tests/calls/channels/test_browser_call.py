@@ -239,7 +239,7 @@ async def test_what_was_heard_is_what_the_page_last_told_and_a_little_more(
 async def test_nothing_is_written_into_a_spoken_call(make_bot: Any, dial: Dial) -> None:
     await make_bot(GREETING, sendDTMF=True)
     page = await dial(audio=True)
-    await page.until("accepted")
+    await page.until("state", state="listening")
     await page.say("say", text="my bill")
     await page.say("dtmf", digits="1")
     assert (await page.until("line", side="caller"))["kind"] == "dtmf"
