@@ -78,11 +78,8 @@ def test_another_provider_is_a_change_of_its_own(base: Bot) -> None:
     ]
     assert changes(impact, "near")["provider"] == ("echo", "other")
     cleared = bot_preview(Bot.objects.get(name="below"), base=None)
-    assert [(each.name, each.after, each.origin) for each in cleared.effective][0] == (
-        "provider",
-        None,
-        "",
-    )
+    first = cleared.effective[0]
+    assert (first.name, first.after, first.origin) == ("provider", None, "")
 
 
 def test_what_would_break_is_said(base: Bot, echo: Provider) -> None:

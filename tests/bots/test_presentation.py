@@ -1,4 +1,4 @@
-"""Which control a parameter has, what stands in it, and what is made of what somebody left there."""
+"""Which control a parameter has, what stands in it, and what is read from it."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
