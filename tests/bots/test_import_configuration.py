@@ -319,6 +319,12 @@ def test_a_bot_that_wants_a_token_lets_nobody_in_until_one_is_minted(bot: Bot) -
     assert Bot.objects.get(name="door").token_digest == ""
 
 
+def test_nobody_can_guess_the_token_of_an_imported_bot(echo: Provider) -> None:
+    bots = "".join(f"  bot-{n}: {{provider: echo, access_mode: token}}\n" for n in range(2))
+    assert bring(f"version: 1\nbots:\n{bots}").problems == ()
+    assert len(set(Bot.objects.values_list("token_digest", flat=True))) == 2
+
+
 def test_a_base_bot_asks_callers_for_nothing() -> None:
     plan = bring("version: 1\nbots:\n  b: {is_base: true, access_mode: oauth}\n")
     assert told(plan) == {"bots.b.access_mode": "a base bot takes no calls; use none"}
