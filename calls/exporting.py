@@ -85,7 +85,7 @@ def order(query: str, export_format: str, *, transcript: bool, now: datetime) ->
 
 def ordered(sight: Sight, wanted: Order) -> QuerySet[Call]:
     """The calls of an export, in no order."""
-    return matching(sight, wanted.chosen)
+    return matching(sight, wanted.chosen).calls
 
 
 def record_export(wanted: Order, rows: int, message: str = "") -> None:

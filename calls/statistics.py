@@ -15,7 +15,7 @@ from django.db import transaction
 from django.db.models import Min, Q, QuerySet, Sum
 
 from calls.core.callfilter import FAILED
-from calls.core.statistics import Figures, most_at_once, packed, unpacked
+from calls.core.statistics import TOTAL, Figures, most_at_once, packed, unpacked
 from calls.core.waterfall import TurnTimes, waterfall
 from calls.models import Call, TrafficSummary, TurnTiming
 
@@ -106,8 +106,11 @@ def _count_waits(
     rows = turns.order_by().values_list("call__ended_at", "call__bot_name", *names)
     for ended, bot, *times in rows.iterator():
         turn = waterfall(TurnTimes(**dict(zip(names, times, strict=True))))
-        for name in (ALL, bot):
-            found[period_start(ended)][name].count_wait(turn)
+        found[period_start(ended)][bot].count_wait(turn)
+    for by_bot in found.values():
+        for bot, figures in by_bot.items():
+            if bot != ALL:
+                by_bot[ALL].add(Figures(silences=figures.silences))
 
 
 # --- making summaries -----------------------------------------------------------------------------
@@ -249,8 +252,13 @@ def busiest(
     for by_bot in counted:
         calls.update({bot: figures.started for bot, figures in by_bot.items() if bot != ALL})
     found = {bot: Figures() for bot, _ in calls.most_common(limit)}
-    for row in rows.filter(bot_name__in=found):
-        found[row.bot_name].add(_figures(row))
+    columns = ("bot_name", "started", "ended", "failures", f"silences__{TOTAL}")
+    for bot, started, ended, failures, waits in rows.filter(bot_name__in=found).values_list(
+        *columns
+    ):
+        part = Figures(started=started, ended=ended, failures=Counter(failures))
+        part.silences = unpacked({TOTAL: waits or {}})
+        found[bot].add(part)
     for by_bot in counted:
         for bot in found.keys() & by_bot.keys():
             found[bot].add(by_bot[bot])

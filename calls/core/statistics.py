@@ -9,6 +9,7 @@ import math
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import accumulate
 
 import msgspec
@@ -27,6 +28,7 @@ Histogram = Counter[int]
 """How many waits fell into each class of the scale."""
 
 
+@lru_cache(maxsize=16_384)
 def scale_class(ms: int) -> int:
     """The class of a wait of ``ms`` milliseconds; 0 holds those that took no time."""
     return 0 if ms < 1 else 1 + math.ceil(math.log(ms) / _LOG_GAMMA)

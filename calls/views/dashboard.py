@@ -161,35 +161,20 @@ def _period(request: HttpRequest, sight: Sight) -> dict[str, Any]:
     _title, span, step = RANGES[name]
     at, bots = now(), sight.who.bots
     found = traffic(bots, at - span, at, step)
+    rows = _rows(found)
     by_bot = busiest(bots, at - span, at, PERIOD if span <= HOUR else HOUR, BOTS_SHOWN)
     return {
-        "traffic": found,
         "period_title": RANGES[name][0],
-        "series": _series(found, one=bots is None or len(bots) == 1),
-        "rows": _table(found),
+        "series": _series(step, rows, one=bots is None or len(bots) == 1),
+        "rows": [row for row in reversed(rows) if row.figures.started or row.figures.ended],
         "causes": _causes(found.total, name),
         "stages": _stages(found.total),
         "bots": [_bot_row(bot, figures, name) for bot, figures in by_bot.items()],
     }
 
 
-def _series(found: Traffic, *, one: bool) -> dict[str, Any]:
-    figures = found.periods.values()
-    return {
-        "step": int(found.step.total_seconds()),
-        "history": reverse("calls:history"),
-        "times": [int(start.timestamp()) for start in found.periods],
-        "started": [each.started for each in figures],
-        "failed": [each.failed for each in figures],
-        "usual": [each.wait_ms(0.5) for each in figures],
-        "late": [each.wait_ms(0.95) for each in figures],
-        # Of several bots of many, only the sum of each bot's most is known, which is too much.
-        "most": [each.most for each in figures] if one else [],
-    }
-
-
 class Row(msgspec.Struct, frozen=True):
-    """One period of the chart as a row of the table beside it."""
+    """One period: a place of the charts, a row of the table beside them."""
 
     start: datetime
     figures: Figures
@@ -197,13 +182,25 @@ class Row(msgspec.Struct, frozen=True):
     late_wait_ms: int | None
 
 
-def _table(found: Traffic) -> list[Row]:
-    rows = [
+def _rows(found: Traffic) -> list[Row]:
+    return [
         Row(start, figures, figures.wait_ms(0.5), figures.wait_ms(0.95))
         for start, figures in found.periods.items()
-        if figures.started or figures.ended
     ]
-    return rows[::-1]
+
+
+def _series(step: timedelta, rows: list[Row], *, one: bool) -> dict[str, Any]:
+    return {
+        "step": int(step.total_seconds()),
+        "history": reverse("calls:history"),
+        "times": [int(row.start.timestamp()) for row in rows],
+        "started": [row.figures.started for row in rows],
+        "failed": [row.figures.failed for row in rows],
+        "usual": [row.wait_ms for row in rows],
+        "late": [row.late_wait_ms for row in rows],
+        # Of several bots of many, only the sum of each bot's most is known, which is too much.
+        "most": [row.figures.most for row in rows] if one else [],
+    }
 
 
 def _causes(total: Figures, name: str) -> list[Bar]:

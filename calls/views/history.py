@@ -27,7 +27,6 @@ from calls.search import (
     Cursor,
     call_page,
     matching,
-    search_is_cut,
     seen,
 )
 from calls.selectors import visible_to
@@ -55,7 +54,8 @@ def history(request: HttpRequest) -> HttpResponse:
         _record_search(request, chosen)
     form = FilterForm(request.GET, seen(sight))
     size = _page_size(request.GET)
-    page = call_page(matching(sight, chosen), size=size, cursor=_cursor(request.GET))
+    found = matching(sight, chosen)
+    page = call_page(found.calls, size=size, cursor=_cursor(request.GET))
     columns = chosen_columns(",".join(request.GET.getlist("columns")))
     context = {
         "form": form,
@@ -70,7 +70,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "to_value": _local(request.GET, "to", chosen.until),
         "kept": [(name, request.GET[name]) for name in ("size", "columns") if name in request.GET],
         "chips": chips(form, request.GET, chosen.ignored),
-        "search_is_cut": search_is_cut(sight, chosen),
+        "search_is_cut": found.is_cut,
         "searched_calls": SEARCHED_CALLS,
         "shortest_text": SHORTEST_TEXT,
         "count_limit": COUNT_LIMIT,

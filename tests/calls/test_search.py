@@ -11,7 +11,7 @@ from bots.people import NOBODY, Person
 from calls import search
 from calls.core.callfilter import CallFilter
 from calls.models import Call, CallEvent, TranscriptEntry
-from calls.search import CallPage, Cursor, Seen, call_page, every, matching, search_is_cut, seen
+from calls.search import CallPage, Cursor, Seen, call_page, every, matching, seen
 from calls.selectors import Sight
 from tests.calls.conftest import NOON, MakeCall, record_turn
 
@@ -70,7 +70,7 @@ def ids(calls: list[Call]) -> list[UUID]:
 
 
 def found(sight: Sight, chosen: CallFilter) -> set[str]:
-    return set(matching(sight, chosen).values_list("conversation_id", flat=True))
+    return set(matching(sight, chosen).calls.values_list("conversation_id", flat=True))
 
 
 def say(call: Call, text: str, **fields: object) -> None:
@@ -145,13 +145,13 @@ def test_without_an_index_only_the_latest_calls_are_searched_and_it_is_said(
     chosen = CallFilter(text="bill")
     for name in ("oldest", "middle"):
         say(make_call(conversation_id=name), "bill")
-    assert not search_is_cut(EVERYTHING, chosen)
+    assert not matching(EVERYTHING, chosen).is_cut
     assert found(EVERYTHING, chosen) == {"oldest", "middle"}
     say(make_call(conversation_id="latest"), "bill")
     assert found(EVERYTHING, chosen) == {"middle", "latest"}
-    assert search_is_cut(EVERYTHING, chosen)
-    assert not search_is_cut(EVERYTHING, CallFilter())
-    assert not search_is_cut(EVERYTHING, CallFilter(text="bill", number="nobody"))
+    assert matching(EVERYTHING, chosen).is_cut
+    assert not matching(EVERYTHING, CallFilter()).is_cut
+    assert not matching(EVERYTHING, CallFilter(text="bill", number="nobody")).is_cut
 
 
 def test_with_an_index_every_call_is_searched(
@@ -161,8 +161,12 @@ def test_with_an_index_every_call_is_searched(
     monkeypatch.setattr(search, "text_is_indexed", lambda: True)
     for name in ("older", "newer"):
         say(make_call(conversation_id=name), "bill")
-    assert found(EVERYTHING, CallFilter(text="bill")) == {"older", "newer"}
-    assert not search_is_cut(EVERYTHING, CallFilter(text="bill"))
+    chosen = CallFilter(text="bill")
+    assert found(EVERYTHING, chosen) == {"older", "newer"}
+    assert not matching(EVERYTHING, chosen).is_cut
+    monkeypatch.setattr(search, "RARE_LINES", 1)
+    assert found(EVERYTHING, chosen) == {"newer"}, "said often"
+    assert matching(EVERYTHING, chosen).is_cut
 
 
 def test_the_index_of_words_is_where_the_database_can_have_one(db: None) -> None:
@@ -170,7 +174,7 @@ def test_the_index_of_words_is_where_the_database_can_have_one(db: None) -> None
 
 
 def page(sight: Sight, *, size: int, cursor: Cursor | None = None) -> CallPage:
-    return call_page(matching(sight, CallFilter()), size=size, cursor=cursor)
+    return call_page(matching(sight, CallFilter()).calls, size=size, cursor=cursor)
 
 
 def test_pages_lead_through_all_calls_forth_and_back_without_loss(make_call: MakeCall) -> None:
@@ -221,7 +225,7 @@ def test_every_call_is_read_once_in_batches(
     monkeypatch.setattr(search, "BATCH", 2)
     for minute in (0, 1, 1, 1, 2):
         make_call(started_at=NOON + timedelta(minutes=minute))
-    batches = list(every(matching(EVERYTHING, CallFilter())))
+    batches = list(every(matching(EVERYTHING, CallFilter()).calls))
     assert [len(batch) for batch in batches] == [2, 2, 1]
     everything = ids(list(Call.objects.order_by("-started_at", "id")))
     assert [each for batch in batches for each in ids(batch)] == everything

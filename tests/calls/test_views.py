@@ -1,15 +1,7 @@
 """The console's pages about calls as a browser without scripts sees them."""
 
-import json
-from collections.abc import Callable
-from pathlib import Path
-from typing import Any
-
 import pytest
-from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
-from django.urls import reverse
 
 from tests.calls.conftest import MakeCall
 from tests.worlds import World, browser
@@ -99,21 +91,3 @@ def test_the_history_says_which_transcripts_were_not_stored(
 def test_pages_can_only_be_read(client: Client) -> None:
     for url in ("/live/", "/calls/"):
         assert client.post(url).status_code == 405
-
-
-@pytest.mark.parametrize(
-    ("name", "prepare"),
-    [],
-)
-def test_lists_make_the_agreed_number_of_queries(
-    name: str,
-    prepare: Callable[[MakeCall], Any],
-    client: Client,
-    make_call: MakeCall,
-    repository: Path,
-) -> None:
-    prepare(make_call)
-    with CaptureQueriesContext(connection) as queries:
-        page(client, reverse(name))
-    agreed = json.loads((repository / "tests" / "query_counts.json").read_text())
-    assert {name: len(queries)} == {name: agreed[name]}
