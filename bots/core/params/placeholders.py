@@ -7,8 +7,9 @@ every line ending is a line feed. Nothing is percent-encoded unless an expressio
 The expressions run in QuickJS (package quickjs-ng), each filling in a context of its own that has
 the variables, ECMAScript's built-ins and nothing else. A filling blocks its thread for at most
 `TIME_LIMIT_S` of processor time, but for one thing: QuickJS does not interrupt its own built-ins,
-so that an expression which has one of them loop over billions of elements is not stopped (`bots.workers.filling` runs it in a process that is). Only
-administrators write templates; the variables, which come from anywhere, are never code.
+so that an expression which has one of them loop over billions of elements is not stopped;
+`bots.workers.filling` runs it in a process that is. Only administrators write templates; the
+variables, which come from anywhere, are never code.
 """
 
 import json
@@ -69,7 +70,7 @@ def check(template: str) -> None:
 
 
 def fill_paths(template: str, variables: Mapping[str, Json]) -> str | None:
-    """The template, filled without JavaScript, when all it needs are own members of objects that hold plain values.
+    """The template when all it needs are own members of objects that hold plain values.
 
     None: only JavaScript knows, such as inherited members or how a fraction is written.
     """
