@@ -233,7 +233,9 @@ async def test_what_was_heard_is_what_the_page_last_told_and_a_little_more(
     assert leg.heard_ms(2) == pytest.approx(250)
     now += 60
     assert leg.heard_ms(2) == pytest.approx(150 + 1000 * browser.REPORT_HOLDS_S)
-    leg.receive('{"t":"hangup"}')
+    sent.clear()
+    leg.lost()
+    assert sent == [1000]  # a page that is gone is told nothing, not even the end
 
 
 async def test_nothing_is_written_into_a_spoken_call(make_bot: Any, dial: Dial) -> None:
