@@ -27,11 +27,16 @@ def test_every_vendored_file_has_the_sum_of_its_release(repository: Path) -> Non
     assert found == listed
 
 
+NAMED_NOT_LOADED = {"http://www.w3.org/2000/svg", "http://localhost:%(port"}
+"""A namespace, and an address in a sentence."""
+
+
 def test_pages_load_nothing_from_other_hosts(repository: Path) -> None:
     own = [*(repository / "templates").rglob("*.html"), *_own_static(repository, "*.[cj]s*")]
     for path in own:
-        for address in re.findall(r"""https?:[^\s"')]+""", path.read_text()):
-            assert address == "http://www.w3.org/2000/svg", path
+        loaded = re.sub(r'placeholder="[^"]*"', "", path.read_text())  # an example to look at
+        for address in re.findall(r"""https?:[^\s"')]+""", loaded):
+            assert address in NAMED_NOT_LOADED, path
 
 
 def test_templates_hold_no_inline_script_style_or_event_handler(repository: Path) -> None:

@@ -70,6 +70,7 @@ def test_a_silent_caller_is_reminded_then_given_up() -> None:
     reasons = [stage.caller.silent() for _ in range(3)]
 
     assert reasons == [None, None, "The caller gave no input, 3 times"]
+    assert stage.caller.no_inputs == 3
     assert [(each.name, each.value) for each in stage.told] == [
         ("noUserInput", 1),
         ("noUserInput", 2),
