@@ -449,6 +449,9 @@ async def test_a_person_has_so_many_sockets(
     first = await dial(audio=False)
     await first.until("accepted")
     assert await (await dial()).closed() == 4429
+    await first.say("hangup")
+    assert await first.closed() == 1000
+    await (await dial(audio=False)).until("accepted")
 
 
 async def test_a_silent_socket_is_closed(
