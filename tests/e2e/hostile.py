@@ -22,7 +22,7 @@ TEXTS = (
     "&lt;b&gt; &amp;amp;",
     "<!--<script>window.pwned=1//-->",
     "\u202egnp.exe \u0007 \x1b[31mred",
-    "\U0001d573ello \U0001f469\u200d\U0001f467 \u0645\u0631\u062d\u0628\u0627 \u05e9\u05dc\u05d5\u05dd",
+    "\U0001d573ello \U0001f469\u200d\U0001f467 \u0645\u0631\u062d \u05e9\u05dc\u05d5\u05dd",
     "a" * 300,
     "null\\u0000 \\x3cscript\\x3e",
 )
