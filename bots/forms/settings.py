@@ -130,7 +130,7 @@ def _inherit_words(bot: Bot, outline: Outline | None, kind: Any) -> str:
     if not above:
         return gettext("None chosen") if kind != "vad" else gettext("Built in (WebRTC)")
     owner, row = above[-1]
-    return gettext("%(provider)s, inherited from %(base)s") % {
+    return gettext("%(provider)s (from %(base)s)") % {
         "provider": row.name,
         "base": owner.name,
     }
