@@ -19,7 +19,7 @@ test: ## Run every test, and what meets a server once more on PostgreSQL and Red
 	$(PYTEST) -m pure --cov --cov-context=test --cov-report=
 	$(BIN)/python tests/own_coverage.py
 	$(PYTEST) -m "not pure"
-	$(BIN)/python -m tests.servers $(PYTEST) -m "(db or layer or peer or e2e) and not speech"
+	$(BIN)/python -m tests.servers $(PYTEST) -m "(db or layer or peer or e2e) and not (speech or look)"
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
 	@.ci/bootstrap dev
