@@ -4,7 +4,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bots.core.routing import (
@@ -146,6 +146,9 @@ def matched_slowly(pattern: str, text: str) -> bool:
 
 
 @given(forms, st.text(alphabet=LETTERS, max_size=6))
+@example("*a*a", "a")
+@example("a*a", "a")
+@example("*ab*b", "ab")
 def test_a_form_matches_what_it_should(pattern: str, text: str) -> None:
     assert _matches(pattern, text) == matched_slowly(pattern, text)
 
