@@ -81,13 +81,16 @@ def _calls(who: Person, text: str, limit: int) -> Iterator[Found]:
         wanted |= Q(pk=UUID(text))
     calls = Sight(who).calls().filter(wanted).order_by("-started_at", "id")
     for call in calls.only("caller", "callee", "bot_name", "started_at", "state")[:limit]:
-        parties = f"{call.caller or _('unknown')} → {call.callee or _('unknown')}"
-        going_on = f", {_('in progress')}" if call.state == Call.State.ACTIVE else ""
+        unknown, going_on = _("unknown"), _("in progress")
+        parties = f"{call.caller or unknown} → {call.callee or unknown}"
+        notes = [call.bot_name, f"{call.started_at:%Y-%m-%d %H:%M} UTC"]
+        if call.state == Call.State.ACTIVE:
+            notes.append(going_on)
         yield Found(
             title=parties,
             url=reverse("calls:detail", args=[call.pk]),
             icon="calls",
-            note=f"{call.bot_name}, {call.started_at:%Y-%m-%d %H:%M} UTC{going_on}",
+            note=", ".join(notes),
         )
 
 

@@ -10,6 +10,7 @@ from typing import ClassVar
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 # NB \Z, not $: in Python $ also matches before a line feed at the end.
 SLUG = r"^[a-z0-9][a-z0-9_-]*\Z"
@@ -33,10 +34,10 @@ class Provider(models.Model):
     class Kind(models.TextChoices):
         """What the provider does in a call."""
 
-        BOT = "bot", "bot framework"
-        STT = "stt", "speech to text"
-        TTS = "tts", "text to speech"
-        VAD = "vad", "voice activity detection"
+        BOT = "bot", _("bot framework")
+        STT = "stt", _("speech to text")
+        TTS = "tts", _("text to speech")
+        VAD = "vad", _("voice activity detection")
 
     name = models.CharField(max_length=100, unique=True, validators=[_slug])
     kind = models.CharField(max_length=3, choices=Kind)

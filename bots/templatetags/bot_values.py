@@ -3,7 +3,8 @@
 from typing import Any
 
 from django import template
-from django.utils.translation import gettext
+from django.utils.formats import number_format
+from django.utils.translation import gettext, pgettext
 
 from bots.core import catalogue
 from bots.core.params import presentation
@@ -51,13 +52,30 @@ def unit_of(name: str) -> str:
 @register.filter
 def in_short(value: Any) -> str:
     """A value in one short line."""
-    return gettext("not set") if value is ABSENT else presentation.short(value)
+    return gettext("not set") if value is ABSENT else worded(presentation.short(value))
+
+
+@register.filter
+def worded(text: str) -> str:
+    """A word that stands for a value in the reader's language; any other text as it is."""
+    if not isinstance(text, presentation.Word):
+        return text
+    words = {
+        "on": pgettext("value of a parameter", "on"),
+        "off": pgettext("value of a parameter", "off"),
+        "none": pgettext("value of a parameter", "none"),
+        "empty": pgettext("value of a parameter", "empty"),
+        "empty list": pgettext("value of a parameter", "empty list"),
+    }
+    return words[text]
 
 
 @register.filter
 def figure(number: float) -> str:
-    """A number as people read it: ``14,400,000``, ``0.5``."""
-    return f"{int(number):,}" if number == int(number) else f"{number:g}"
+    """A number as people read it: ``14,400,000``, ``0.5``; in German ``14.400.000``, ``0,5``."""
+    if number == int(number):
+        return number_format(int(number), force_grouping=True)
+    return number_format(f"{number:g}")
 
 
 @register.filter

@@ -29,11 +29,11 @@ SETTINGS = {
 
 
 def what_changed(changes: Changes) -> str:
-    """``changes`` in a few words: ``3 parameters, inherits from``."""
+    """``changes`` in a few words: ``3 parameters, Inherits from``."""
     words = []
     if count := len(changes.parameters):
         words.append(
             ngettext("%(count)d parameter", "%(count)d parameters", count) % {"count": count}
         )
-    words += [str(SETTINGS[each.name]).lower() for each in changes.settings]
+    words += [str(SETTINGS[each.name]) for each in changes.settings]
     return ", ".join(words)

@@ -1,7 +1,7 @@
 """What pages about calls need to show: durations, delays, cut prompts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -84,7 +84,7 @@ def pairs(detail: Mapping[str, Any]) -> str:
 @register.filter
 def percent(share: float) -> str:
     """A share of one as a whole percentage."""
-    return f"{share:.0%}"
+    return gettext("%(share)d%%") % {"share": round(100 * share)}
 
 
 @register.filter
@@ -96,7 +96,9 @@ def roles_with(permission: str) -> str:
     """
     wanted = Permission(permission)
     titles = [gettext(role.title) for role in ROLES.values() if wanted in role.grants]
-    return f" {gettext('or')} ".join(titles)
+    # Translators: between the names of roles.
+    word = gettext("or")
+    return f" {word} ".join(titles)
 
 
 @register.filter
@@ -106,11 +108,30 @@ def words(code: str) -> str:
 
 
 @register.filter
+def origin(name: str) -> str:
+    """Where a value comes from, in the reader's language; ``name`` is that of an `Origin`."""
+    if name == "default":
+        return gettext("default")
+    if name == "bot at run time":
+        return gettext("bot at run time")
+    for kind, words in _ORIGINS.items():
+        if name.startswith(f"{kind} "):
+            return words() % {"name": name.removeprefix(f"{kind} ")}
+    return name
+
+
+@register.filter
 def translated(text: str) -> str:
     """A sentence that was marked for translation where it was declared."""
     return gettext(text)
 
 
+_ORIGINS: dict[str, Callable[[], str]] = {
+    "provider": lambda: gettext("provider %(name)s"),
+    "base bot": lambda: gettext("base bot %(name)s"),
+    "bot": lambda: gettext("bot %(name)s"),
+    "supervisor": lambda: gettext("supervisor %(name)s"),
+}
 _WORDS = {
     "caller": lambda: gettext("caller"),
     "bot": lambda: gettext("bot"),

@@ -2,7 +2,7 @@
 import { offset, span } from "../console/time.js";
 import { setText, showDuration, showFlags, showNeed, showState } from "./chips.js";
 import { silence, stateAge } from "./need.js";
-import { said, value } from "./words.js";
+import { origin, said, value } from "./words.js";
 
 export class Facts {
   constructor(root) {
@@ -32,10 +32,10 @@ export class Facts {
   // Parameters got other values: by name the value and its origin.
   event({ name, offset_ms: at, detail }) {
     if (!this.effective || name !== "parameters") return;
-    for (const [wire, [set, origin]] of Object.entries(detail)) this.#set(wire, set, origin, at);
+    for (const [wire, [set, from]] of Object.entries(detail)) this.#set(wire, set, from, at);
   }
 
-  #set(name, set, origin, at) {
+  #set(name, set, from, at) {
     const list = this.effective.querySelector("ul");
     let row = list.querySelector(`[data-name="${CSS.escape(name)}"]`);
     if (!row) {
@@ -45,7 +45,7 @@ export class Facts {
       list.append(row);
     }
     setText(row.querySelector('[data-f="value"]'), value(set));
-    setText(row.querySelector('[data-f="origin"]'), said(gettext("%(origin)s at %(at)s"), { origin, at: offset(at) }));
+    setText(row.querySelector('[data-f="origin"]'), said(gettext("%(origin)s at %(at)s"), { origin: origin(from), at: offset(at) }));
     this.effective.hidden = false;
   }
 

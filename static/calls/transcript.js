@@ -80,7 +80,7 @@ export class Transcript {
       part(entry, "text").textContent = line.text;
       if (line.full_text) paragraph.append(" ", ...this.#cut(line));
       if (line.confidence !== null) {
-        const share = new Intl.NumberFormat(undefined, { style: "percent" }).format(line.confidence);
+        const share = new Intl.NumberFormat(document.documentElement.lang, { style: "percent" }).format(line.confidence);
         entry.querySelector(".said").append(element("span", "meta", said(gettext("confidence %(share)s"), { share })));
       }
     }

@@ -32,6 +32,21 @@ const parts = {
   unexplained: pgettext("part of a silence", "unexplained"),
 };
 
+// Where a value comes from, as the filter of the same name.
+const origins = {
+  provider: gettext("provider %(name)s"),
+  "base bot": gettext("base bot %(name)s"),
+  bot: gettext("bot %(name)s"),
+  supervisor: gettext("supervisor %(name)s"),
+};
+
+export function origin(name) {
+  if (name === "default") return gettext("default");
+  if (name === "bot at run time") return gettext("bot at run time");
+  const kind = Object.keys(origins).find((each) => name.startsWith(`${each} `));
+  return kind ? said(origins[kind], { name: name.slice(kind.length + 1) }) : name;
+}
+
 export const side = (code) => sides[code] ?? code ?? "";
 export const state = (code) => states[code] ?? code;
 export const part = (code) => parts[code] ?? code;

@@ -73,7 +73,7 @@ const clock = { hour: "2-digit", minute: "2-digit", hourCycle: "h23" };
 
 function times(data) {
   const long = data.times.at(-1) - data.times[0] > 2 * 86_400;
-  const form = new Intl.DateTimeFormat(undefined, {
+  const form = new Intl.DateTimeFormat(document.documentElement.lang, {
     timeZone: zone(),
     ...(long ? { weekday: "short", day: "numeric" } : clock),
   });
@@ -83,7 +83,7 @@ function times(data) {
 function draw(place, data) {
   const kind = kinds[place.dataset.chart];
   const lines = kind.lines();
-  const moment = new Intl.DateTimeFormat(undefined, { timeZone: zone(), day: "numeric", month: "short", ...clock });
+  const moment = new Intl.DateTimeFormat(document.documentElement.lang, { timeZone: zone(), day: "numeric", month: "short", ...clock });
   place.replaceChildren();
   const options = {
     width: place.clientWidth,

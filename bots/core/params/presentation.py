@@ -172,12 +172,18 @@ def written(shown: Control, value: Any) -> str:
             return json.dumps(value)
 
 
+class Word(str):
+    """A word that stands for a value, such as ``on``: pages translate it, but never a value."""
+
+    __slots__ = ()
+
+
 def short(value: Any, longest: int = 80) -> str:
-    """``value`` in one short line for people; what is empty is said to be."""
+    """``value`` in one short line for people; what has no text of its own is said by a `Word`."""
     if value is None or value in ("", [], {}):
-        return {"": "empty", "[]": "empty list", "{}": "empty"}.get(_compact(value), "none")
+        return Word({"": "empty", "[]": "empty list", "{}": "empty"}.get(_compact(value), "none"))
     if isinstance(value, bool):
-        return "on" if value else "off"
+        return Word("on" if value else "off")
     text = " ".join(value.split()) if isinstance(value, str) else _compact(value)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 

@@ -65,7 +65,7 @@ def test_the_past_is_a_table_in_words(operator: Client, bot: Bot) -> None:
     assert "bea" in content
     assert "3 parameters" in content
     assert "<code>echoPin</code>" in content
-    assert "1 parameter, callers must present, inherits from" in content
+    assert "1 parameter, Callers must present, Inherits from" in content
 
 
 def test_a_revision_shows_what_it_changed_and_what_has_changed_since(
