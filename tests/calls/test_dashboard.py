@@ -4,12 +4,14 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import msgspec
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from bots.core.roles import ROLES, Permission
 from bots.models import Bot, Provider
 from calls.models import Call
 from calls.statistics import summarise
@@ -137,6 +139,20 @@ def test_a_call_data_manager_sees_figures_but_no_live_calls(
     content = page(browser(world.people["call-data-manager"]), "/")
     assert "Calls now" not in content
     assert "Failed, last hour" in content
+
+
+def test_live_calls_alone_are_no_figures_of_the_past(
+    world: World, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watcher = msgspec.structs.replace(ROLES["viewer"], grants=frozenset({Permission.SEE_LIVE}))
+    monkeypatch.setitem(ROLES, "viewer", watcher)
+    busy(make_call)
+    client = browser(world.people["viewer"])
+    content = page(client, "/")
+    assert "Calls now" in content
+    assert "Failed, last hour" not in content
+    page(client, "/dashboard/period", 404)
+    assert "Providers" not in page(client, "/dashboard/attention")
 
 
 def test_parts_are_fetched_again_one_by_one(client: Client, make_call: MakeCall) -> None:

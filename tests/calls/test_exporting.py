@@ -136,6 +136,7 @@ def test_what_is_exported_is_what_is_filtered_and_visible(
         (world.people[MANAGER], "", ["retail"] * 5 + ["other"]),
         (world.people[MANAGER], "bot=retail&at=nonsense&size=25", ["retail"] * 5),
         (world.people[MANAGER], "test=only", ["retail"]),
+        (world.people[MANAGER], "bot=retail&range=custom&to=2999-01-01T00:00", ["retail"] * 5),
         (scoped, "", ["retail"] * 5),
         (scoped, "bot=other", []),
         (world.newcomer, "", []),

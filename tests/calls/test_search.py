@@ -111,7 +111,11 @@ def test_each_condition_of_the_filter_chooses_calls(make_call: MakeCall) -> None
         assert found(EVERYTHING, chosen) == matches, chosen
 
 
-def test_a_person_searches_only_the_calls_of_their_bots(make_call: MakeCall) -> None:
+@pytest.mark.parametrize("indexed", [True, False])
+def test_a_person_searches_only_the_calls_of_their_bots(
+    indexed: bool, make_call: MakeCall, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "text_is_indexed", lambda: indexed)
     for bot in ("demo", "retail"):
         say(make_call(conversation_id=bot, bot_name=bot), "pay my bill")
     for chosen in (CallFilter(), CallFilter(text="bill")):
