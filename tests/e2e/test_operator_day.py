@@ -110,7 +110,7 @@ def test_a_provider_with_a_wrong_key_says_so_when_it_is_tested(desk: Desk) -> No
     desk.press("Store credentials")
     desk.press("Test now")
 
-    expect(desk.page.get_by_text("authentication").first).to_be_visible()
+    expect(desk.page.get_by_text("does not accept the credentials").first).to_be_visible()
 
 
 def test_a_number_is_routed_and_the_tester_explains_which_rule_matches(desk: Desk) -> None:
