@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
 from bots.core.auditing import Action
@@ -257,6 +259,10 @@ def test_the_list_filters_by_its_address(
     AccessAttempt.objects.create(
         username="viewer", ip_address="192.0.2.1", failures_since_start=5, user_agent=""
     )
+    past = AccessAttempt.objects.create(
+        username="operator", ip_address="192.0.2.1", failures_since_start=5, user_agent=""
+    )
+    AccessAttempt.objects.filter(pk=past.pk).update(attempt_time=now() - timedelta(minutes=16))
     everybody = set(User.objects.values_list("username", flat=True))
     for query, names in (
         ("", everybody),
