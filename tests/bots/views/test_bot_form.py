@@ -195,6 +195,14 @@ def test_a_save_stores_what_is_overridden_and_nothing_else(operator: Client, bot
     assert "door is stored as revision 2" in page(operator, "/bots/door/")
 
 
+def test_what_was_not_touched_is_kept_to_the_letter(operator: Client, bot: Bot) -> None:
+    odd = {"sttContextPhrases": ["[odd", "x"], "welcomeMessage": "one\r\ntwo\rthree"}
+    stored = bot_update(bot=bot, expected_revision=1, author="ann", params=odd)
+    sent = {"p_sttContextPhrases": "[odd\r\nx", "p_welcomeMessage": "one\r\ntwo\r\nthree"}
+    assert send(operator, "save", stored, **sent, display_name="Odd").status_code == 204
+    assert Bot.objects.get(pk=bot.pk).params == odd
+
+
 def test_a_bot_can_be_left_without_values_of_its_own(operator: Client, bot: Bot) -> None:
     assert send(operator, "save", bot).status_code == 204
     assert Bot.objects.get(pk=bot.pk).params == {}
