@@ -26,6 +26,7 @@ from pydantic_core import core_schema
 
 from bots.core.errors import PlaceholderError
 from bots.core.params import placeholders
+from bots.core.texts import gettext_noop
 
 
 class Level(IntEnum):
@@ -55,18 +56,18 @@ class Later(StrEnum):
     ``needs`` of a `Param` a member marks the parameter as not acting.
     """
 
-    AGENT_ASSIST = "agent assist"
-    AUDIO_STORE = "a store for the caller's audio"
-    AWS = "the AWS synthesiser (Polly)"
-    AZURE = "the Azure recogniser or synthesiser"
-    BOT_BY_URL = "a bot framework that is reached by its URL"
-    CLOUD_SPEECH = "a cloud's recogniser or synthesiser"
-    DIRECT_LINE = "an Azure bot (Direct Line)"
-    GOOGLE = "the Google recogniser"
-    PROVIDER_GROUPS = "provider groups"
-    SIP = "a SIP voice channel"
-    SPEAKER_VERIFICATION = "a speaker verification service"
-    SPEECH_BY_URL = "a speech service that is reached by its URL"
+    AGENT_ASSIST = gettext_noop("agent assist")
+    AUDIO_STORE = gettext_noop("a store for the caller's audio")
+    AWS = gettext_noop("the AWS synthesiser (Polly)")
+    AZURE = gettext_noop("the Azure recogniser or synthesiser")
+    BOT_BY_URL = gettext_noop("a bot framework that is reached by its URL")
+    CLOUD_SPEECH = gettext_noop("a cloud's recogniser or synthesiser")
+    DIRECT_LINE = gettext_noop("an Azure bot (Direct Line)")
+    GOOGLE = gettext_noop("the Google recogniser")
+    PROVIDER_GROUPS = gettext_noop("provider groups")
+    SIP = gettext_noop("a SIP voice channel")
+    SPEAKER_VERIFICATION = gettext_noop("a speaker verification service")
+    SPEECH_BY_URL = gettext_noop("a speech service that is reached by its URL")
 
 
 class Param(msgspec.Struct, frozen=True, kw_only=True):

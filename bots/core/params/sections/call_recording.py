@@ -6,8 +6,11 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, model_validator
 
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.texts import gettext_noop
 
-_fixed = partial(Param, needs="a voice side that records (SIPREC)", source="VoiceAI Connect")
+_fixed = partial(
+    Param, needs=gettext_noop("a voice side that records (SIPREC)"), source="VoiceAI Connect"
+)
 _param = partial(_fixed, levels=BOT_SETTABLE, live=True)
 
 

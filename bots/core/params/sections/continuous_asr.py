@@ -7,6 +7,7 @@ from pydantic import Field
 
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
 from bots.core.params.reading import Keys
+from bots.core.texts import gettext_noop
 
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
 
@@ -43,6 +44,6 @@ class ContinuousAsr(ParamSet):
         _param(
             help="End the collection when interim text has not changed for so long.",
             unit="ms",
-            needs="a recogniser with interim results",
+            needs=gettext_noop("a recogniser with interim results"),
         ),
     ] = Field(3000, ge=500, le=6000, alias="continuousASRHypothesisTimeoutMS")

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, Field
 
 from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet, Part
+from bots.core.texts import gettext_noop
 
 _TAG = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
@@ -65,7 +66,7 @@ class Speech(ParamSet):
         bool,
         _param(
             help="Recognised text comes without full stops, commas and question marks.",
-            needs="a recogniser that punctuates",
+            needs=gettext_noop("a recogniser that punctuates"),
         ),
     ] = Field(default=False, alias="sttDisablePunctuation")
     stt_context_id: Annotated[
@@ -79,7 +80,7 @@ class Speech(ParamSet):
         tuple[str, ...],
         _param(
             help="Phrases the caller is likely to say, beside those of the bot itself.",
-            needs="a recogniser that takes phrase hints",
+            needs=gettext_noop("a recogniser that takes phrase hints"),
         ),
     ] = Field((), alias="sttContextPhrases", max_length=5000)
     stt_context_boost: Annotated[
@@ -116,7 +117,7 @@ class Speech(ParamSet):
         Param(
             help="Silence that ends an utterance.",
             unit="ms",
-            needs="a recogniser that leaves endpointing to the gateway",
+            needs=gettext_noop("a recogniser that leaves endpointing to the gateway"),
             source="VoiceAI Connect",
         ),
     ] = Field(600, ge=100, le=5000, alias="speechDetectionSilencePeriodMS")
