@@ -114,6 +114,16 @@ def as_tree(listed: Sequence[Listed]) -> list[Listed]:
     return found + [each for each in listed if each.bot.pk not in shown]
 
 
+def bot_problems(bot: Bot) -> dict[str, str]:
+    """What keeps the stored ``bot`` from working, by wire name or field name. One query."""
+    bases = {base.pk: base for base in with_providers().filter(is_base=True)}
+    try:
+        effective(lineage(bot, bases))
+    except ParameterError as error:
+        return error.problems
+    return {}
+
+
 def _annotated() -> QuerySet[Bot]:
     last = BotRevision.objects.filter(bot=OuterRef("pk"), number=OuterRef("revision"))
     routes = Route.objects.filter(bot=OuterRef("pk")).order_by().values("bot")

@@ -218,16 +218,6 @@ def callable_bots(limit: int) -> list[str]:
     return list(bots.values_list("name", flat=True)[:limit])
 
 
-def bot_problems(bot: Bot) -> dict[str, str]:
-    """What keeps the stored ``bot`` from working, by wire name or field name. One query."""
-    bases = {base.pk: base for base in with_providers().filter(is_base=True)}
-    try:
-        effective(lineage(bot, bases))
-    except ParameterError as error:
-        return error.problems
-    return {}
-
-
 def bot_parameters(bot_name: str) -> Resolved:
     """The parameters of a bot or base bot, enabled or not, for people to look at.
 

@@ -8,9 +8,10 @@ from django.utils.translation import gettext
 
 from bots.core.roles import Permission
 from bots.guards import asking
+from bots.inventory import bot_problems
 from bots.models import Bot
 from bots.people import Person
-from bots.selectors import ROLES, bot_problems
+from bots.selectors import ROLES
 
 
 def reached_bot(request: HttpRequest, name: str) -> Bot:
