@@ -1,15 +1,18 @@
-"""HTTP middleware: static files, the Permissions-Policy header, who acts, the age of sessions."""
+"""HTTP middleware: static files, headers, unstorable texts, who acts, the age of sessions."""
 
 import time
 from collections.abc import Callable
+from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.cache import add_never_cache_headers
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from bots.audit import Actor, acting
@@ -55,6 +58,18 @@ def permissions_policy(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def storable_text(get_response: GetResponse) -> GetResponse:
+    """Refuse an address or a form with U+0000 by status 400; PostgreSQL can store no such text."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        for name, values in chain(request.GET.lists(), request.POST.lists()):
+            if any("\0" in str(text) for text in (name, *values)):
+                raise BadRequest("a text holds U+0000")
+        return get_response(request)
+
+    return middleware
+
+
 SIGNED_IN_AT = "signed_in_at"
 """Key of the session: when its person signed in, in seconds since 1970."""
 
@@ -70,7 +85,7 @@ TIME_ZONE = "time_zone"
 def acting_person(get_response: GetResponse) -> GetResponse:
     """Name the signed-in person in the audit log, in the person's time zone.
 
-    A session that is older than a shift ends.
+    A session that is older than a shift ends. No cache keeps a page that says nothing about it.
     """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
@@ -84,7 +99,10 @@ def acting_person(get_response: GetResponse) -> GetResponse:
             request.session[SEEN_AT] = now  # and so it lasts for another half hour
         zone = request.session.get(TIME_ZONE)
         with acting(actor_of(request)), timezone.override(ZoneInfo(zone) if zone else None):
-            return get_response(request)
+            response = get_response(request)
+        if not response.has_header("Cache-Control"):
+            add_never_cache_headers(response)
+        return response
 
     return middleware
 

@@ -173,6 +173,6 @@ def quick_search(request: HttpRequest) -> HttpResponse:
 
 
 def _answers(request: HttpRequest, limit: int) -> dict[str, object]:
-    text = request.GET.get("q", "").replace("\0", "").strip()[:LONGEST]
+    text = request.GET.get("q", "").strip()[:LONGEST]
     kinds = found(asking(request), text, limit) if len(text) >= SHORTEST else []
     return {"q": text, "kinds": kinds, "too_short": len(text) < SHORTEST}

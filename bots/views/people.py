@@ -227,7 +227,7 @@ def _filter(request: HttpRequest) -> PeopleFilter:
     given = request.GET.get
     role, state, source = given("role", ""), given("state", ""), given("source", "")
     return PeopleFilter(
-        text=given("q", "").replace("\0", "").strip()[:150],
+        text=given("q", "").strip()[:150],
         role=role if role in ROLES or role == "none" else "",
         state=state if state in STATES else "",
         source=source if source in ("local", "sso") else "",

@@ -36,6 +36,16 @@ def test_an_unknown_address_says_so_to_everybody(world: World, signed_in: bool) 
     assert ('aria-label="Pages"' in response.content.decode()) == signed_in
 
 
+@pytest.mark.parametrize("text", ["a%00b=1", "with=a%00"])
+def test_what_no_database_can_store_is_refused_before_any_page(world: World, text: str) -> None:
+    client = browser(world.admin)
+    form = "application/x-www-form-urlencoded"
+    assert client.get(f"/bots/?{text}").status_code == 400
+    assert client.get(f"/calls/no-such-page?{text}").status_code == 400
+    assert client.post("/bots/-/new/", text, content_type=form).status_code == 400
+    assert client.post("/csp-report", f"{text}\0", content_type="text/plain").status_code == 204
+
+
 def test_an_expired_form_says_that_nothing_was_changed(world: World) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post("/login/", {"username": "admin", "password": "admin"})
