@@ -48,6 +48,11 @@ app.conf.beat_schedule = {
         "schedule": crontab(hour="3", minute="27"),
         "options": {"expires": 3600},
     },
+    "clear-expired-sessions": {
+        "task": "bots.tasks.clear_expired_sessions",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "clear-expired-tokens": {
         "task": "calls.tasks.clear_expired_tokens",
         "schedule": crontab(hour="3", minute="17"),
