@@ -46,6 +46,10 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
     """The last day that counts."""
     text: str = ""
 
+    def summary(self) -> dict[str, str]:
+        """The conditions by name, for the log itself."""
+        return {name: value for name, value in msgspec.to_builtins(self).items() if value}
+
     def condition(self, zone: tzinfo) -> Q:
         """The filter as a query condition; days are those of ``zone``."""
         exact = {"actor": self.person, "action": self.action, "kind": self.kind}

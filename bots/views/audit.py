@@ -84,7 +84,7 @@ def export(request: HttpRequest) -> HttpResponseBase:
     found = journal.visible_events(asking(request)).filter(
         chosen.condition(timezone.get_current_timezone())
     )
-    record(Action.AUDIT_EXPORTED, kind="export", after=dict(request.GET.items()) or None)
+    record(Action.AUDIT_EXPORTED, kind="export", after=chosen.summary() or None)
     name = f"audit-{timezone.now():%Y%m%d-%H%M%S}.csv"
     response = StreamingHttpResponse(journal.as_csv(found), content_type="text/csv; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -138,7 +138,7 @@ def _filter(given: Mapping[str, str]) -> journal.EventFilter:
 
 
 def _text(given: Mapping[str, str], name: str) -> str:
-    return given.get(name, "").replace("\0", "").strip()[:150]
+    return given.get(name, "").strip()[:150]
 
 
 def _batch(text: str) -> str:
