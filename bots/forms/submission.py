@@ -52,7 +52,7 @@ def submitted(post: QueryDict, form: SettingsForm, held: Mapping[str, Any]) -> S
     return Submitted(
         changes=changes,
         problems=problems,
-        expected=_number(post.get("revision", "")),
+        expected=whole(post.get("revision", "")),
         message=" ".join(post.get("message", "").split()),
     )
 
@@ -67,7 +67,8 @@ def _raw(text: str) -> tuple[dict[str, Any], dict[str, str]]:
     return found, {}
 
 
-def _number(text: str) -> int:
+def whole(text: str) -> int:
+    """A whole number of an address or a form; 0 for what is none."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 

@@ -83,8 +83,8 @@ def bot_check(*, bot: Bot) -> BotCheck:
     audit.record(
         Action.PROVIDER_TESTED,
         kind="bot",
-        target=bot.name,
-        title=bot.display_name or bot.name,
+        target=bot.pk,
+        title=bot.name,
         after={"ok": not failed, "detail": "; ".join(failed)},
     )
     return BotCheck(bot=bot.name, parts=parts)

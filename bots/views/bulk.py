@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
@@ -17,7 +17,8 @@ from bots.core.params import presentation
 from bots.core.params.resolve import Resolved
 from bots.core.roles import Permission
 from bots.forms import parameters
-from bots.guards import asking, permitted
+from bots.forms.submission import whole
+from bots.guards import asking, is_confirmed, permitted, sent_to
 from bots.models import Bot
 from bots.selectors import ROLES
 from bots.services import StaleRevision, bot_preview, bots_pause, bots_set
@@ -53,7 +54,7 @@ def bulk_pause(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permitted(Permission.WRITE_CONFIGURATION)
 @never_cache
-def bulk_set(request: HttpRequest) -> HttpResponse:
+def bulk_set(request: HttpRequest) -> HttpResponseBase:
     """Set one parameter of many bots: choose it, give the value, see what changes, store it."""
     sent = request.POST if request.method == "POST" else request.GET
     bots = _ticked(request, sent)
@@ -69,6 +70,8 @@ def bulk_set(request: HttpRequest) -> HttpResponse:
     name = sent.get("parameter", "")
     if not bots or name not in known:
         return render(request, "bots/bulk.html", context | {"unknown": name})
+    if known[name].param.secret and not is_confirmed(request):
+        return sent_to(request, "confirm")
     sections = parameters.sections(known, {}, Resolved(known, (), {}).chain)
     row = next(row for part in sections for row in part.rows if row.name == name)
     context["row"] = msgspec.structs.replace(row, own=True)
@@ -96,7 +99,7 @@ def _set(request: HttpRequest, bots: list[Bot], name: str, context: dict[str, An
             for key, text in impact.problems.items()
         }
         return _again(request, context, wrong)
-    revisions = {bot.name: _number(request.POST.get(f"r.{bot.name}", "")) for bot in bots}
+    revisions = {bot.name: whole(request.POST.get(f"r.{bot.name}", "")) for bot in bots}
     try:
         done = bots_set(
             bots=bots,
@@ -135,7 +138,3 @@ def _ticked(request: HttpRequest, sent: QueryDict) -> list[Bot]:
     if not all(map(who.may_change, found)):
         raise PermissionDenied(Permission.WRITE_CONFIGURATION)
     return found
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_safe
 
 from bots.core.differences import Changes, differences
 from bots.core.roles import Permission
+from bots.forms.submission import whole
 from bots.guards import asking, permitted
 from bots.history import bot_at, revision_of
 from bots.inspection import Inspection, inspect, only_differing, pairs
@@ -83,7 +84,7 @@ def _side(bot: Bot, number: str) -> Inspection:
     if not number:
         return inspect(bot)
     try:
-        return inspect(bot_at(revision_of(bot, int(number) if number.isdecimal() else 0)))
+        return inspect(bot_at(revision_of(bot, whole(number))))
     except LookupError as error:
         raise Http404(str(error)) from None
 

@@ -1,6 +1,5 @@
 """The pages on which parameters and credentials of a provider are changed."""
 
-import time
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
@@ -21,7 +20,8 @@ from bots.core.registry import Plugin
 from bots.core.roles import Permission
 from bots.forms import parameters
 from bots.forms.providers import asked, given
-from bots.guards import CONFIRMED_AT, CONFIRMED_FOR_SECONDS, confirmed, permitted
+from bots.forms.submission import whole
+from bots.guards import confirmed, is_confirmed, permitted
 from bots.models import Bot, Provider
 from bots.services import StaleRevision, provider_update
 from bots.services.providers import plugin_of
@@ -77,7 +77,7 @@ def save(request: HttpRequest, name: str) -> HttpResponse:
     values, problems = parameters.read(request.POST, provider.params)
     if problems:
         return _problems(request, problems)
-    if _sets_secret(values) and not _is_confirmed(request):
+    if _sets_secret(values) and not is_confirmed(request):
         return render(request, "bots/_confirm.html")
     expected = revision_of(request)
     try:
@@ -99,11 +99,6 @@ def _sets_secret(values: Mapping[str, Any]) -> bool:
         for name, value in values.items()
         if name in known
     )
-
-
-def _is_confirmed(request: HttpRequest) -> bool:
-    age: float = time.time() - request.session.get(CONFIRMED_AT, 0)
-    return age <= CONFIRMED_FOR_SECONDS
 
 
 def _problems(request: HttpRequest, problems: Mapping[str, str]) -> HttpResponse:
@@ -142,8 +137,7 @@ def _stale(request: HttpRequest, provider: Provider, values: Mapping[str, Any]) 
 def revision_of(request: HttpRequest) -> int:
     """The revision that the form was made from; 0 if it names none."""
     # "over": the person saw what others stored meanwhile, and wants it replaced.
-    text = request.POST.get("over") or request.POST.get("revision", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return whole(request.POST.get("over") or request.POST.get("revision", ""))
 
 
 # --- credentials ----------------------------------------------------------------------------------

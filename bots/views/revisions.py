@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from bots.core.differences import Changes
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
+from bots.forms.submission import whole
 from bots.guards import asking, permitted
 from bots.history import (
     bot_at,
@@ -34,7 +35,7 @@ from bots.views.wording import what_changed
 def revision_list(request: HttpRequest, name: str) -> HttpResponse:
     """Every change of a bot, the latest first; the page is in the URL as ``below``."""
     bot = reached_bot(request, name)
-    page = past_page(bot, below=_number(request.GET.get("below", "")))
+    page = past_page(bot, below=whole(request.GET.get("below", "")))
     context = bot_context(request, bot, "revisions") | {
         "page": page,
         "entries": [
@@ -86,7 +87,7 @@ def revision_restore(request: HttpRequest, name: str, number: int) -> HttpRespon
     revision = _revision(bot, number)
     problems: dict[str, str] = {}
     if request.method == "POST":
-        expected = _number(request.POST.get("revision", ""))
+        expected = whole(request.POST.get("revision", ""))
         try:
             after = bot_restore(
                 bot=bot,
@@ -134,8 +135,3 @@ def _revision(bot: Bot, number: int) -> BotRevision:
         return revision_of(bot, number)
     except LookupError:
         raise Http404(gettext("This bot has no such revision.")) from None
-
-
-def _number(text: str) -> int:
-    """A number of the URL or a form; 0 for what is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0

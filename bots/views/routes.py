@@ -15,6 +15,7 @@ from bots.core.errors import ParameterError
 from bots.core.roles import Permission
 from bots.core.routing import Conflict, Decision, Flaw, Miss, conflicts, decide
 from bots.forms.routes import ArrivalForm, RouteForm, route_values
+from bots.forms.submission import whole
 from bots.guards import asking, permitted
 from bots.models import Route
 from bots.people import Person
@@ -239,8 +240,7 @@ def route_place(request: HttpRequest, key: int) -> HttpResponse:
 
 
 def _revision(request: HttpRequest) -> int:
-    text = request.POST.get("revision", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    return whole(request.POST.get("revision", ""))
 
 
 def _stale_words() -> str:

@@ -238,7 +238,8 @@ async def test_a_bot_is_checked_in_all_its_parts() -> None:
     assert "the key is not accepted" in shown
     assert 'href="/providers/rehearse/"' in shown
     event = await AuditEvent.objects.alatest("pk")
-    assert (event.action, event.kind, event.target) == ("provider.tested", "bot", "demo")
+    key = str((await Bot.objects.aget(name="demo")).pk)
+    assert (event.action, event.kind, event.target) == ("provider.tested", "bot", key)
     assert event.after == {"ok": False, "detail": "tts: the key is not accepted"}
 
 

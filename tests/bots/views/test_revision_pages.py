@@ -102,7 +102,8 @@ def test_long_values_are_compared_line_by_line(operator: Client, bot: Bot) -> No
 
 @pytest.mark.parametrize(
     "url",
-    ["revisions/9/", "revisions/9/restore/", "compare/?with=door&revision=9", "compare/?with=no"],
+    ["revisions/9/", "revisions/9/restore/", "compare/?with=no"]
+    + [f"compare/?with=door&revision={number}" for number in ("9", "9" * 5_000, "\u00b2", "x")],
 )
 def test_what_is_not_there_is_not_found(operator: Client, bot: Bot, url: str) -> None:
     page(operator, f"/bots/door/{url}", 404)
