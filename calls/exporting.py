@@ -168,6 +168,9 @@ def export_create(user: User, query: str, wanted: Order, rows: int) -> CallExpor
     Raises:
         ParameterError: the person has too many exports under way.
     """
+    address = QueryDict(query, mutable=True)
+    # Days are those of the person's zone also where the worker, who has none, reads the filter.
+    address.setdefault("zone", timezone.get_current_timezone_name())
     with transaction.atomic():
         todo = (CallExport.State.WAITING, CallExport.State.RUNNING)
         if CallExport.objects.filter(user=user, state__in=todo).count() >= WAITING_AT_MOST:
@@ -175,7 +178,7 @@ def export_create(user: User, query: str, wanted: Order, rows: int) -> CallExpor
         export = CallExport.objects.create(
             user=user,
             format=wanted.format,
-            query=query,
+            query=address.urlencode(),
             columns=list(wanted.fields),
             expires_at=timezone.now() + KEPT,
         )

@@ -285,14 +285,12 @@ def most_since(since: datetime, now: datetime, bots: Bots) -> int:
     For some bots no summary says so: those of each bot give a bound for each period, and the
     periods with the highest are counted until none can be higher.
     """
+    rows = _summaries(bots, since, PERIOD)
+    rows = rows.filter(bot_name=ALL) if bots is None else rows
     bounds: dict[datetime, int] = defaultdict(int)
-    for start, bot, most in _summaries(bots, since, PERIOD).values_list(
-        "start", "bot_name", "most"
-    ):
-        if bots is not None or bot == ALL:
-            bounds[start] += most
-    running = period_start(now)
-    exact = count_most(running, now, bots)
+    for start, most in rows.values_list("start", "most"):
+        bounds[start] += most
+    exact = count_most(max(since, _unsummarised(now)), now, bots)
     if bots is None or len(bots) == 1:
         return max([exact, *bounds.values()])
     for start in sorted(bounds, key=lambda at: -bounds[at]):

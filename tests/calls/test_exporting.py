@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterable
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +13,7 @@ from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
 from django.http import StreamingHttpResponse
 from django.test import Client
+from django.utils import timezone
 from django.utils.timezone import now
 from pytest_django import Settings
 
@@ -282,6 +283,17 @@ def test_calls_that_began_after_it_was_asked_for_are_not_in_a_file(
     large(world.people[MANAGER], query="range=24h")
     make_call(started_at=now() + timedelta(seconds=1))
     found = write_next_export(now() + timedelta(hours=30))
+    assert found is not None
+    assert found.rows == 1
+
+
+def test_days_in_a_file_are_those_of_who_asked_for_it(world: World, make_call: MakeCall) -> None:
+    tenth = datetime(2026, 3, 1, 10, tzinfo=UTC)  # midnight there
+    for minutes in (-30, 30):
+        make_call(started_at=tenth + timedelta(minutes=minutes))
+    with timezone.override("Pacific/Kiritimati"):
+        large(world.people[MANAGER], query="range=custom&from=2026-03-02T00:00&q=%00")
+    found = write_next_export(now())
     assert found is not None
     assert found.rows == 1
 

@@ -154,6 +154,18 @@ def test_the_most_calls_at_once_of_some_bots_is_exact(make_call: MakeCall) -> No
     assert most_since(NOON - 45 * MINUTE, now, frozenset("ab")) == 1
 
 
+@pytest.mark.parametrize("bots", [None, frozenset({"demo"}), frozenset({"demo", "b"})])
+def test_the_most_calls_at_once_counts_periods_without_a_summary_yet(
+    make_call: MakeCall, bots: frozenset[str] | None
+) -> None:
+    summarise(NOON - 10 * MINUTE)
+    for _ in range(2):
+        make_call(started_at=NOON - 8 * MINUTE, ended_at=NOON - 7 * MINUTE)
+    now = NOON + MINUTE
+    assert most_since(NOON - HOUR, now, bots) == 2
+    assert most_since(NOON - 6 * MINUTE, now, bots) == 0
+
+
 def test_summaries_are_kept_for_a_while(db: None) -> None:
     for length, kept in KEPT.items():
         for age in (kept - PERIOD, kept + PERIOD):
