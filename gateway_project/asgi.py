@@ -6,6 +6,7 @@ the origin check stand before them. The console's sockets have both.
 
 import os
 from typing import Any
+from urllib.parse import urlsplit
 
 import django
 
@@ -14,7 +15,11 @@ django.setup()
 
 from channels.auth import AuthMiddlewareStack  # noqa: E402 - needs the loaded applications
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
-from channels.security.websocket import AllowedHostsOriginValidator  # noqa: E402
+from channels.security.websocket import (  # noqa: E402
+    AllowedHostsOriginValidator,
+    WebsocketDenier,
+)
+from django.conf import settings  # noqa: E402
 from django.core.asgi import get_asgi_application  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
@@ -34,10 +39,29 @@ async def no_such_socket(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "websocket.http.response.body", "body": b""})
 
 
+class SameOrigin:
+    """Refuses sockets of pages elsewhere, be it another port of this host, as forms are refused.
+
+    The cookie of a host is sent from all its ports, so the name of the host alone says too little.
+    """
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket or refuse it."""
+        headers = {name: value.decode("latin1") for name, value in scope["headers"]}
+        origin, host = headers.get(b"origin", ""), headers.get(b"host", "")
+        own = urlsplit(origin).netloc.lower() == host.lower()
+        chosen = self._application if own or origin in settings.CSRF_TRUSTED_ORIGINS else _denied
+        await chosen(scope, receive, send)
+
+
+_denied = WebsocketDenier()
 _otherwise = re_path(r"", no_such_socket)  # type: ignore[arg-type]  # Channels routes ASGI applications
 _voice = URLRouter([*voice.websocket_urlpatterns, _otherwise])
 _console = AllowedHostsOriginValidator(
-    AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, _otherwise]))
+    SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, _otherwise])))
 )
 
 

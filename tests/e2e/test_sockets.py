@@ -31,6 +31,20 @@ def test_a_page_of_another_site_cannot_open_the_live_feed(
     assert refusal(f"{gateway.ws_url}/ws/live", origin=origin) == 403
 
 
+@pytest.mark.parametrize("origin", ["http://127.0.0.1:1", "http://localhost:1", "http://[::1]"])
+def test_a_page_of_another_port_of_this_host_cannot_open_the_consoles_sockets(
+    gateway: Gateway, origin: str
+) -> None:
+    assert refusal(f"{gateway.ws_url}/ws/live", origin=Origin(origin)) == 403
+    assert refusal(f"{gateway.ws_url}/ws/call/demo", origin=Origin(origin)) == 403
+
+
+def test_the_consoles_own_pages_can_open_its_sockets(gateway: Gateway) -> None:
+    with connect(f"{gateway.ws_url}/ws/live", origin=Origin(gateway.url)) as feed:
+        assert feed.response is not None
+        assert feed.response.status_code == 101
+
+
 def test_a_voice_server_needs_no_origin(gateway: Gateway) -> None:
     with connect(f"{gateway.ws_url}/voice/audiocodes/demo") as call:
         assert call.response is not None
