@@ -14,12 +14,16 @@ from typing import Any
 import daphne.server  # NB first: it installs the Twisted reactor on an asyncio loop
 import structlog
 from daphne.endpoints import build_endpoint_description_strings
+from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.internet import defer
 from twisted.logger import STDLibLogObserver, globalLogPublisher
 
 from gateway_project.websocket import GatewaySocket, Inbound
 
 Hook = Callable[[], Awaitable[None]]
+
+MAX_BODY_BYTES = 4 * 1024 * 1024
+"""Larger requests are answered with status 413; a form with a file of 1 MiB is three times that."""
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Larger messages and frames are answered with close code 1009."""
@@ -28,6 +32,32 @@ CLOSE_GRACE_SECONDS = 5.0
 """How long connections may take to end after the drain."""
 
 log = structlog.get_logger(__name__)
+
+
+class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
+    """One HTTP request with a bounded body; the stock one goes to the disk whole, from anybody."""
+
+    def gotLength(self, length: int | None) -> None:
+        """The head of the request is there; None: the body comes in chunks of any number."""
+        super().gotLength(length)
+        self._left = MAX_BODY_BYTES
+        if length is not None and length > MAX_BODY_BYTES:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        """More of the body is there."""
+        if self._left < len(data):
+            self._refuse()
+            return
+        self._left -= len(data)
+        super().handleContentChunk(data)
+
+    def _refuse(self) -> None:
+        if self._left >= 0:
+            self._left = -1
+            head = b"HTTP/1.1 413 Content Too Large", b"Connection: close", b"Content-Length: 0"
+            self.channel.transport.write(b"\r\n".join([*head, b"", b""]))
+            self.channel.transport.loseConnection()
 
 
 class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package ships no types
@@ -94,6 +124,7 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         """The port is open; nothing was accepted yet."""
         self._ports.append(port)
         self.ws_factory.protocol = GatewaySocket
+        self.http_factory.buildProtocol = partial(_channel, self.http_factory)
         self.ws_factory.setProtocolOptions(
             # Answer a violation with its close code; the stock setting cuts the connection.
             failByDrop=False,
@@ -178,6 +209,13 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         for task in running:
             task.cancel()
         return defer.Deferred.fromFuture(asyncio.gather(*running, return_exceptions=True))
+
+
+def _channel(factory: HTTPFactory, address: Any) -> Any:
+    channel = HTTPFactory.buildProtocol(factory, address)
+    if channel is not None:
+        channel.requestFactory = Request
+    return channel
 
 
 async def _awaited(hook: Hook) -> None:

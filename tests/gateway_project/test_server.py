@@ -18,6 +18,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 pytestmark = pytest.mark.wire
 
 MEBIBYTE = 1024 * 1024
+MAX_BODY_BYTES = 4 * MEBIBYTE
 PROBE = Path(__file__).with_name("asgi_probe.py")
 
 
@@ -156,6 +157,12 @@ async def test_the_close_code_of_the_peer_reaches_the_application(server: Server
     assert await server.told("echo_ended") == 4123
 
 
+async def test_what_is_sent_to_a_peer_that_left_is_dropped(server: Server) -> None:
+    client = await connect(server.url("late"))
+    await client.close()
+    assert await server.told("late") == "taken"
+
+
 async def test_a_malformed_upgrade_is_refused_and_leaves_no_traceback(server: Server) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"GET /echo HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\n\r\n")
@@ -205,6 +212,31 @@ async def _send_until_it_waits(client: ClientConnection, messages: int) -> int:
         except TimeoutError:
             return sent
     return messages
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+async def test_a_request_above_the_limit_is_answered_with_413(server: Server, framing: str) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = "POST / HTTP/1.1\r\nHost: a\r\n"
+    if framing == "length":
+        writer.write(f"{head}Content-Length: {MAX_BODY_BYTES + 1}\r\n\r\n".encode())
+    else:
+        writer.write(f"{head}Transfer-Encoding: chunked\r\n\r\n".encode())
+        for _ in range(MAX_BODY_BYTES // MEBIBYTE):
+            writer.write(b"100000\r\n" + bytes(MEBIBYTE) + b"\r\n")
+        writer.write(b"1\r\nx\r\n")
+    async with asyncio.timeout(20):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+    writer.close()
+
+
+async def test_a_request_up_to_the_limit_is_served(server: Server) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = f"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: {MAX_BODY_BYTES}\r\n\r\n"
+    writer.write(head.encode() + bytes(MAX_BODY_BYTES))
+    async with asyncio.timeout(20):
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200 ")
+    writer.close()
 
 
 async def test_the_access_line_has_no_query_string(server: Server) -> None:
