@@ -222,7 +222,8 @@ def sign_on(
     """The account of somebody who was let in by single sign-on, with the roles given there.
 
     It is found by ``subject``, once also by a verified e-mail address that only one account has;
-    else it is made, under ``name`` or the first free name after it.
+    else it is made, under ``name`` or the first free name after it. A password and sessions that
+    the account had before are good no longer.
 
     Raises:
         Denied: no role, or the account is not active.
@@ -247,7 +248,11 @@ def sign_on(
 def _adopt(user: User, subject: str, email: str, roles: Collection[str]) -> None:
     before = account_of(user)
     user.email = email or user.email
-    user.save(update_fields=["email"])
+    if user.has_usable_password():
+        # Who made the account may know it, and would get the roles that the provider gives.
+        user.set_unusable_password()
+        end_sessions(user)
+    user.save(update_fields=["email", "password"])
     others = user.groups.exclude(name__in=ROLES)
     user.groups.set([*others, *_groups(roles)])
     Member.objects.update_or_create(user=user, defaults={"subject": subject, "source": "sso"})

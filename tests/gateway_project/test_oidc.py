@@ -15,7 +15,7 @@ from bots.guards import CONFIRMED_AT
 from bots.models import AuditEvent, Member
 from gateway_project import oidc
 from tests.fakes.oidc import CLIENT_ID, CLIENT_SECRET, FakeProvider, serving
-from tests.worlds import World, with_role
+from tests.worlds import World, browser, with_role
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.wire]
 
@@ -110,8 +110,12 @@ def test_who_was_deactivated_stays_out(provider: FakeProvider) -> None:
 def test_an_account_with_the_verified_address_is_taken_over_once(provider: FakeProvider) -> None:
     known = with_role("viewer", name="o.known")
     User.objects.filter(pk=known.pk).update(email="Olga@example.com")
+    maker = browser(known)
     sign_on(provider, Client())
     assert Member.objects.get(user=known).subject == "u-1"
+    # Who made the account with a password gets none of the roles that come with the person.
+    assert not User.objects.get(pk=known.pk).has_usable_password()
+    assert maker.get("/profile/").status_code == 302
     provider.claims["sub"] = "u-2"
     sign_on(provider, Client())
     assert Member.objects.get(subject="u-2").user.username == "olga"
