@@ -17,6 +17,8 @@ from bots.core.params.problems import sentence
 from bots.core.yaml_text import Content, MalformedText, Problem
 
 VERSION: Final = 1
+MAX_PROBLEMS = 100
+"""Told of one file; who gets so many has sent something else."""
 
 _HEADER = """\
 # Configuration of a Voice AI Gateway. Secrets are not part of it: where only the name of one is
@@ -138,7 +140,7 @@ def parse(text: str) -> tuple[Document, Content]:
         raise MalformedDocument([error.problem]) from None
     except ValidationError as error:
         found = []
-        for item in error.errors(include_url=False, include_input=False):
+        for item in error.errors(include_url=False, include_input=False)[:MAX_PROBLEMS]:
             path = tuple(str(step) for step in item["loc"] if step != "[key]")
             found.append(Problem(".".join(path), content.line(path), sentence(item)))
         raise MalformedDocument(found) from None

@@ -17,6 +17,8 @@ import yaml
 MAX_BYTES = 1024 * 1024
 MAX_DEPTH = 32
 MAX_KEYS = 10_000
+MAX_ITEMS = 20_000
+"""In all lists together."""
 
 _PARSER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _DUMPER: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -68,8 +70,8 @@ def read(text: str) -> Content:
     """The one document in ``text``.
 
     Raises:
-        MalformedText: no YAML, or beyond what is read; too large, too deep, too many names, a name
-            twice.
+        MalformedText: no YAML, or beyond what is read; too large, too deep, too many names or
+            entries of lists, a name twice.
     """
     reader = _Reader()
     try:
@@ -95,6 +97,7 @@ class _Reader:
     def __init__(self) -> None:
         self.lines: dict[Path, int] = {}
         self._keys = 0
+        self._items = 0
 
     def document(self, events: Iterator[Any]) -> Any:
         next(events)  # the start of the stream
@@ -127,6 +130,10 @@ class _Reader:
     def _list(self, events: Iterator[Any], path: Path) -> list[Any]:
         found: list[Any] = []
         while not isinstance(event := next(events), yaml.SequenceEndEvent):
+            self._items += 1
+            if self._items > MAX_ITEMS:
+                text = f"there are more than {MAX_ITEMS} entries of lists"
+                raise self.refused(path, event.start_mark, text)
             found.append(self._node(event, events, (*path, str(len(found)))))
         return found
 

@@ -3,17 +3,18 @@
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils.timezone import localdate
 from django.utils.translation import gettext, ngettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
-from bots.core.configuration_file import MalformedDocument
+from bots.core import catalogue
+from bots.core.configuration_file import MalformedDocument, parse
 from bots.core.roles import Permission
 from bots.core.yaml_text import MAX_BYTES, Problem
-from bots.guards import asking, permitted
+from bots.guards import asking, is_confirmed, permitted, sent_to
 from bots.services.export import configuration_export
 from bots.services.import_configuration import Plan, StaleImport, configuration_import
 from bots.services.traces import MAX_MESSAGE_CHARS
@@ -51,17 +52,35 @@ def export_page(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @permitted(Permission.WRITE_CONFIGURATION)
 @never_cache
-def import_page(request: HttpRequest) -> HttpResponse:
+def import_page(request: HttpRequest) -> HttpResponseBase:
     """The form for a file; by POST what it would do; with its ``stamp``, that it does so."""
     context: dict[str, Any] = {"text": "", "longest": MAX_MESSAGE_CHARS, "limit": MAX_BYTES // 1024}
     if request.method != "POST":
         return render(request, "bots/import.html", context)
     try:
         context["text"] = text = _text(request)
+        if _sets_secrets(text) and not is_confirmed(request):
+            messages.info(request, gettext("The file sets secrets. Give it again after this."))
+            return sent_to(request, "confirm")
         return _show_or_store(request, text, context)
     except MalformedDocument as error:
         context["problems"] = error.problems
         return render(request, "bots/import.html", context)
+
+
+def _sets_secrets(text: str) -> bool:
+    """Whether the file gives the value of a secret: the person must have proved who they are.
+
+    Raises:
+        MalformedDocument: the text is no configuration.
+    """
+    document, _content = parse(text)
+    known = catalogue.everything()
+    return any(
+        name in known and known[name].param.secret
+        for part in (*document.providers.values(), *document.bots.values())
+        for name in part.params
+    )
 
 
 def _show_or_store(request: HttpRequest, text: str, context: dict[str, Any]) -> HttpResponse:

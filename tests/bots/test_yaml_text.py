@@ -8,7 +8,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bots.core import yaml_text
-from bots.core.yaml_text import MAX_BYTES, MAX_DEPTH, MAX_KEYS, MalformedText, read, write
+from bots.core.yaml_text import (
+    MAX_BYTES,
+    MAX_DEPTH,
+    MAX_ITEMS,
+    MAX_KEYS,
+    MalformedText,
+    read,
+    write,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -145,6 +153,12 @@ def test_too_many_names_are_refused() -> None:
     assert (
         "more than 10000 names" in refused("".join(line.format(n) for n in range(MAX_KEYS + 1)))[2]
     )
+
+
+def test_too_many_entries_of_lists_are_refused() -> None:
+    assert read(f"a: [{'b,' * MAX_ITEMS}]")
+    assert "more than 20000 entries" in refused(f"a: [{'b,' * MAX_ITEMS}b]")[2]
+    assert "more than 20000 entries" in refused(f"[{'[b],' * (MAX_ITEMS // 2)}b]")[2]
 
 
 def test_too_large_is_refused() -> None:

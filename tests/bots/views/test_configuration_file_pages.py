@@ -1,6 +1,7 @@
 """The pages on which the configuration leaves and comes in as a file."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from bots.core.configuration_file import MAX_PROBLEMS
 from bots.core.yaml_text import MAX_BYTES
+from bots.guards import CONFIRMED_AT
 from bots.models import AuditEvent, Bot
 from bots.services import bot_create, provider_create
 from tests.worlds import World, browser, with_role
@@ -154,3 +157,20 @@ def test_lists_make_the_agreed_number_of_queries(
         assert operator.get(reverse("bots:export")).status_code == 200
     agreed = json.loads((repository / "tests" / "query_counts.json").read_text())
     assert {"bots:export": len(queries)} == {"bots:export": agreed.get("bots:export")}
+
+
+def test_a_secret_in_a_file_asks_who_the_person_is(operator: Client, bot: Bot) -> None:
+    text = "version: 1\nbots:\n  door:\n    provider: echo\n    params: {echoPin: other}\n"
+    session = operator.session
+    session[CONFIRMED_AT] = 0
+    session.save()
+    answer = post(operator, text=text)
+    assert (answer.status_code, answer.headers["location"][:9]) == (302, "/confirm/")
+    session[CONFIRMED_AT] = time.time()
+    session.save()
+    assert "stamp" in post(operator, text=text).content.decode()
+
+
+def test_of_many_problems_the_first_are_told(operator: Client) -> None:
+    answer = post(operator, text=f"version: 1\nroutes: [{'a,' * 5_000}]").content.decode()
+    assert answer.count("routes.") == MAX_PROBLEMS
