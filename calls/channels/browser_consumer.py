@@ -10,26 +10,23 @@ slow or silent, 4429 too many sockets, 4503 no database.
 
 import asyncio
 from collections import Counter
-from importlib import import_module
 from typing import Any, ClassVar, NoReturn
 
 import structlog
 from channels.consumer import AsyncConsumer
-from django.conf import settings
-from django.contrib.auth import get_user
 from django.core import signing
 from django.db import DatabaseError, InterfaceError
-from django.http import HttpRequest
 
 from bots.audit import Actor, acting, record
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
-from bots.people import Person, person
+from bots.people import Person
 from bots.selectors import CallConfiguration, call_configuration
 from calls.channels.browser import NAME, BrowserLeg, Tester
 from calls.database import db
 from calls.session.host import session_host
+from calls.visitors import Visitor
 
 SOCKETS_PER_PERSON = 8
 FIRST_FRAME_TIMEOUT_S = 10.0
@@ -63,7 +60,7 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         """Admit, then carry frames until either side closes."""
         self._receive, self._socket_send = receive, send
         self._bot = scope["url_route"]["kwargs"]["bot"]
-        self._session_key = getattr(scope.get("session"), "session_key", None)
+        self._visitor = Visitor(scope)
         self._address = (scope.get("client") or [None])[0]
         await receive()
         # A close code only reaches a browser whose socket was accepted.
@@ -76,7 +73,7 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
     async def _serve(self) -> int:
         try:
             async with asyncio.timeout(LOOKUP_TIMEOUT_S):
-                who, configuration = await db(_admitted, self._session_key, self._bot)
+                who, configuration = await db(_admitted, self._visitor, self._bot)
         except _Closed as refused:
             return refused.code
         except (DatabaseError, InterfaceError, TimeoutError) as error:
@@ -159,7 +156,7 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             await asyncio.sleep(RECHECK_SECONDS)
             try:
                 async with asyncio.timeout(LOOKUP_TIMEOUT_S):
-                    await db(_allowed, self._session_key, self._bot)
+                    await db(_allowed, self._visitor, self._bot)
             except _Closed as refused:
                 self._leg.revoke("The person who placed the test call may not any more")
                 raise refused from None
@@ -167,13 +164,10 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
                 log.warning("browser_call.not_rechecked", error=type(error).__name__)
 
 
-def _allowed(session_key: str | None, bot: str) -> Person:
-    """The person of a session, if they may call ``bot`` at this moment."""
-    request = HttpRequest()
-    request.session = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    user = get_user(request)
-    who = person(user)
-    if not user.is_authenticated:
+def _allowed(visitor: Visitor, bot: str) -> Person:
+    """The visitor, if they may call ``bot`` at this moment."""
+    who = visitor.look().who
+    if not who.user_id:
         raise _Closed(NO_SESSION)
     if not who.may(Permission.PLACE_TEST_CALLS):
         raise _Closed(NOT_PERMITTED)
@@ -182,8 +176,8 @@ def _allowed(session_key: str | None, bot: str) -> Person:
     return who
 
 
-def _admitted(session_key: str | None, bot: str) -> tuple[Person, CallConfiguration | None]:
-    who = _allowed(session_key, bot)
+def _admitted(visitor: Visitor, bot: str) -> tuple[Person, CallConfiguration | None]:
+    who = _allowed(visitor, bot)
     try:
         return who, call_configuration(bot)
     except LookupError:
