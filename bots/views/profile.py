@@ -3,8 +3,9 @@
 from zoneinfo import available_timezones
 
 from django.contrib import messages
-from django.contrib.auth import logout, update_session_auth_hash
+from django.contrib.auth import authenticate, logout, update_session_auth_hash
 from django.contrib.auth.forms import PasswordChangeForm
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
@@ -68,15 +69,30 @@ def sign_out_everywhere(request: HttpRequest) -> HttpResponseBase:
     return redirect("login")
 
 
-def _form(request: HttpRequest, data: QueryDict | None = None) -> PasswordChangeForm:
-    form = PasswordChangeForm(account(request), data)
+class _Form(PasswordChangeForm):
+    """Wrong old passwords count as at sign-in, so that an open browser is no place to guess."""
+
+    def __init__(self, request: HttpRequest, data: QueryDict | None) -> None:
+        super().__init__(account(request), data)
+        self._request = request
+
+    def clean_old_password(self) -> str:
+        """The password so far."""
+        old: str = self.cleaned_data["old_password"]
+        name = self.user.get_username()
+        if authenticate(self._request, username=name, password=old) != self.user:
+            wrong = self.error_messages["password_incorrect"]
+            raise ValidationError(wrong, code="password_incorrect")
+        return old
+
+
+def _form(request: HttpRequest, data: QueryDict | None = None) -> _Form:
+    form = _Form(request, data)
     del form.fields["old_password"].widget.attrs["autofocus"]
     return form
 
 
-def _page(
-    request: HttpRequest, *, problems: dict[str, str], form: PasswordChangeForm
-) -> HttpResponse:
+def _page(request: HttpRequest, *, problems: dict[str, str], form: _Form) -> HttpResponse:
     member = Member.objects.filter(user=account(request)).first()
     own, who = account_of(account(request)), asking(request)
     context = {

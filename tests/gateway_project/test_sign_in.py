@@ -170,7 +170,23 @@ def test_a_person_changes_the_password_and_stays_signed_in_here_only(world: Worl
     assert here.get("/profile/").status_code == 200
     assert there.get("/profile/").status_code == 302
     assert User.objects.get(username="viewer").check_password("a-long-pass-phrase")
-    assert actions() == [Action.PERSON_CHANGED]
+    assert actions() == [Action.SIGN_IN_FAILED, Action.PERSON_CHANGED]
+
+
+def test_the_old_password_cannot_be_guessed_where_it_is_changed(world: World) -> None:
+    here = browser(world.people["viewer"])
+    chosen = {"new_password1": "a-long-pass-phrase", "new_password2": "a-long-pass-phrase"}
+    answers = [
+        here.post("/profile/password/", {"old_password": f"guess {n}", **chosen}) for n in range(5)
+    ]
+    assert answers[-1].status_code == 429
+    assert here.post("/profile/password/", {"old_password": "viewer", **chosen}).status_code == 429
+    assert User.objects.get(username="viewer").check_password("viewer")
+
+
+@pytest.mark.parametrize("page", ["/profile/", "/people/", "/audit/", "/search/?q=49", "/routes/"])
+def test_no_cache_keeps_what_a_person_saw(world: World, page: str) -> None:
+    assert "no-store" in browser(world.admin).get(page).headers["cache-control"]
 
 
 def test_a_person_signs_out_everywhere(world: World) -> None:

@@ -11,6 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 from bots import access
 from bots.core import figures
 from bots.core.figures import BotFigures
+from bots.guards import CONFIRMED_AT
 from bots.models import Bot
 from bots.services import bot_create, bot_update, provider_create, route_create
 from tests.worlds import World, browser, with_role
@@ -217,6 +218,18 @@ def test_one_parameter_is_set_for_ticked_bots_after_a_look(
     again = {**stale, "r.door": "2"}
     assert "userNoInputTimeoutMS: 2 bots changed." in post(operator, url, **again)
     assert Bot.objects.get(name="gate").params == {}
+
+
+def test_a_secret_is_set_in_bulk_only_by_who_confirmed_who_they_are(
+    operator: Client, bot: Bot
+) -> None:
+    session = operator.session
+    session[CONFIRMED_AT] = 0
+    session.save()
+    sent = {"bot": ["door"], "r.door": "1", "parameter": "echoPin", "p.echoPin": "x", "do": "save"}
+    answer = operator.post("/bots/-/bulk/", sent)
+    assert (answer.status_code, answer.headers["location"][:9]) == (302, "/confirm/")
+    assert "echoPin" not in Bot.objects.get(pk=bot.pk).params
 
 
 @pytest.mark.parametrize(
