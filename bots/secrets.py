@@ -16,12 +16,13 @@ from typing import Any, TypeGuard
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 from pydantic import SecretStr
 
 from bots.core.params.resolve import MASK, Catalogue, Layer
 
 _KEY = "$secret"
-_UNREADABLE = (
+_UNREADABLE = gettext_noop(
     "cannot be decrypted with any of the keys in FIELD_KEYS; give its key back or set it again"
 )
 
@@ -63,12 +64,12 @@ def received(
     for name, value in values.items():
         if _is_secret(known, name) and value == MASK:
             if held is None:
-                problems[name] = "is only the mask of a secret; give the secret itself"
+                problems[name] = gettext("is only the mask of a secret; give the secret itself")
             elif name in held:
                 taken[name] = held[name]
             continue
         if _is_secret(known, name) and is_envelope(value) and (held or {}).get(name) != value:
-            problems[name] = "is encrypted already; give the secret itself"
+            problems[name] = gettext("is encrypted already; give the secret itself")
             continue
         taken[name] = value
     return taken, problems
@@ -104,7 +105,7 @@ def opened(known: Catalogue, values: Mapping[str, Any]) -> tuple[dict[str, Any],
             try:
                 found[name] = SecretStr(ring.decrypt(value[_KEY].encode()).decode())
             except InvalidToken:
-                problems[name] = _UNREADABLE
+                problems[name] = gettext(_UNREADABLE)
         else:
             # Not encrypted: just being set, or stored before the parameter was declared secret.
             found[name] = SecretStr(value) if isinstance(value, str) else value

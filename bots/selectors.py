@@ -11,6 +11,7 @@ from typing import Any, Literal, cast
 
 import msgspec
 from django.db.models import Q, QuerySet, Value
+from django.utils.translation import gettext as _
 
 from bots import access, credentials, secrets
 from bots.core import catalogue, registry
@@ -89,16 +90,17 @@ def lineage(bot: Bot, bases: Mapping[int, Bot]) -> tuple[Bot, ...]:
     while line[-1].base_id is not None:
         base = bases.get(line[-1].base_id)
         if base is None or not base.is_base:
-            name = base.name if base else "what it inherits from"
-            raise ParameterError({"base": f"{name} is not a base bot; choose one that is"})
+            name = base.name if base else _("what it inherits from")
+            text = _("%(name)s is not a base bot; choose one that is")
+            raise ParameterError({"base": text % {"name": name}})
         line.append(base)
         if base.pk == bot.pk or base in line[1:-1]:
             circle = " > ".join(member.name for member in line)
-            raise ParameterError({"base": f"inherits from itself: {circle}; choose another base"})
+            text = _("inherits from itself: %(circle)s; choose another base")
+            raise ParameterError({"base": text % {"circle": circle}})
         if len(line) > MAX_DEPTH + 1:
-            raise ParameterError(
-                {"base": f"more than {MAX_DEPTH} base bots above {bot.name}; shorten the chain"}
-            )
+            text = _("more than %(most)s base bots above %(bot)s; shorten the chain")
+            raise ParameterError({"base": text % {"most": MAX_DEPTH, "bot": bot.name}})
     return tuple(reversed(line))
 
 
@@ -163,7 +165,7 @@ def outline(line: Sequence[Bot]) -> Outline:
         except LookupError as error:
             problems[ROLES[kind]] = str(error)
     if "bot" not in providers and not bot.is_base:
-        problems["provider"] = "no bot framework is chosen, here or in a base bot; choose one"
+        problems["provider"] = _("no bot framework is chosen, here or in a base bot; choose one")
     used = catalogue.of(plugins.values())
     return Outline(
         line=tuple(line),

@@ -6,6 +6,7 @@ from typing import Any, TypedDict, Unpack
 
 import msgspec
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from bots import access
 from bots.core import catalogue
@@ -125,7 +126,8 @@ def bot_restore(*, bot: Bot, number: int, expected_revision: int, author: str) -
             model: type[Bot | Provider] = Bot if field == "base" else Provider
             fields[field] = model._default_manager.filter(name=name).first()
             if fields[field] is None:
-                problems[field] = f"{name} does not exist any more; create it first"
+                text = _("%(name)s does not exist any more; create it first")
+                problems[field] = text % {"name": name}
     if problems:
         raise ParameterError(problems)
     message = f"Restore revision {number}"
@@ -143,7 +145,8 @@ def mint_voice_token(bot: Bot, *, author: str = "gateway") -> str:
     """
     current = locked_bots().get(bot.pk)
     if current is None or current.is_base:
-        raise ParameterError({"access_mode": f"{bot.name} takes no calls; choose a bot that does"})
+        text = _("%(bot)s takes no calls; choose a bot that does")
+        raise ParameterError({"access_mode": text % {"bot": bot.name}})
     token = access.new_token()
     after = copy.copy(current)
     after.access_mode = Bot.Access.TOKEN
@@ -226,9 +229,9 @@ def _check(
     """
     problems = field_problems(bot) | dict(refused)
     if bot.access_mode == Bot.Access.TOKEN and not bot.token_digest:
-        problems["access_mode"] = "needs a token first: mint one for this bot"
+        problems["access_mode"] = _("needs a token first: mint one for this bot")
     if bot.is_base and bot.access_mode != Bot.Access.NONE:
-        problems["access_mode"] = "a base bot takes no calls; use none"
+        problems["access_mode"] = _("a base bot takes no calls; use none")
     if "is_base" in changed and bot.pk is not None:
         problems |= _usage_problems(bot, stored)
     if "params" in changed:
@@ -249,10 +252,12 @@ def _usage_problems(bot: Bot, stored: Mapping[int, Bot]) -> dict[str, str]:
     if bot.is_base and (
         patterns := Route.objects.filter(bot=bot).values_list("pattern", flat=True)
     ):
-        return {"is_base": f"routes lead to this bot: {', '.join(patterns)}; remove them first"}
+        text = _("routes lead to this bot: %(numbers)s; remove them first")
+        return {"is_base": text % {"numbers": ", ".join(patterns)}}
     below = sorted(heir.name for heir in stored.values() if heir.base_id == bot.pk)
     if not bot.is_base and below:
-        return {"is_base": f"bots inherit from it: {', '.join(below)}; change them first"}
+        text = _("bots inherit from it: %(bots)s; change them first")
+        return {"is_base": text % {"bots": ", ".join(below)}}
     return {}
 
 

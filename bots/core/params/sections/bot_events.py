@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bots.core.params.declare import BOT_SETTABLE, Param, ParamSet
+from bots.core.texts import gettext_noop
 
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
 
@@ -40,7 +41,7 @@ class BotEvents(ParamSet):
         Param(
             help="Allow the events voiceDetected and silenceDetected.",
             live=True,
-            needs="sendEventsToBot with their names",
+            needs=gettext_noop("sendEventsToBot with their names"),
             source="VoiceAI Connect",
         ),
     ] = Field(default=False, alias="enableSpeechDetectionEvent")
