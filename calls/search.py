@@ -158,6 +158,8 @@ class Cursor:
         place = datetime.fromisoformat(started_at)
         if place.tzinfo is None:
             raise ValueError("the time has no zone")
+        if not 1 < place.year < 9999:
+            raise ValueError("a time that other zones do not have")
         first = int(row) if len(row) < 10 else 0
         return cls(place, UUID(call_id), backwards=direction == "before", row=max(1, first))
 

@@ -249,6 +249,8 @@ def test_a_cursor_is_read_as_it_was_written(backwards: bool) -> None:
         f"sideways~2026-11-21T12:00:00+00:00~{UUID(int=1)}~1",
         "after~noon~x~1",
         f"after~2026-11-21T12:00:00~{UUID(int=1)}~1",
+        f"after~0001-01-01T00:00:00+14:00~{UUID(int=1)}~1",
+        f"after~9999-12-31T23:59:59-14:00~{UUID(int=1)}~1",
         "after~2026-11-21T12:00:00+00:00~x~1",
         f"after~2026-11-21T12:00:00+00:00~{UUID(int=1)}~first",
     ],
