@@ -95,6 +95,8 @@ export class Line extends EventTarget {
   #end(why) {
     if (this.#over) return;
     this.#stop();
+    // A socket that opens later would place the call that nobody waits for.
+    this.#socket?.close();
     this.#tell("over", why);
   }
 

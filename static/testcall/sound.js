@@ -20,10 +20,15 @@ export class Sound extends EventTarget {
     sound.#stream = await navigator.mediaDevices.getUserMedia({
       audio: { channelCount: 1, echoCancellation: true, noiseSuppression: true, autoGainControl: true },
     });
-    const source = sound.#source();
-    await Promise.all(modules.map((url) => sound.#context.audioWorklet.addModule(url)));
-    await sound.#context.resume();
-    sound.#connect(source);
+    try {
+      const source = sound.#source();
+      await Promise.all(modules.map((url) => sound.#context.audioWorklet.addModule(url)));
+      await sound.#context.resume();
+      sound.#connect(source);
+    } catch (error) {
+      await sound.close();
+      throw error;
+    }
     return sound;
   }
 
@@ -99,6 +104,6 @@ export class Sound extends EventTarget {
 
   async close() {
     for (const track of this.#stream.getTracks()) track.stop();
-    if (this.#context.state !== "closed") await this.#context.close();
+    if (this.#context && this.#context.state !== "closed") await this.#context.close();
   }
 }

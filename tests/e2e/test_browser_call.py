@@ -80,6 +80,18 @@ def page(chromium: Browser, gateway: Gateway) -> Iterator[Page]:
     assert complaints == []
 
 
+KEEP_SOCKETS = """() => {
+  const Real = WebSocket;
+  window.sockets = [];
+  window.WebSocket = class extends Real {
+    constructor(...all) {
+      super(...all);
+      if (this.url.includes("/ws/call/")) sockets.push(this);
+    }
+  };
+}"""
+
+
 def record_of(gateway: Gateway, call: str) -> dict[str, object]:
     """The stored record of a call, once it is over."""
     fields = "'state', 'channel', 'mode', 'is_test', 'caller', 'ended_by', 'frames_in'"
@@ -147,18 +159,7 @@ def test_a_chat_goes_through_the_same_pipeline_without_a_microphone(
 
 def test_a_call_goes_on_when_the_network_was_away(page: Page, gateway: Gateway) -> None:
     page.goto(f"{gateway.url}/test/demo/?tab=chat")
-    page.evaluate(
-        """() => {
-          const Real = WebSocket;
-          window.sockets = [];
-          window.WebSocket = class extends Real {
-            constructor(...all) {
-              super(...all);
-              if (this.url.includes("/ws/call/")) sockets.push(this);
-            }
-          };
-        }"""
-    )
+    page.evaluate(KEEP_SOCKETS)
     page.get_by_role("button", name="Start the chat").click()
     expect(page.locator("#talk .entry.bot").last).to_contain_text("What can I do for you")
     page.evaluate("sockets[0].close(3000)")
@@ -167,6 +168,29 @@ def test_a_call_goes_on_when_the_network_was_away(page: Page, gateway: Gateway) 
     page.get_by_role("button", name="Say it").click()
     expect(page.locator("#talk .entry.bot").last).to_contain_text("forty two dollars")
     assert page.evaluate("sockets.length") == 2
+
+
+def test_who_hangs_up_before_the_line_is_there_places_no_call(page: Page, gateway: Gateway) -> None:
+    page.goto(f"{gateway.url}/test/demo/?tab=chat")
+    page.evaluate(KEEP_SOCKETS)
+    page.evaluate("() => ['place', 'hang-up'].forEach(id => document.getElementById(id).click())")
+    expect(page.locator("#result")).to_contain_text("You hung up")
+    page.wait_for_function("sockets[0].readyState === WebSocket.CLOSED")
+
+
+def test_a_microphone_that_is_not_used_is_let_go(page: Page, gateway: Gateway) -> None:
+    page.goto(f"{gateway.url}/test/demo/")
+    page.evaluate(
+        """() => {
+          const media = navigator.mediaDevices;
+          const real = media.getUserMedia.bind(media);
+          media.getUserMedia = async (wanted) => (window.taken = await real(wanted));
+          AudioContext.prototype.resume = async () => { throw new Error("no sound here"); };
+        }"""
+    )
+    page.get_by_role("button", name="Call", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("no sound here")
+    assert page.evaluate("taken.getTracks().map(track => track.readyState)") == ["ended"]
 
 
 def test_a_refused_microphone_is_explained(chromium: Browser, page: Page, gateway: Gateway) -> None:
