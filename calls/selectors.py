@@ -118,8 +118,12 @@ def _live_fields(row: dict[str, Any]) -> Fields:
 
 
 def transcript(call_id: UUID, since: int = 0) -> list[LiveLine]:
-    """The stored lines of a call after number ``since``, in order."""
-    entries = TranscriptEntry.objects.filter(call=call_id, seq__gt=since).order_by("seq")
+    """The stored lines of a call after number ``since``, in the order in which they began.
+
+    A prompt is numbered when it has been spoken, so what happens meanwhile has a lower number.
+    """
+    lines = TranscriptEntry.objects.filter(call=call_id, seq__gt=since)
+    entries = lines.order_by("offset_ms", "seq")
     return [
         LiveLine(
             seq=entry.seq,

@@ -35,8 +35,16 @@ export class Transcript {
     const entry = line.kind === "event" ? this.#event(line) : this.#said(line);
     entry.id = `n${line.n}`;
     entry.dataset.n = line.n;
+    entry.dataset.at = line.offset_ms;
     part(entry, "offset").textContent = offset(line.offset_ms);
-    this.list.insertBefore(entry, this.list.querySelector(".interim"));
+    this.list.insertBefore(entry, this.#after(line.offset_ms));
+  }
+
+  // What a line stands before: a prompt comes when it has been spoken, after what happened meanwhile.
+  #after(at) {
+    const later = [...this.list.querySelectorAll("[data-n]")].reverse();
+    const before = later.findIndex((entry) => Number(entry.dataset.at) <= at);
+    return (before < 0 ? later.at(-1) : later[before - 1]) ?? this.list.querySelector(".interim");
   }
 
   // Text in progress, replaced in place; never announced to screen readers.

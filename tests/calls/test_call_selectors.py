@@ -100,6 +100,14 @@ def test_a_transcript_begins_after_the_number_asked_for(make_call: MakeCall) -> 
     assert (line.full_text, line.confidence, line.delay_ms) == ("line 2 and more", 0.5, None)
 
 
+def test_a_prompt_stands_where_it_began_and_not_where_it_was_over(make_call: MakeCall) -> None:
+    call = make_call()
+    say(call, 1, kind="event", offset_ms=6900)
+    say(call, 2, offset_ms=3000)
+    say(call, 3, offset_ms=6900)
+    assert [line.seq for line in selectors.transcript(call.pk)] == [2, 1, 3]
+
+
 def test_the_times_of_a_call_come_in_the_order_of_its_turns(make_call: MakeCall) -> None:
     call = make_call()
     for number in (2, 1):
