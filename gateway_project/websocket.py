@@ -129,6 +129,8 @@ class GatewaySocket(WebSocketProtocol):  # type: ignore[misc]  # the package shi
                 self._accept_with_headers(message)
             case "websocket.send" if self.state == self.STATE_OPEN:
                 self._send(message)
+            case "websocket.send" if self.state in (self.STATE_CLOSING, self.STATE_CLOSED):
+                pass  # The peer left; its "websocket.disconnect" is on its way to the application.
             case "websocket.close" if self.state == self.STATE_CONNECTING:
                 self.serverReject()
             case "websocket.close":

@@ -54,6 +54,12 @@ class Probe:
             await send({**message, "type": "websocket.send"})
         tell(echo_ended=message["code"])
 
+    async def late(self, scope: Any, receive: Any, send: Any) -> None:
+        """Still talk to a peer that has left."""
+        await self.echo(scope, receive, send)
+        await send({"type": "websocket.send", "text": "too late"})
+        tell(late="taken")
+
     async def close(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()
         await send({"type": "websocket.accept", "headers": [(b"x-probe", b"yes")]})
