@@ -18,4 +18,10 @@ export class Meter {
     this.#shown = Math.max(height, this.#shown * FALL);
     this.#bar.setAttribute("width", this.#shown.toFixed(1));
   }
+
+  // Nothing follows that it could fall by.
+  rest() {
+    this.#shown = 0;
+    this.#bar.setAttribute("width", "0");
+  }
 }

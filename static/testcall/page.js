@@ -140,6 +140,7 @@ function played({ detail }) {
   line?.send({ t: "played", utterance, ms: Math.max(0, ms - sound.outputMs) });
   if (playing === shownPlaying) return;
   shownPlaying = playing;
+  if (!playing) meters.bot.rest();
   setText($("words-bot"), playing ? gettext("speaking") : gettext("silent"));
 }
 
@@ -172,7 +173,7 @@ async function closeSound(closing) {
   await closing.close();
   setText($("words-caller"), gettext("microphone off"));
   setText($("words-bot"), gettext("silent"));
-  for (let i = 0; i < 30; i += 1) for (const meter of Object.values(meters)) meter.show(0);
+  for (const meter of Object.values(meters)) meter.rest();
 }
 
 function delayWords() {
