@@ -151,7 +151,7 @@ function meaning(row) {
   const control = controls(row)[0];
   const unit = row.querySelector(".unit")?.textContent;
   const value = Number(control.value);
-  place.textContent = unit === "ms" && value >= 1000 ? `= ${span(value)}` : "";
+  place.textContent = unit === "ms" && value >= 1000 ? `${value.toLocaleString(document.documentElement.lang)} ms = ${span(value)}` : "";
   const { least, most } = control.dataset;
   const outside = control.value.trim() !== "" && (value < Number(least) || value > Number(most));
   control.toggleAttribute("data-outside", row.classList.contains("own") && outside);
