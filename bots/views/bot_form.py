@@ -25,7 +25,13 @@ from bots.models import Bot
 from bots.selectors import Outline, lineage, outline, with_providers
 from bots.services import StaleRevision, bot_create, bot_preview, bot_update
 from bots.services.traces import MAX_MESSAGE_CHARS, shown_params
-from bots.views.one_bot import bot_context, changeable_bot, reached_bot, why_not
+from bots.views.one_bot import (
+    bot_context,
+    changeable_bot,
+    problems_answer,
+    reached_bot,
+    why_not,
+)
 
 # --- showing --------------------------------------------------------------------------------------
 
@@ -141,9 +147,9 @@ def review(request: HttpRequest, name: str) -> HttpResponse:
     try:
         impact = bot_preview(bot, **sent.changes)
     except LookupError:
-        return _problems(request, {"name": gettext("This bot was deleted meanwhile.")})
+        return problems_answer(request, {"name": gettext("This bot was deleted meanwhile.")})
     if impact.problems:
-        return _problems(request, impact.problems, bot)
+        return problems_answer(request, impact.problems, bot)
     context = {"bot": bot, "impact": impact, "sent": sent, "longest": MAX_MESSAGE_CHARS}
     return render(request, "bots/_review.html", context | _choices(request))
 
@@ -165,7 +171,7 @@ def save(request: HttpRequest, name: str) -> HttpResponse:
             **sent.changes,
         )
     except ParameterError as error:
-        return _problems(request, error.problems, bot)
+        return problems_answer(request, error.problems, bot)
     except StaleRevision:
         return _conflict(request, sent, reached_bot(request, name))
     messages.success(
@@ -181,7 +187,7 @@ def _received(request: HttpRequest, bot: Bot) -> tuple[Submitted, HttpResponse |
     """What was sent, merged with what others stored meanwhile; an answer if that is all for now."""
     sent = submitted(request.POST, _settings(request, bot, None), bot.params)
     if sent.problems:
-        return sent, _problems(request, sent.problems, bot)
+        return sent, problems_answer(request, sent.problems, bot)
     if sent.touches_secrets and not is_confirmed(request):
         return sent, render(request, "bots/_confirm.html", {"bot": bot})
     if sent.expected == bot.revision:
@@ -215,23 +221,6 @@ def _choices(request: HttpRequest) -> dict[str, Any]:
     return {"again": {"merge": request.POST["merge"], **sides}}
 
 
-def _problems(
-    request: HttpRequest, problems: dict[str, str], bot: Bot | None = None
-) -> HttpResponse:
-    """The list of what keeps the form from being stored, which replaces the one before."""
-    known = Bot.objects.filter(name__in={name.partition(".")[0] for name in problems})
-    heirs = set(known.values_list("name", flat=True))
-    listed = []
-    for key, text in problems.items():
-        heir, dot, rest = key.partition(".")
-        of = heir if dot and heir in heirs else ""
-        listed.append({"bot": of, "name": rest if of else key, "text": text})
-    answer = render(request, "bots/_problems.html", {"problems": listed, "bot": bot})
-    answer.headers["HX-Retarget"] = "#problems"
-    answer.headers["HX-Reswap"] = "outerHTML"
-    return answer
-
-
 def _to(address: str) -> HttpResponse:
     return HttpResponse(status=204, headers={"HX-Redirect": address})
 
@@ -252,14 +241,14 @@ def create(request: HttpRequest) -> HttpResponse:
         raise PermissionDenied(Permission.WRITE_CONFIGURATION)
     sent = submitted(request.POST, _settings(request, bot, None), {})
     if sent.problems:
-        return _problems(request, sent.problems)
+        return problems_answer(request, sent.problems)
     if sent.touches_secrets and not is_confirmed(request):
         return render(request, "bots/_confirm.html", {"bot": bot})
     try:
         fields: dict[str, Any] = dict(sent.changes)
         stored = bot_create(author=who.name, message=sent.message, is_base=bot.is_base, **fields)
     except ParameterError as error:
-        return _problems(request, error.problems)
+        return problems_answer(request, error.problems)
     messages.success(request, gettext("%(name)s is there.") % {"name": stored.name})
     return _to(reverse("bots:edit", args=[stored.name]))
 

@@ -1,9 +1,11 @@
-"""What every page about one bot begins with: the bot, if the person reaches it, and its tabs."""
+"""What pages about one bot share: the bot, if the person reaches it, its tabs, its problems."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 from django.utils.translation import gettext
 
 from bots.core.roles import Permission
@@ -59,3 +61,23 @@ def bot_context(request: HttpRequest, bot: Bot, tab: str) -> dict[str, Any]:
         "why_not": refused,
         "broken": bot_problems(bot),
     }
+
+
+def problems_answer(
+    request: HttpRequest, problems: Mapping[str, str], bot: Bot | None = None
+) -> HttpResponse:
+    """The list of what keeps a form from being stored, which replaces the one before.
+
+    A problem of a bot that uses what the form is about is keyed ``bot.parameter``.
+    """
+    known = Bot.objects.filter(name__in={key.partition(".")[0] for key in problems})
+    names = set(known.values_list("name", flat=True))
+    listed = []
+    for key, text in problems.items():
+        other, dot, rest = key.partition(".")
+        of = other if dot and other in names else ""
+        listed.append({"bot": of, "name": rest if of else key, "text": text})
+    answer = render(request, "bots/_problems.html", {"problems": listed, "bot": bot})
+    answer.headers["HX-Retarget"] = "#problems"
+    answer.headers["HX-Reswap"] = "outerHTML"
+    return answer

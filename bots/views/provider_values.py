@@ -22,10 +22,11 @@ from bots.forms import parameters
 from bots.forms.providers import asked, given
 from bots.forms.submission import whole
 from bots.guards import confirmed, is_confirmed, permitted
-from bots.models import Bot, Provider
+from bots.models import Provider
 from bots.services import StaleRevision, provider_update
 from bots.services.providers import plugin_of
 from bots.services.traces import shown_params
+from bots.views.one_bot import problems_answer
 from bots.views.providers import changeable_provider, provider_context, reached_provider
 
 P = Permission
@@ -76,14 +77,14 @@ def save(request: HttpRequest, name: str) -> HttpResponse:
     provider = changeable_provider(request, name)
     values, problems = parameters.read(request.POST, provider.params)
     if problems:
-        return _problems(request, problems)
+        return problems_answer(request, problems)
     if _sets_secret(values) and not is_confirmed(request):
         return render(request, "bots/_confirm.html")
     expected = revision_of(request)
     try:
         provider_update(provider=provider, expected_revision=expected, params=values)
     except ParameterError as error:
-        return _problems(request, error.problems)
+        return problems_answer(request, error.problems)
     except StaleRevision:
         return _stale(request, provider, values)
     messages.success(request, _("Stored. New conversations use it; calls that go on do not."))
@@ -99,21 +100,6 @@ def _sets_secret(values: Mapping[str, Any]) -> bool:
         for name, value in values.items()
         if name in known
     )
-
-
-def _problems(request: HttpRequest, problems: Mapping[str, str]) -> HttpResponse:
-    """The list of what keeps the form from being stored; some of it may be in bots."""
-    known = Bot.objects.filter(name__in={name.partition(".")[0] for name in problems})
-    bots = set(known.values_list("name", flat=True))
-    listed = []
-    for key, text in problems.items():
-        bot, dot, rest = key.partition(".")
-        inside = bool(dot) and bot in bots
-        listed.append({"bot": bot if inside else "", "name": rest if inside else key, "text": text})
-    answer = render(request, "bots/_problems.html", {"problems": listed})
-    answer.headers["HX-Retarget"] = "#problems"
-    answer.headers["HX-Reswap"] = "outerHTML"
-    return answer
 
 
 def _stale(request: HttpRequest, provider: Provider, values: Mapping[str, Any]) -> HttpResponse:
