@@ -45,6 +45,7 @@ LONGEST_S = 540.0
 """How long a worker may write; less than the broker waits before it gives the task to another."""
 GIVEN_UP = timedelta(hours=1)
 """An export that is being written for so long has lost its worker."""
+STOPPED = "The worker stopped while it wrote. Export again."
 AT_A_TIME = 2
 """Files written at once, so that workers have threads left for everything else."""
 WAITING_AT_MOST = 5
@@ -198,7 +199,7 @@ def write_next_export(now: datetime) -> CallExport | None:
     """
     running = CallExport.objects.filter(state=CallExport.State.RUNNING)
     running.filter(created_at__lt=now - GIVEN_UP).update(
-        state=CallExport.State.FAILED, problem="The worker stopped while it wrote. Export again."
+        state=CallExport.State.FAILED, problem=STOPPED
     )
     waiting = CallExport.objects.filter(state=CallExport.State.WAITING).order_by("created_at")
     export = waiting.first()
@@ -206,10 +207,18 @@ def write_next_export(now: datetime) -> CallExport | None:
         return None
     if not waiting.filter(pk=export.pk).order_by().update(state=CallExport.State.RUNNING):
         return None  # another worker was quicker
+    problem = STOPPED  # unless nothing unforeseen happens
     try:
         problem = _fill(export)
     except OSError as error:
         problem = f"The file could not be written: {error.strerror}"
+    finally:
+        _settle(export, problem)
+    return export
+
+
+def _settle(export: CallExport, problem: str) -> None:
+    """Store what became of ``export``; of one that failed no file is left."""
     if problem:
         with suppress(OSError):
             path_of(export).unlink()
@@ -217,7 +226,6 @@ def write_next_export(now: datetime) -> CallExport | None:
     export.problem = problem
     export.state = CallExport.State.FAILED if problem else CallExport.State.READY
     export.save(update_fields=["state", "problem", "rows"])
-    return export
 
 
 def _fill(export: CallExport) -> str:

@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from asgiref.sync import async_to_sync
 from django.contrib.auth.models import User
+from django.core.exceptions import TooManyFieldsSent
 from django.http import StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
@@ -319,6 +320,16 @@ def test_a_full_disk_fails_the_export_in_words(
     assert found is not None
     assert found.state == CallExport.State.FAILED
     assert "could not be written" in found.problem
+
+
+def test_an_export_that_cannot_be_made_does_not_count_as_under_way(world: World) -> None:
+    export = large(world.people[MANAGER])
+    CallExport.objects.update(query="a=1&" * 2_000)
+    with pytest.raises(TooManyFieldsSent):
+        write_next_export(now())
+    export.refresh_from_db()
+    assert export.state == CallExport.State.FAILED
+    assert "Export again" in export.problem
 
 
 def test_a_person_may_have_only_so_many_exports_under_way(world: World) -> None:
