@@ -25,6 +25,7 @@ import msgspec
 from channels.consumer import AsyncConsumer
 from channels.layers import get_channel_layer
 
+from calls.core.allowance import Allowance
 from calls.core.errands import TOO_MANY, Errands, answer, cleaned
 from calls.core.publication import LiveEvent
 from calls.core.steering import Outcome, Steering
@@ -61,6 +62,8 @@ LEVELS_WAIT = 50
 EVENTS_AT_ONCE = 2_000
 FRAMES_AT_ONCE = 200
 """Frames in one message."""
+REQUESTS_PER_SECOND, REQUESTS_AT_ONCE = 10, 100
+"""What a page may ask for; each may read the database and ask every process."""
 AWAY = "The gateway cannot reach its calls at the moment"
 
 Message = dict[str, Any]
@@ -150,6 +153,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
             return 4429
         self._watch = Watch(lambda: self._sight)
         self._errands = Errands()
+        self._allowance = Allowance(REQUESTS_PER_SECOND, REQUESTS_AT_ONCE)
         self._audited: set[UUID] = set()
         self._metered: dict[str, tuple[Call, float]] = {}
         self._layer = get_channel_layer()
@@ -175,7 +179,10 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
 
     async def _read(self) -> NoReturn:
         while True:
-            match _read_frame(await self._receive()):
+            request = _read_frame(await self._receive())
+            if not isinstance(request, Ack) and not self._allowance.take(1, time.monotonic()):
+                raise _Closed(4429)
+            match request:
                 case Ack(seq=seq):
                     self._emit(self._watch.ack(seq, time.monotonic()))
                 case Snapshot():

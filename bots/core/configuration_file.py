@@ -19,6 +19,8 @@ from bots.core.yaml_text import Content, MalformedText, Problem
 VERSION: Final = 1
 MAX_PROBLEMS = 100
 """Told of one file; who gets so many has sent something else."""
+MAX_OBJECTS = 1_000
+"""Bots, providers and routes each: all of them are checked within one request."""
 
 _HEADER = """\
 # Configuration of a Voice AI Gateway. Secrets are not part of it: where only the name of one is
@@ -112,10 +114,12 @@ class Document(_Part):
     """A whole configuration, or the part of one that some bots need."""
 
     version: Literal[1]
-    providers: dict[Name, ProviderPart] = {}
-    bots: dict[Name, BotPart] = {}
+    providers: dict[Name, ProviderPart] = Field({}, max_length=MAX_OBJECTS)
+    bots: dict[Name, BotPart] = Field({}, max_length=MAX_OBJECTS)
     routes: Annotated[
-        tuple[RoutePart, ...], Field(strict=False), AfterValidator(_no_two_alike)
+        tuple[RoutePart, ...],
+        Field(strict=False, max_length=MAX_OBJECTS),
+        AfterValidator(_no_two_alike),
     ] = ()
 
 

@@ -18,6 +18,7 @@ from bots.core.params.sections.call_control import CallControl
 from bots.selectors import CallConfiguration
 from calls.channels import browser_messages as wire
 from calls.core import events
+from calls.core.allowance import Allowance
 from calls.core.ports import CallStart, LegCapabilities
 from calls.core.publication import LiveLine
 from calls.core.waterfall import TurnTimes
@@ -141,8 +142,8 @@ class BrowserLeg:
         self._clock = clock
         self._session: CallSession | None = None
         self._tape: Tape | None = None
-        self._audio = wire.Allowance(AUDIO_SHARE * 1000, AUDIO_BURST_MS)
-        self._messages = wire.Allowance(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
+        self._audio = Allowance(AUDIO_SHARE * 1000, AUDIO_BURST_MS)
+        self._messages = Allowance(MESSAGES_PER_SECOND, MESSAGES_AT_ONCE)
         self._ignored = 0
         self.placed = ""
         """Id of the call that was begun on this socket."""

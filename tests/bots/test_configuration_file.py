@@ -204,3 +204,14 @@ def test_bots_in_a_circle_bring_each_other() -> None:
         bots={"a": BotPart(is_base=True, base="b"), "b": BotPart(is_base=True, base="a")},
     )
     assert set(chosen(circle, ["a"]).bots) == {"a", "b"}
+
+
+def test_a_file_with_more_objects_than_a_request_can_check_is_refused() -> None:
+    routes = "".join(f"  - {{pattern: '{number}', bot: demo}}\n" for number in range(1001))
+
+    with pytest.raises(MalformedDocument) as refused:
+        parse(f"version: 1\nroutes:\n{routes}")
+
+    assert [(each.path, each.text) for each in refused.value.problems] == [
+        ("routes", "must have at most 1000 entries")
+    ]

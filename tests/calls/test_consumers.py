@@ -398,3 +398,14 @@ async def test_a_channel_layer_that_dies_makes_the_page_stale_until_it_is_back(
             await page.frame(lambda frame: frame["t"] == "hb" and not frame["stale"])
         await get_channel_layer().flush()
     await asyncio.to_thread(server.stop)
+
+
+async def test_a_page_that_asks_without_end_is_closed_4429(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consumers, "REQUESTS_AT_ONCE", 2)
+    monkeypatch.setattr(consumers, "REQUESTS_PER_SECOND", 0)
+    async with page_of(world.people["supervisor"]) as page:
+        for _ in range(3):
+            await page.send(t="snapshot")
+        assert await page.close_code() == 4429

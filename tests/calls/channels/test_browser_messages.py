@@ -64,19 +64,3 @@ def test_a_message_to_the_browser_names_its_kind() -> None:
 
 def test_audio_to_the_browser_stands_behind_the_number_of_its_utterance() -> None:
     assert wire.addressed(258, b"\x01\x02") == b"\x02\x01\x00\x00\x01\x02"
-
-
-def test_an_allowance_refills_with_time_up_to_what_is_allowed_at_once() -> None:
-    allowance = wire.Allowance(rate=10, burst=20)
-    assert allowance.take(20, now=100)
-    assert not allowance.take(1, now=100)
-    assert allowance.take(5, now=100.5)
-    assert not allowance.take(1, now=100.5)
-    assert allowance.take(20, now=1000)
-    assert not allowance.take(0.5, now=1000)
-
-
-def test_what_is_refused_uses_nothing_up() -> None:
-    allowance = wire.Allowance(rate=1, burst=5)
-    assert not allowance.take(6, now=10)
-    assert allowance.take(5, now=10)
