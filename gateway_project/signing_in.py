@@ -8,6 +8,7 @@ from typing import Any
 from axes.helpers import get_client_username
 from axes.models import AccessAttempt
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth.forms import AuthenticationForm, SetPasswordForm
 from django.contrib.auth.models import User
@@ -17,7 +18,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse, reverse_lazy
 from django.utils import timezone
 from django.utils.http import urlencode
-from django.utils.translation import check_for_language
+from django.utils.translation import check_for_language, gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
@@ -42,7 +43,7 @@ class SignIn(LoginView):
         """Whether there is single sign-on, and what its button says."""
         return super().get_context_data(
             single_sign_on=settings.ENVIRONMENT.oidc_name if settings.SINGLE_SIGN_ON else "",
-            first_start=settings.DEMO,
+            first_start=settings.DEMO and not User.objects.exclude(last_login=None).exists(),
             **kwargs,
         )
 
@@ -141,6 +142,7 @@ class ChoosePassword(PasswordResetConfirmView):
                 title=name,
                 message="chose a password by a one-time link",
             )
+        messages.success(self.request, gettext("The password is stored. Sign in with it."))
         return response
 
 

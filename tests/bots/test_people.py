@@ -304,6 +304,7 @@ def test_a_person_is_invited_by_a_link_that_works_once(client: Client, world: Wo
     assert "vera" in form.content.decode()
     done = visitor.post(form.request["PATH_INFO"], chosen)
     assert done.headers["location"] == "/login/"
+    assert "The password is stored." in visitor.get("/login/").content.decode()
     assert visitor.post("/login/", {"username": "vera", "password": GOOD}).status_code == 302
     again = Client().get(link, follow=True)
     assert "no longer good" in again.content.decode()

@@ -48,6 +48,15 @@ def test_signing_in_and_out_is_on_record(world: World) -> None:
     )
 
 
+def test_the_first_start_is_explained_until_somebody_has_signed_in(
+    world: World, settings: Any
+) -> None:
+    settings.DEMO = True
+    assert "First start?" in Client().get("/login/").content.decode()
+    Client().post("/login/", RIGHT)
+    assert "First start?" not in Client().get("/login/").content.decode()
+
+
 def test_a_failed_sign_in_is_on_record_without_the_password(world: World) -> None:
     with capture_logs() as logs:
         Client().post("/login/", WRONG)
