@@ -21,6 +21,7 @@ from channels.layers import channel_layers
 from django.conf import settings
 from django.db import connections
 from django.test import override_settings
+from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 from tests import servers
@@ -129,6 +130,12 @@ def _test_settings() -> Iterator[None]:
         changes["CHANNEL_LAYERS"] = {"default": {"BACKEND": memory}}
     with override_settings(**changes):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _in_english() -> None:
+    """A page that another test asked for in German does not decide about texts of this one."""
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

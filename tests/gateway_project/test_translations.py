@@ -5,6 +5,7 @@ import shutil
 from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import polib
 import pytest
@@ -12,9 +13,12 @@ from django.conf import settings
 from django.core.management import call_command
 from django.test import Client, override_settings
 from django.urls import reverse
+from django.utils.translation import override
 
 from bots.core import catalogue, registry
-from bots.templatetags.bot_values import field_title
+from bots.core.params.presentation import short
+from bots.templatetags.bot_values import field_title, figure, worded
+from calls.templatetags.calls import origin
 from tests.access.conftest import Things, things
 from tests.access.table import URLS
 from tests.access.test_urls import urls
@@ -177,3 +181,44 @@ def test_every_page_speaks_german(world: World, these: Things) -> None:
                     wrong[name] = [text for text in words.found if english(text)]
     assert wrong == {}
     assert seen > len(URLS) / 2
+
+
+@pytest.mark.pure
+def test_a_word_for_a_value_is_translated_but_never_a_value() -> None:
+    words: list[Any] = [True, None, "", []]
+    values: list[Any] = ["on", "none", "empty"]
+    with override("de"):
+        assert [worded(short(each)) for each in words] == ["an", "kein Wert", "leer", "leere Liste"]
+        assert [worded(short(each)) for each in values] == values
+
+
+@pytest.mark.pure
+@pytest.mark.parametrize(
+    ("name", "german"),
+    [
+        ("default", "Standardwert"),
+        ("bot at run time", "Bot zur Laufzeit"),
+        ("base bot retail", "Basis-Bot retail"),
+        ("bot base", "Bot base"),
+        ("provider azure-1", "Anbieter azure-1"),
+        ("supervisor anna", "Supervisor anna"),
+        ("somewhere else", "somewhere else"),
+    ],
+)
+def test_where_a_value_comes_from_is_said_in_german(name: str, german: str) -> None:
+    assert origin(name) == name
+    with override("de"):
+        assert origin(name) == german
+
+
+@pytest.mark.pure
+def test_numbers_are_written_as_in_the_language_of_the_page() -> None:
+    assert [figure(number) for number in (14_400_000, 30, 0.5)] == ["14,400,000", "30", "0.5"]
+    with override("de"):
+        assert [figure(number) for number in (14_400_000, 0.5)] == ["14.400.000", "0,5"]
+
+
+def test_a_page_asks_for_the_texts_of_its_scripts_by_language(world: World) -> None:
+    for language in ("en", "de"):
+        answer = browser(world.admin).get("/profile/", headers={"accept-language": language})
+        assert f'src="/i18n/texts.js?language={language}"' in answer.content.decode()
