@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from uuid import UUID
 
@@ -161,6 +161,7 @@ class Cursor:
         if not 1 < place.year < 9999:
             raise ValueError("a time that other zones do not have")
         first = int(row) if len(row) < 10 else 0
+        place = place.astimezone(UTC)  # PostgreSQL knows no zone beyond 16 hours
         return cls(place, UUID(call_id), backwards=direction == "before", row=max(1, first))
 
 

@@ -5,7 +5,7 @@ can say so. Texts and moments come from people: nothing here trusts them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -175,7 +175,7 @@ def _moment(text: str, where: tzinfo) -> datetime | None:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=where)
     if not 1970 < moment.year < 9999:
         raise ValueError("no moment of a call")
-    return moment
+    return moment.astimezone(UTC)  # PostgreSQL knows no zone beyond 16 hours
 
 
 def _period(name: str, now: datetime) -> tuple[datetime | None, datetime | None]:

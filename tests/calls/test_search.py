@@ -1,6 +1,6 @@
 """Search among call records: each condition, pages by key, words of transcripts."""
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from uuid import UUID
 
 import pytest
@@ -9,7 +9,7 @@ from django.db import connection
 from bots.core.roles import granted
 from bots.people import NOBODY, Person
 from calls import search
-from calls.core.callfilter import CallFilter
+from calls.core.callfilter import CallFilter, parse
 from calls.models import Call, CallEvent, TranscriptEntry
 from calls.search import CallPage, Cursor, Seen, call_page, every, matching, seen
 from calls.selectors import Sight
@@ -258,6 +258,13 @@ def test_a_cursor_is_read_as_it_was_written(backwards: bool) -> None:
 def test_a_broken_cursor_is_refused(text: str) -> None:
     with pytest.raises(ValueError):  # noqa: PT011 - several libraries speak here
         Cursor.parse(text)
+
+
+def test_places_and_periods_are_kept_in_a_zone_that_every_database_knows() -> None:
+    place = Cursor.parse(f"after~2026-11-21T12:00:00-23:59~{UUID(int=1)}~1").started_at
+    since = parse({"from": ["2026-11-21T12:00:00-23:59"]}, NOON, UTC).since
+    assert since is not None
+    assert place.isoformat() == since.isoformat() == "2026-11-22T11:59:00+00:00"
 
 
 def test_the_row_of_a_cursor_is_never_absurd() -> None:
