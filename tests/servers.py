@@ -28,6 +28,8 @@ PACKAGES = {
     "chromium": "chromium",
     "flite": "flite",
     "openssl": "openssl",
+    "xgettext": "gettext",
+    "msgmerge": "gettext",
 }
 """Debian packages of the programs that tests use."""
 
