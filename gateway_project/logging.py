@@ -6,11 +6,13 @@ them.
 """
 
 import json
+import logging
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
 
 import structlog
+from django.core.exceptions import PermissionDenied
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 Style = Literal["console", "json"]
@@ -107,10 +109,27 @@ def configuration(*, style: Style, level: str, pii: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"gateway": formatter},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "gateway"}},
+        "filters": {"refusals": {"()": Refusals}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "formatter": "gateway",
+                "filters": ["refusals"],
+            }
+        },
         "root": {"level": level.upper(), "handlers": ["stderr"]},
         "loggers": {} if level == "debug" else {n: {"level": v} for n, v in _QUIET.items()},
     }
+
+
+class Refusals(logging.Filter):
+    """A refused page is one line: where in the code it was refused says nothing."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always True; the traceback of a refusal is dropped."""
+        if record.exc_info and isinstance(record.exc_info[1], PermissionDenied):
+            record.exc_info = None
+        return True
 
 
 def _renderer(style: Style) -> Processor:

@@ -4,7 +4,6 @@
 answers over; out come frames for the page. Every command is answered, if only by the lack of one.
 """
 
-
 import msgspec
 
 from calls.core import steering

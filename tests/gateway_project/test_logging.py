@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import structlog
+from django.core.exceptions import PermissionDenied
 
 from gateway_project.logging import MASK, Redactor, configuration
 
@@ -210,3 +211,13 @@ def test_the_console_style_is_text_without_secrets(stream: io.StringIO) -> None:
     assert "call.started" in line
     assert "bot=demo" in line
     assert CANARY not in line
+
+
+def test_a_refused_page_is_one_line(stream: io.StringIO) -> None:
+    to_console(stream)
+    try:
+        raise PermissionDenied("calls.control")
+    except PermissionDenied:
+        logging.getLogger("django.request").warning("Forbidden: %s", "/people/", exc_info=True)
+    assert len(stream.getvalue().splitlines()) == 1
+    assert "/people/" in stream.getvalue()
