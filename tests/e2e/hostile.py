@@ -48,7 +48,13 @@ def plant() -> None:
         kind="tts",
         plugin="rehearsal",
         tested_at=now(),
-        test_result={"ok": False, "steps": [], "problem": TEXTS[1], "advice": TEXTS[0]},
+        test_result={
+            "ok": False,
+            "ms": 7,
+            "steps": [{"name": "answer", "ms": 7, "ok": False, "facts": {}}],
+            "fault": "authentication",
+            "detail": TEXTS[1],
+        },
     )
     User.objects.create_user("hostile", email="h@example.com", first_name=TEXTS[0][:30])
     ended = now()
