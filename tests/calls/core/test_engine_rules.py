@@ -28,7 +28,7 @@ from tests.calls.core.moves import (
     OUTCOMES,
     SPEAKING,
 )
-from tests.calls.core.reader import START, configured
+from tests.calls.core.reader import START, configured, says
 
 pytestmark = pytest.mark.pure
 
@@ -369,3 +369,19 @@ def test_nothing_happens_before_the_arrival_but_the_end(event: Event) -> None:
     gone = isinstance(event, events.LegLost | events.CallerHungUp | events.EndRequested)
     assert len(finished) == gone
     assert engine.deadline is None
+
+
+def test_how_often_the_caller_was_silent_in_a_row_is_known() -> None:
+    values = {"userNoInputTimeoutMS": 3000, "userNoInputRetries": 2}
+    engine = Conversation(configured(**values), LegCapabilities(audio=True))
+    for event in (events.CallArrived(start=START), events.BotJoined(), says("Hello.")):
+        engine.handle(event, 0.0)
+    engine.handle(events.PlaybackDone(utterance=1, heard_ms=700, total_ms=700), 1.0)
+
+    silences = []
+    for due in (4.0, 7.0):
+        engine.handle(events.DeadlinePassed(), due)
+        silences.append(engine.no_inputs)
+    engine.handle(events.CallerSaid(text="yes", final=True), 8.0)
+
+    assert (silences, engine.no_inputs) == ([1, 2], 0)
