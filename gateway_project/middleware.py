@@ -109,7 +109,9 @@ def acting_person(get_response: GetResponse) -> GetResponse:
 
 def actor_of(request: HttpRequest, name: str = "") -> Actor:
     """Who is behind ``request`` for the audit log; ``name`` for somebody who is not signed in."""
-    user = request.user if request.user.is_authenticated else None
+    # NB The OAuth token endpoint signs nobody in: its request to the backends has no user.
+    known = getattr(request, "user", None)
+    user = known if known is not None and known.is_authenticated else None
     return Actor(
         name=user.get_username() if user else name,
         user_id=user.pk if user else None,
