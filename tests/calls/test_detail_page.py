@@ -280,7 +280,9 @@ def test_events_can_be_filtered_and_changes_of_state_are_left_out(
         response = client.get(f"/calls/{call.pk}/?tab=events{query}")
         assert [event.name for event in response.context["events"]] == names, query
     assert "No event matches" in page(client, call, "?tab=events&source=voice")
-    assert "service: stt count: 3 text: &lt;i&gt;" in page(client, call, "?tab=events")
+    shown = page(client, call, "?tab=events")
+    # NB PostgreSQL keeps the keys of an object in an order of its own.
+    assert all(part in shown for part in ("service: stt", "count: 3", "text: &lt;i&gt;"))
 
 
 @pytest.mark.parametrize(

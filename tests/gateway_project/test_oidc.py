@@ -13,11 +13,16 @@ from pytest_django.fixtures import Settings
 from bots.core.auditing import Action
 from bots.guards import CONFIRMED_AT
 from bots.models import AuditEvent, Member
-from gateway_project import oidc
+from gateway_project import console_urls, oidc
 from tests.fakes.oidc import CLIENT_ID, CLIENT_SECRET, FakeProvider, serving
 from tests.worlds import World, browser, with_role
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.wire]
+
+# NB Read before a test switches single sign-on on: a process makes its table once, and keeps it.
+assert all(
+    getattr(route, "name", "") != "oidc_authentication_init" for route in console_urls.urlpatterns
+)
 
 BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
