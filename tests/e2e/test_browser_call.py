@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.speech]
 
 PATIENCE_MS = 30_000
 RATE_HZ = 16_000
-BEFORE_S, AFTER_S = 2, 60
+BEFORE_S, AFTER_S = 6, 60
 
 
 async def _spoken(text: str) -> bytes:
