@@ -47,7 +47,6 @@ def permitted(
                 raise PermissionDenied(", ".join(permissions))
             return view(request, *args, **kwargs)
 
-        guarded.permissions = permissions  # type: ignore[attr-defined]  # read by tests and menus
         return guarded
 
     return decorate

@@ -11,9 +11,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q, QuerySet
 
 from bots.core.roles import ADMINISTRATOR, Permission, granted
-from bots.models import Bot, Member
-
-MAX_DEPTH = 8
+from bots.models import MAX_DEPTH, Bot, Member
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,10 +19,8 @@ from bots.core.errors import ParameterError
 from bots.core.params.declare import Level, ParamSet
 from bots.core.params.resolve import Catalogue, Layer, Origin, Resolved, resolve
 from bots.core.registry import Kind, Plugin
-from bots.models import SLUG, Bot, Provider
+from bots.models import MAX_DEPTH, SLUG, Bot, Provider
 
-MAX_DEPTH = 8
-"""How many base bots may stand above a bot."""
 DEFAULT_VAD = "webrtc"
 """Voice activity plug-in of a bot that chooses none, with the plug-in's own defaults."""
 

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import msgspec
 
 from bots.core.registry import Kind
-from bots.models import Bot, Provider
-from bots.selectors import MAX_DEPTH, ROLES
+from bots.models import MAX_DEPTH, Bot, Provider
+from bots.selectors import ROLES
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):

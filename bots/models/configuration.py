@@ -17,6 +17,8 @@ SLUG = r"^[a-z0-9][a-z0-9_-]*\Z"
 """Names of bots and providers: they appear in URLs, logs and file names."""
 # Of an access token: SHA-256 in hexadecimal.
 _DIGEST = r"^[0-9a-f]{64}\Z"
+MAX_DEPTH = 8
+"""How many base bots may stand above a bot."""
 _NUMBERS = r"^(\+?[0-9]+\*?|\*)\Z"
 
 _slug = RegexValidator(

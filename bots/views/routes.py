@@ -116,25 +116,27 @@ def _verdict_words(miss: Miss | None) -> str:
 # --- one rule -------------------------------------------------------------------------------------
 
 
-def _changing(request: HttpRequest, key: int | None = None) -> Route | None:
+def _changing(request: HttpRequest, key: int) -> Route:
     """The route to change; 404 beyond the person's reach, 403 without leave."""
     who = asking(request)
-    route = None
-    if key is not None:
-        reached = Route.objects.select_related("bot")
-        if who.bots is not None:
-            reached = reached.filter(bot__name__in=who.bots)
-        route = get_object_or_404(reached, pk=key)
+    reached = Route.objects.select_related("bot")
+    if who.bots is not None:
+        reached = reached.filter(bot__name__in=who.bots)
+    route = get_object_or_404(reached, pk=key)
+    _demand(who)
+    return route
+
+
+def _demand(who: Person) -> None:
     if not who.may_change_shared:
         raise PermissionDenied(P.WRITE_CONFIGURATION)
-    return route
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @permitted(P.WRITE_CONFIGURATION)
 def route_new(request: HttpRequest) -> HttpResponse:
     """A route that does not exist yet; the query may propose its values."""
-    _changing(request)
+    _demand(asking(request))
     form = RouteForm(request.POST or None, initial=_proposed(request))
     if request.method == "POST" and form.is_valid():
         try:
@@ -158,7 +160,6 @@ def _proposed(request: HttpRequest) -> dict[str, Any]:
 def route_edit(request: HttpRequest, key: int) -> HttpResponse:
     """One route."""
     route = _changing(request, key)
-    assert route is not None  # noqa: S101 - a key was given
     form = RouteForm(request.POST or None, route=route)
     theirs: list[dict[str, Any]] = []
     if request.method == "POST" and form.is_valid():
@@ -210,7 +211,6 @@ def _status(form: RouteForm) -> int:
 def route_remove(request: HttpRequest, key: int) -> HttpResponse:
     """Delete one route."""
     route = _changing(request, key)
-    assert route is not None  # noqa: S101 - a key was given
     try:
         route_delete(route=route, expected_revision=_revision(request))
     except StaleRevision:
@@ -227,7 +227,6 @@ def route_remove(request: HttpRequest, key: int) -> HttpResponse:
 def route_place(request: HttpRequest, key: int) -> HttpResponse:
     """Try one route earlier or later."""
     route = _changing(request, key)
-    assert route is not None  # noqa: S101 - a key was given
     try:
         route_move(
             route=route,

@@ -5,7 +5,6 @@ from pathlib import Path
 from uuid import UUID
 
 from django.contrib import messages
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import (
     Http404,
@@ -25,7 +24,7 @@ from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
-from bots.guards import asking, permitted
+from bots.guards import account, asking, permitted
 from calls.database import db
 from calls.exporting import (
     AT_ONCE,
@@ -64,10 +63,8 @@ def export(request: HttpRequest) -> HttpResponseBase:
     if rows <= AT_ONCE:
         record_export(wanted, rows)
         return _download(sight, wanted)
-    user = request.user
-    assert isinstance(user, User)  # noqa: S101 - nobody else is permitted
     try:
-        export_create(user, query, wanted, rows)
+        export_create(account(request), query, wanted, rows)
     except ParameterError as error:
         messages.error(request, "; ".join(error.problems.values()))
         return redirect(back)
