@@ -365,6 +365,9 @@ class CallSession:
             if timer is not None:
                 timer.cancel()
         self.taps.end()
+        for report in self._reports.values():  # of a call that broke, before the engine could
+            report(Outcome(status="failed", detail="The call has ended"))
+        self._reports.clear()
         dropped = self._ear.dropped if self._ear is not None else 0
         self._reporter.closed(finish, frames_in=self.frames_in, frames_dropped=dropped)
         self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)

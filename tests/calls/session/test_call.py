@@ -396,3 +396,17 @@ def test_a_supervisor_is_told_what_came_of_every_step() -> None:
         ("system", "anna ended the call"),
     ]
     assert [(end.ended_by, end.reason) for end in line.ends] == [("operator", "Ended by anna")]
+
+
+def test_a_supervisor_is_told_when_the_call_breaks() -> None:
+    async def scenario() -> list[Outcome]:
+        table = {"start": ["Hello."], "message": ["!crash"]}
+        line = Line(Leg(audio=True), table=table, tts=ToneTts(NoParams(), NoParams()))
+        await line.talk()
+        told: list[Outcome] = []
+        line.session.steer(Say(text="One moment."), "anna", told.append)
+        line.session._abort()
+        await line.task
+        return told
+
+    assert [told.status for told in leap(scenario())] == ["accepted", "failed"]
