@@ -400,8 +400,8 @@ def test_a_supervisor_is_told_what_came_of_every_step() -> None:
 
 def test_a_supervisor_is_told_when_the_call_breaks() -> None:
     async def scenario() -> list[Outcome]:
-        table = {"start": ["Hello."], "message": ["!crash"]}
-        line = Line(Leg(audio=True), table=table, tts=ToneTts(NoParams(), NoParams()))
+        tts = ToneTts(NoParams(), NoParams())
+        line = Line(Leg(audio=True), table={"start": ["Hello."]}, tts=tts)
         await line.talk()
         told: list[Outcome] = []
         line.session.steer(Say(text="One moment."), "anna", told.append)
