@@ -9,8 +9,8 @@ from django.db import connection, transaction
 
 from bots import access
 from bots.core.errors import ParameterError
-from bots.models import Bot, Provider, Route
-from bots.selectors import MAX_DEPTH, call_configuration
+from bots.models import MAX_DEPTH, Bot, Provider, Route
+from bots.selectors import call_configuration
 from bots.services import (
     StaleRevision,
     bot_create,
