@@ -25,6 +25,7 @@ DEFAULT_VAD = "webrtc"
 """Voice activity plug-in of a bot that chooses none, with the plug-in's own defaults."""
 
 ROLES: dict[Kind, str] = {
+    "carrier": "carrier_provider",
     "vad": "vad_provider",
     "tts": "tts_provider",
     "stt": "stt_provider",
@@ -57,6 +58,8 @@ class CallConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     stt: Configured | None
     tts: Configured | None
     vad: Configured
+    carrier: Configured | None = None
+    """Who places outbound calls of the bot; without one there are none."""
 
 
 class Admission(msgspec.Struct, frozen=True):
@@ -271,7 +274,13 @@ _Stamp = tuple[str, int, int, datetime.datetime]
 _Vaulted = Mapping[Kind, tuple[Plugin, Mapping[str, Any]]]
 """Credentials as they are stored, of those plug-ins that have some in a key vault."""
 _cache: dict[str, tuple[frozenset[_Stamp], CallConfiguration, _Vaulted]] = {}
-_PART: dict[Kind, str] = {"bot": "connector", "stt": "stt", "tts": "tts", "vad": "vad"}
+_PART: dict[Kind, str] = {
+    "bot": "connector",
+    "stt": "stt",
+    "tts": "tts",
+    "vad": "vad",
+    "carrier": "carrier",
+}
 """Kind of plug-in to the field of `CallConfiguration`."""
 
 
@@ -368,6 +377,7 @@ def _call_configuration(bot: Bot, chosen: Effective) -> CallConfiguration:
         stt=configured.get("stt"),
         tts=configured.get("tts"),
         vad=configured["vad"],
+        carrier=configured.get("carrier"),
     )
 
 

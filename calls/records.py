@@ -70,6 +70,7 @@ class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
     started_at: datetime
     transcript_days: int
     snapshot: EffectiveValues | None = None
+    dialout_id: uuid.UUID | None = None
 
 
 class CallDescribed(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +79,22 @@ class CallDescribed(msgspec.Struct, frozen=True, kw_only=True):
     call_id: uuid.UUID
     caller: str
     callee: str
+
+
+class DialoutAnswered(msgspec.Struct, frozen=True, kw_only=True):
+    """The callee of an outbound call answered."""
+
+    call_id: uuid.UUID
+    dialout_id: uuid.UUID
+    at: datetime
+
+
+class DialoutDetected(msgspec.Struct, frozen=True, kw_only=True):
+    """It became clear what answered: ``human`` or ``machine``."""
+
+    call_id: uuid.UUID
+    dialout_id: uuid.UUID
+    detected: str
 
 
 class LineHeard(msgspec.Struct, frozen=True, kw_only=True):
@@ -150,11 +167,12 @@ class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
     faults: int = 0
     silence_median_ms: int | None = None
     silence_max_ms: int | None = None
+    dialout_id: uuid.UUID | None = None
 
 
 Detail = LineHeard | TurnTimed | EventHappened | ServiceFailure
 """What a call's record can do without."""
-Fact = CallOpened | CallDescribed | Detail | CallClosed
+Fact = CallOpened | CallDescribed | DialoutAnswered | DialoutDetected | Detail | CallClosed
 
 
 class RecordWriter:
@@ -301,6 +319,7 @@ def _snapshots(wanted: Sequence[EffectiveValues]) -> dict[str, int]:
 def _call(fact: CallOpened, snapshots: dict[str, int]) -> Call:
     values = msgspec.structs.asdict(fact)
     snapshot: EffectiveValues | None = values.pop("snapshot")
+    del values["dialout_id"]
     snapshot_id = snapshots[snapshot.digest] if snapshot is not None else None
     return Call(id=values.pop("call_id"), snapshot_id=snapshot_id, **values)
 
@@ -311,6 +330,7 @@ def _row(model: type[M], fact: Detail) -> M:
 
 def _update(fact: CallDescribed | CallClosed) -> None:
     values = msgspec.structs.asdict(fact)
+    values.pop("dialout_id", None)
     unfinished = Q(state=Call.State.ACTIVE)
     if isinstance(fact, CallClosed):
         values["state"] = Call.State.ENDED

@@ -200,6 +200,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 OAUTH2_PROVIDER_APPLICATION_MODEL = "bots.ApiClient"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"  # noqa: S105 - a model
 OAUTH2_PROVIDER = {
     "SCOPES": {
         "bots:read": "Read bots",

@@ -22,7 +22,7 @@ import msgspec
 
 from bots.core.params.declare import ParamSet
 
-Kind = Literal["bot", "stt", "tts", "vad"]
+Kind = Literal["bot", "stt", "tts", "vad", "carrier"]
 ENTRY_POINT_GROUP = "voice_ai_gateway.plugins"
 
 T = TypeVar("T", bound=type)

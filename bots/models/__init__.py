@@ -1,7 +1,8 @@
-"""The rows of this room: configuration, people, API clients."""
+"""The rows of this room: configuration, people, API clients, what others are to be told."""
 
-from bots.models.clients import ApiClient
+from bots.models.clients import ApiClient, ClientUsage, IdempotentAnswer, MintedToken
 from bots.models.configuration import MAX_DEPTH, SLUG, Bot, BotRevision, Provider, Route
+from bots.models.deliveries import Delivery, Destination
 from bots.models.people import AuditEvent, Member
 
 __all__ = [
@@ -11,7 +12,12 @@ __all__ = [
     "AuditEvent",
     "Bot",
     "BotRevision",
+    "ClientUsage",
+    "Delivery",
+    "Destination",
+    "IdempotentAnswer",
     "Member",
+    "MintedToken",
     "Provider",
     "Route",
 ]

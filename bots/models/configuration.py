@@ -40,9 +40,10 @@ class Provider(models.Model):
         STT = "stt", _("speech to text")
         TTS = "tts", _("text to speech")
         VAD = "vad", _("voice activity detection")
+        CARRIER = "carrier", _("carrier of outbound calls")
 
     name = models.CharField(max_length=100, unique=True, validators=[_slug])
-    kind = models.CharField(max_length=3, choices=Kind)
+    kind = models.CharField(max_length=7, choices=Kind)
     plugin = models.CharField(max_length=64, help_text="Name of the plug-in of that kind.")
     params = models.JSONField(default=dict, blank=True, help_text="Own values, by wire name.")
     credentials = models.JSONField(default=dict, blank=True, help_text="By wire name, encrypted.")
@@ -58,7 +59,8 @@ class Provider(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(name="provider_name_is_slug", condition=Q(name__regex=SLUG)),
             models.CheckConstraint(
-                name="provider_kind_known", condition=Q(kind__in=["bot", "stt", "tts", "vad"])
+                name="provider_kind_known",
+                condition=Q(kind__in=["bot", "stt", "tts", "vad", "carrier"]),
             ),
             models.CheckConstraint(name="provider_names_plugin", condition=~Q(plugin="")),
             models.CheckConstraint(name="provider_revision_from_one", condition=Q(revision__gte=1)),
@@ -125,6 +127,15 @@ class Bot(models.Model):
         on_delete=models.PROTECT,
         related_name="bots_by_vad",
         limit_choices_to={"kind": "vad"},
+    )
+    carrier_provider = models.ForeignKey(
+        Provider,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="bots_by_carrier",
+        limit_choices_to={"kind": "carrier"},
+        help_text="Who places its outbound calls.",
     )
     params = models.JSONField(default=dict, blank=True, help_text="Own values, by wire name.")
     revision = models.PositiveIntegerField(default=1)

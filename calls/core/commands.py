@@ -204,6 +204,17 @@ class ReportOutcome(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
 
 
+class ReportAnswer(msgspec.Struct, frozen=True):
+    """The callee answered the outbound call."""
+
+
+class ReportMachine(msgspec.Struct, frozen=True, kw_only=True):
+    """What answered the outbound call, and how long after the answer that was clear."""
+
+    detected: Literal["human", "machine"]
+    after_ms: int
+
+
 class ReportFault(msgspec.Struct, frozen=True, kw_only=True):
     """Tell operations that a service failed."""
 
@@ -250,6 +261,8 @@ Command = (
     | ShowState
     | RecordAct
     | ReportOutcome
+    | ReportAnswer
+    | ReportMachine
     | ReportFault
     | Finish
 )

@@ -10,6 +10,7 @@ import msgspec
 
 from bots.core.activities import Activity, Json
 from bots.core.errors import Fault
+from calls.core.dialout import DialoutOrder
 from calls.core.steering import Steering
 
 
@@ -23,6 +24,8 @@ class CallArrived(msgspec.Struct, frozen=True, kw_only=True):
     announced: bool = False
     sip_headers: dict[str, tuple[str, ...]] = {}
     """Headers of the call's INVITE by name, repeated ones in order; empty when there is no SIP."""
+    dialout: DialoutOrder | None = None
+    """The call is outbound: it is placed once the bot is there, and `CallStarted` means answered."""
 
 
 class BotJoined(msgspec.Struct, frozen=True):

@@ -6,6 +6,7 @@ import msgspec
 
 from bots.core.activities import Activity, Json
 from bots.core.audio import AudioFormat
+from calls.core.dialout import DialoutOrder
 
 TEST_CALLER = "voice-ai-gateway-testcall"
 """User-Agent of ``manage.py testcall``; its calls are marked as tests in the records."""
@@ -34,6 +35,9 @@ class CallStart(msgspec.Struct, frozen=True, kw_only=True):
     """The voice side will still send its own ``start`` activity."""
     sip_headers: dict[str, tuple[str, ...]] = {}
     """Headers of the INVITE by name, as far as the voice side tells them."""
+    dialout: DialoutOrder | None = None
+    """Set for an outbound call. Its leg's ``accept`` has it placed, and the ``start`` activity
+    (`calls.core.events.CallStarted`) comes when the callee has answered."""
 
 
 class VoiceLeg(Protocol):
@@ -53,7 +57,7 @@ class VoiceLeg(Protocol):
     """The voice side's own name for these formats; a new connection of the call takes it over."""
 
     def accept(self) -> None:
-        """Take the call."""
+        """Take the call; an outbound one: have it placed, the bot is there."""
         ...
 
     def hang_up(self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()) -> None:

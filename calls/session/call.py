@@ -246,6 +246,7 @@ class CallSession:
             start=self._start_activity(),
             announced=self.start.announced,
             sip_headers=self.start.sip_headers,
+            dialout=self.start.dialout,
         )
         try:
             async with asyncio.TaskGroup() as self._group:
@@ -339,6 +340,10 @@ class CallSession:
                 self._reporter.act(command)
             case commands.ReportOutcome(number=number, outcome=outcome):
                 self._tell_supervisor(number, outcome)
+            case commands.ReportAnswer():
+                self._reporter.answered()
+            case commands.ReportMachine(detected=detected):
+                self._reporter.detected(detected)
             case commands.ReportFault(service=service, fault=fault, detail=detail):
                 self._log.warning("service.failed", service=service, fault=fault, detail=detail)
             case commands.Finish():

@@ -20,6 +20,8 @@ from calls.records import (
     CallClosed,
     CallDescribed,
     CallOpened,
+    DialoutAnswered,
+    DialoutDetected,
     EffectiveValues,
     EventHappened,
     LineHeard,
@@ -102,6 +104,7 @@ class Reporter:
         self._providers = _providers(configuration)
         self._chronicle = Chronicle(configuration.resolved, self._providers)
         self.onlooker: Onlooker | None = None
+        self._dialout_id: UUID | None = None
         storage = configuration.resolved[Storage]
         self._transcript_days = (
             storage.transcript_retention_days if storage.store_transcripts else 0
@@ -121,6 +124,8 @@ class Reporter:
         """The call began; ``snapshot`` is what it is configured with."""
         caller = clean(start.caller, MAX_ADDRESS_CHARS)
         callee = clean(start.callee, MAX_ADDRESS_CHARS)
+        if start.dialout is not None:
+            self._dialout_id = UUID(start.dialout.dialout_id)
         self._records.put(
             CallOpened(
                 call_id=self._call_id,
@@ -138,6 +143,7 @@ class Reporter:
                 started_at=self._started_at,
                 transcript_days=self._transcript_days,
                 snapshot=snapshot,
+                dialout_id=self._dialout_id,
             )
         )
         self._changed(
@@ -158,6 +164,21 @@ class Reporter:
         callee = clean(callee, MAX_ADDRESS_CHARS)
         self._records.put(CallDescribed(call_id=self._call_id, caller=caller, callee=callee))
         self._changed(caller=caller, callee=callee)
+
+    def answered(self) -> None:
+        """The callee answered the outbound call."""
+        if self._dialout_id is not None:
+            at = datetime.now(UTC)
+            self._records.put(
+                DialoutAnswered(call_id=self._call_id, dialout_id=self._dialout_id, at=at)
+            )
+
+    def detected(self, what: str) -> None:
+        """A person or a machine answered."""
+        if self._dialout_id is not None:
+            self._records.put(
+                DialoutDetected(call_id=self._call_id, dialout_id=self._dialout_id, detected=what)
+            )
 
     def line(self, line: commands.RecordLine, turns: int) -> None:
         """A final line of the transcript; shown in any case, stored unless the bot says not to."""
@@ -295,6 +316,7 @@ class Reporter:
                 faults=self._faults,
                 silence_median_ms=statistics.median_low(self._silences) if self._silences else None,
                 silence_max_ms=max(self._silences, default=None),
+                dialout_id=self._dialout_id,
             )
         )
         self._live.call_gone(str(self._call_id), reason)

@@ -1,0 +1,1 @@
+"""REST API of this room: bots, providers and routes."""

@@ -1,0 +1,1 @@
+"""Telling other systems by HTTP: an outbox in the database and the courier that empties it."""

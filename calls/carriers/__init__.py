@@ -1,0 +1,1 @@
+"""Carriers: who places outbound calls. One file each, registered with kind ``carrier``."""
