@@ -25,7 +25,7 @@ class CallArrived(msgspec.Struct, frozen=True, kw_only=True):
     sip_headers: dict[str, tuple[str, ...]] = {}
     """Headers of the call's INVITE by name, repeated ones in order; empty when there is no SIP."""
     dialout: DialoutOrder | None = None
-    """The call is outbound: it is placed once the bot is there, and `CallStarted` means answered."""
+    """An outbound call: it is placed once the bot is there, and `CallStarted` means answered."""
 
 
 class BotJoined(msgspec.Struct, frozen=True):
