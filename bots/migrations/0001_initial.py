@@ -12,6 +12,8 @@ class Migration(migrations.Migration):
 
     initial = True
 
+    # Tokens refer to the client model of this room.
+    run_before = [("oauth2_provider", "0001_initial")]
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
