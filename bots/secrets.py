@@ -9,6 +9,7 @@ gives it back; on its way out it passes `opened_layers`. All of them take the ca
 declares the parameters, whether of a bot or of a plug-in's credentials.
 """
 
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -86,6 +87,12 @@ def sealed(known: Catalogue, values: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def sealed_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """``texts`` in one envelope; for rows that hold secrets of their own."""
+    first, _ = _ring()
+    return {_KEY: first.encrypt(json.dumps(dict(texts)).encode()).decode("ascii")}
+
+
 # --- using ----------------------------------------------------------------------------------------
 
 
@@ -110,6 +117,20 @@ def opened(known: Catalogue, values: Mapping[str, Any]) -> tuple[dict[str, Any],
             # Not encrypted: just being set, or stored before the parameter was declared secret.
             found[name] = SecretStr(value) if isinstance(value, str) else value
     return found, problems
+
+
+def opened_texts(envelope: object) -> dict[str, str]:
+    """The texts that `sealed_texts` put into ``envelope``.
+
+    Raises:
+        LookupError: it is no envelope, or no key opens it.
+    """
+    if not is_envelope(envelope):
+        raise LookupError("not encrypted texts")
+    try:
+        return dict(json.loads(_ring()[1].decrypt(envelope[_KEY].encode())))
+    except InvalidToken:
+        raise LookupError(_UNREADABLE) from None
 
 
 def opened_layers(known: Catalogue, layers: Sequence[Layer]) -> tuple[list[Layer], dict[str, str]]:

@@ -1,0 +1,46 @@
+"""Telling the worker that there is something to deliver."""
+
+import threading
+
+import structlog
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+TASK = "bots.tasks.deliver"
+EXPIRES_S = 60
+"""A wake-up that waited longer adds nothing: the schedule looks every few seconds."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Waker:
+    """One thread that sends the wake-ups of this process.
+
+    Who commits never waits for the broker, and many commits at once are one wake-up. One that gets
+    lost does no harm: the schedule looks every few seconds.
+    """
+
+    def __init__(self) -> None:
+        self._due = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def wake(self) -> None:
+        """Have a wake-up sent soon; never blocks, never raises."""
+        self._due.set()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="waking", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._due.wait()
+            self._due.clear()
+            try:
+                current_app.send_task(TASK, expires=EXPIRES_S, retry=False)
+            except (OperationalError, OSError) as error:
+                log.debug("deliveries.not_woken", error=type(error).__name__)
+
+
+wake = _Waker().wake
