@@ -1,5 +1,6 @@
 """The parameter catalogue: names, defaults and ranges as they are documented for bots."""
 
+import base64
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.provider_groups import ProviderGroups
 from bots.core.params.sections.speech import Speech
 from bots.core.params.sections.timeouts import Timeouts
+from bots.core.params.sections.webhooks import Webhooks
 
 pytestmark = pytest.mark.pure
 
@@ -113,6 +115,10 @@ BY_ADMINISTRATOR_ONLY: dict[str, Any] = {
     "maxCallDurationMS": 14_400_000,
     "enableSpeechDetectionEvent": False,
     "transferMethod": "refer",
+    "dialoutClients": [],
+    "dialoutPerSecond": 0.0,
+    "dialoutMaxConcurrent": 0,
+    "dialoutCaller": "",
     "sipHeaders": [],
     "resumeGracePeriodMS": 10_000,
     "failoverActivities": {"bot": [], "stt": [], "tts": [], "channel": [], "general": []},
@@ -124,6 +130,9 @@ BY_ADMINISTRATOR_ONLY: dict[str, Any] = {
     "sendMetadataAsSipInfo": False,
     "sendMetaDataUsername": "",
     "sendMetaDataPassword": "",
+    "callEventsUrl": "",
+    "callEventsSecret": "",
+    "callEvents": ["call.started", "call.ended"],
     "storeTranscripts": True,
     "transcriptRetentionDays": 1,
     "storeUserAudio": False,
@@ -189,6 +198,7 @@ def test_secrets_and_templates_are_marked() -> None:
     assert {p.wire_name for p in CATALOGUE if p.param.secret} == {
         "sendMetaDataPassword",
         "botSecret",
+        "callEventsSecret",
     }
     assert [p.wire_name for p in CATALOGUE if p.param.placeholders] == ["sendMetaDataUrl"]
 
@@ -255,6 +265,24 @@ PLAYER = {"player": "ToCustomer", "targets": [TARGET]}
         ("initialActivity", [None, {"name": "start"}], [{}, "start", {"type": "typing"}]),
         ("sendMetaDataTimeoutMs", [10, 60_000], [9, 60_001]),
         ("transcriptRetentionDays", [1, 3650], [0, 3651]),
+        (
+            "dialoutClients",
+            [[], ["Zk3x-9_b.c"], ["c" * 255], [str(i) for i in range(200)]],
+            [[""], ["a b"], ["a\n"], ["c" * 256], ["x"] * 201, "client", [1], None],
+        ),
+        ("dialoutPerSecond", [0, 0.5, 1000], [-1, 1000.5, "often"]),
+        ("dialoutMaxConcurrent", [0, 100_000], [-1, 100_001, 0.5]),
+        (
+            "dialoutCaller",
+            ["", "+15550100", "anonymous", "a.b;c=d"],
+            ["a b", "a\r\nX: y", "a@b", "a<b>", "1" * 201],
+        ),
+        (
+            "callEventsUrl",
+            ["", "https://crm.example", "HTTP://h:8080/a?b=c", "https://[::1]/x"],
+            ["h", "ftp://h", "https://", "https://u:p@h/", "https://h/a b", "https://h/\r\nX: y"],
+        ),
+        ("callEvents", [[], ["call.line"]], [["call.other"], "call.line", ["call.line"] * 11]),
         ("maxSttRetriesPerPriority", [-1, 100], [-2, 101]),
         ("providers", [[{"name": "a", "priority": 2, "weight": 0}]], [[{"name": ""}], ["a"]]),
         ("azureSpeechRecognitionMode", ["dictation"], [""]),
@@ -289,6 +317,8 @@ def test_ranges_are_kept(name: str, right: list[Any], wrong: list[Any]) -> None:
         ("sipHeadersToBot", {"": "X-Id"}, "a field: use the name of a SIP header, or "),
         ("sendMetaDataUrl", "ftp://crm.example", "must be an http or https URL"),
         ("sendMetaDataUrl", "https://h/${a b}", "SyntaxError: "),
+        ("dialoutClients", ["a b"], "0: must be the client id of an API client"),
+        ("callEventsUrl", "https://u@h", "must be an http or https URL without user name"),
         ("userNoInputTimeoutMS", 600_001, "must be between 0 and 600000 ms"),
     ],
 )
@@ -301,6 +331,32 @@ def test_a_wrong_value_is_answered_by_a_right_one(name: str, value: Any, complai
 )
 def test_metadata_goes_to_a_web_server_whose_address_may_depend_on_the_call(url: str) -> None:
     assert with_values(sendMetaDataUrl=url)[MetaData].send_meta_data_url == url
+
+
+def signing_secret(count: int) -> str:
+    return f"whsec_{base64.b64encode(bytes(range(count))).decode()}"
+
+
+@pytest.mark.parametrize("value", ["", signing_secret(24), signing_secret(64)])
+def test_events_are_signed_with_a_secret_of_standard_webhooks(value: str) -> None:
+    found = with_values(callEventsSecret=value)[Webhooks]
+    assert found.call_events_secret.get_secret_value() == value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        signing_secret(23),
+        signing_secret(65),
+        signing_secret(32).removeprefix("whsec_"),
+        "whsec_" + "ü" * 32,
+        "whsec_" + "-" * 32,
+        "s3cret",
+    ],
+)
+def test_another_secret_is_refused_without_being_told(value: str) -> None:
+    complaint = problem("callEventsSecret", value)
+    assert complaint == "must be whsec_ and 24 to 64 random bytes in base64"
 
 
 def test_a_call_is_recorded_by_servers_or_by_sets_of_servers() -> None:

@@ -20,11 +20,13 @@ from bots.core.params.sections.dtmf import Dtmf
 from bots.core.params.sections.failover import Failover
 from bots.core.params.sections.google import Google
 from bots.core.params.sections.metadata import MetaData
+from bots.core.params.sections.outbound_calls import OutboundCalls
 from bots.core.params.sections.provider_groups import ProviderGroups
 from bots.core.params.sections.speaker_verification import SpeakerVerification
 from bots.core.params.sections.speech import Speech
 from bots.core.params.sections.storage import Storage
 from bots.core.params.sections.timeouts import Timeouts
+from bots.core.params.sections.webhooks import Webhooks
 
 COMMON: tuple[type[ParamSet], ...] = (
     CallInitiation,
@@ -36,9 +38,11 @@ COMMON: tuple[type[ParamSet], ...] = (
     BotEvents,
     AudioFiles,
     CallControl,
+    OutboundCalls,
     Failover,
     CallRecording,
     MetaData,
+    Webhooks,
     Storage,
     Connection,
     ProviderGroups,

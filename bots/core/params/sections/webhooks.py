@@ -1,0 +1,82 @@
+"""Who is told when calls begin and end."""
+
+import base64
+import binascii
+import re
+from functools import partial
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import AfterValidator, Field, SecretStr
+
+from bots.core.params.declare import Param, ParamSet
+
+_HTTP_URL = re.compile(r"https?://[^\s\x00-\x20\x7f/?#@\\]+([/?#][^\s\x00-\x20\x7f\\]*)?", re.I)
+_PREFIX = "whsec_"
+_LEAST_BYTES, _MOST_BYTES = 24, 64
+_param = partial(Param, source="gateway")
+
+CallEvent = Literal["call.started", "call.ended", "call.line"]
+
+
+def _http_url(value: str) -> str:
+    if value and not _HTTP_URL.fullmatch(value):
+        raise ValueError("must be an http or https URL without user name and password")
+    return value
+
+
+def _signing_secret(value: SecretStr) -> SecretStr:
+    """Standard Webhooks: ``whsec_`` and 24 to 64 random bytes in base64."""
+    text = value.get_secret_value()
+    if not text:
+        return value
+    try:
+        key = base64.b64decode(text.removeprefix(_PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        key = b""
+    if not (text.startswith(_PREFIX) and _LEAST_BYTES <= len(key) <= _MOST_BYTES):
+        raise ValueError("must be whsec_ and 24 to 64 random bytes in base64")
+    return value
+
+
+class Webhooks(ParamSet):
+    """Where the events of the bot's calls are posted (Standard Webhooks).
+
+    Every event is delivered at least once and in the order of its call; the same one can come
+    again, with the same `webhook-id`. A server that does not answer is asked again, for some hours.
+    """
+
+    SECTION: ClassVar[str] = "Webhooks"
+
+    call_events_url: Annotated[
+        str,
+        AfterValidator(_http_url),
+        _param(
+            help=(
+                "Events of this bot's calls are posted here as JSON, with the numbers of both "
+                "sides; empty: nothing is posted."
+            )
+        ),
+    ] = Field("", alias="callEventsUrl", max_length=2000)
+    call_events_secret: Annotated[
+        SecretStr,
+        AfterValidator(_signing_secret),
+        _param(
+            help=(
+                "What the events are signed with, so that the server can tell that they come from "
+                "this gateway: `whsec_` and 24 to 64 random bytes in base64; empty: unsigned."
+            ),
+            needs="callEventsUrl",
+            secret=True,
+        ),
+    ] = Field(SecretStr(""), alias="callEventsSecret", max_length=100)
+    call_events: Annotated[
+        tuple[CallEvent, ...],
+        _param(
+            help=(
+                "Which events are posted. `call.ended` holds the call record and the address of "
+                "the transcript; `call.line` everything that is said, while it is said: only "
+                "choose it for a server that may read conversations."
+            ),
+            needs="callEventsUrl",
+        ),
+    ] = Field(("call.started", "call.ended"), alias="callEvents", max_length=10)
