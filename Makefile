@@ -3,7 +3,7 @@
 .PHONY: help run test lint fmt e2e docs clean
 
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n 2 --dist loadgroup
+PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
 CODE := manage.py gateway_project bots calls alarms tests benchmarks
 
 help: ## Show this list

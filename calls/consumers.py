@@ -368,6 +368,7 @@ class LiveConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no type
                 await db(self._visitor.follow, UUID(call_id), audited=True)
             except Refused as refused:
                 self._watch.unfollow(call_id)
+                self._metered.pop(call_id, None)
                 self._emit([frame("refused", id=call_id, code=refused.code)])
         ended = await db(ended_among, self._sight, self._watch.shown())
         for call_id, reason in ended.items():

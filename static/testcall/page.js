@@ -318,4 +318,5 @@ setInterval(() => {
   if (root.dataset.phase === "talking") setText($("duration"), span(Date.now() - startedAt));
 }, 250);
 enter("idle");
+$("place").disabled = !("usable" in $("place").dataset);
 if (!chat && !navigator.mediaDevices) advise(insecure());

@@ -1,4 +1,4 @@
-"""One running gateway for all end-to-end tests of a session."""
+"""One running gateway for all end-to-end tests of a worker."""
 
 from collections.abc import Iterator
 
@@ -13,12 +13,15 @@ expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is an end-to-end test; one worker has the shared gateway."""
+    """Everything in this folder is an end-to-end test; each file stays with one worker.
+
+    These tests wait for speech more than they compute, so several gateways run side by side.
+    """
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
             item.add_marker(pytest.mark.e2e)
             if "gateway" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group("e2e"))
+                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

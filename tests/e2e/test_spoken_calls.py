@@ -18,7 +18,7 @@ from bots.core.phrases import words
 from bots.core.ports import RecognitionRequest, Transcript
 from tests.e2e.installation import Gateway
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.speech]
 
 RATE_HZ = 16000
 

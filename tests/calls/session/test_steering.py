@@ -213,10 +213,15 @@ async def test_levels_come_to_those_who_ask_and_may(
             await page.send(t="meter", call=call_id)
             while not session.taps.on:  # noqa: ASYNC110 - nothing tells it
                 await asyncio.sleep(0)
-            level: dict[str, Any] = {"u": [0]}
-            while max(level["u"]) < 50:
-                session.hear(tone(20))
-                level = await page.frame("level")
+
+            async def speak() -> None:
+                while True:
+                    session.hear(tone(20))
+                    await asyncio.sleep(0.02)
+
+            caller = asyncio.create_task(speak())
+            level = await page.frame(lambda frame: max(frame.get("u", [0])) > 50)
+            caller.cancel()
             assert (level["id"], len(level["u"]), level["b"]) == (call_id, 5, [0] * 5)
             assert "seq" not in level
             await page.send(t="meter", call=call_id)
