@@ -89,6 +89,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "gateway_project.api_frame.machine_requests",
     "gateway_project.middleware.StaticFiles",
     "gateway_project.middleware.permissions_policy",
     "csp.middleware.CSPMiddleware",

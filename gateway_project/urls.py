@@ -6,6 +6,7 @@ from oauth2_provider.views import RevokeTokenView, TokenView
 
 from calls.channels import routes as voice
 from gateway_project import health
+from gateway_project.api import api
 
 # Only what machine clients need: no pages where a signed-in user could register an application.
 # The names are those the metadata document looks up.
@@ -22,6 +23,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     *voice.http_urlpatterns,
     path("", include((_oauth, "oauth2_provider"))),
+    path("api/v1/", api.urls),
     path("", include("gateway_project.console_urls")),
     path("bots/", include("bots.urls.bots")),
     path("providers/", include("bots.urls.providers")),

@@ -1,1 +1,6 @@
 """REST API of this room: calls and dialouts."""
+
+from ninja import Router
+
+routers: tuple[Router, ...] = ()
+"""What the project mounts under ``/api/v1/``; each path begins with its resource."""
