@@ -1,4 +1,4 @@
-"""REST API of this room: calls and dialouts."""
+"""REST API of this room: calls, outbound calls, the state of the system."""
 
 from ninja import Router
 
