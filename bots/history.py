@@ -76,12 +76,17 @@ def changes_between(before: BotRevision | None, after: BotRevision) -> Changes:
     if before is None:
         return Changes(
             parameters=differences({}, readable(after.params)),
-            settings=differences({}, _chosen(after.settings)),
+            settings=differences({}, _chosen(settings_at(after))),
         )
     return Changes(
         parameters=differences(readable(before.params), readable(after.params)),
-        settings=differences(before.settings, after.settings),
+        settings=differences(settings_at(before), settings_at(after)),
     )
+
+
+def settings_at(revision: BotRevision) -> dict[str, Any]:
+    """The settings of ``revision``; one that is older than a kind of provider chooses none."""
+    return {**dict.fromkeys(ROLES.values()), **revision.settings}
 
 
 def _chosen(settings: Mapping[str, Any]) -> dict[str, Any]:
@@ -110,7 +115,7 @@ def bot_at(revision: BotRevision) -> Bot:
     """
     then = copy.copy(revision.bot)
     then.revision, then.params, then.updated_at = revision.number, revision.params, revision.at
-    settings = revision.settings
+    settings = settings_at(revision)
     then.display_name, then.enabled = settings["display_name"], settings["enabled"]
     then.is_base, then.access_mode = settings["is_base"], settings["access_mode"]
     then.base = _named(Bot, settings["base"])

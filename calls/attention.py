@@ -18,7 +18,7 @@ from bots.core.errors import ParameterError
 from bots.core.roles import Permission
 from bots.models import Bot, Provider
 from bots.people import Person
-from bots.selectors import effective, lineage, unreadable_secrets, with_providers
+from bots.selectors import ROLES, effective, lineage, unreadable_secrets, with_providers
 from calls.models import Call, ServiceFault
 from calls.selectors import Sight
 from calls.statistics import latest
@@ -72,13 +72,7 @@ def provider_health(sight: Sight, now: datetime) -> list[Health]:
 
 
 def _providers() -> Iterator[tuple[Provider, bool]]:
-    used = {
-        pk
-        for row in Bot.objects.values_list(
-            "provider", "stt_provider", "tts_provider", "vad_provider"
-        )
-        for pk in row
-    }
+    used = {pk for row in Bot.objects.values_list(*ROLES.values()) for pk in row}
     for provider in Provider.objects.order_by("kind", "name"):
         yield provider, provider.pk in used
 

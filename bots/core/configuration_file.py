@@ -67,7 +67,7 @@ class _Owner(_Part):
 class ProviderPart(_Owner):
     """A provider; ``credentials`` are the names of those that are set."""
 
-    kind: Literal["bot", "stt", "tts", "vad"]
+    kind: Literal["bot", "stt", "tts", "vad", "carrier"]
     plugin: Annotated[str, Field(min_length=1, max_length=64)]
     credentials: Annotated[Names, Field(strict=False)] = ()
 
@@ -83,6 +83,7 @@ class BotPart(_Owner):
     stt_provider: Name | None = None
     tts_provider: Name | None = None
     vad_provider: Name | None = None
+    carrier_provider: Name | None = None
     access_mode: Literal["none", "token", "oauth"] = "none"
 
 
@@ -206,7 +207,13 @@ def chosen(document: Document, names: Iterable[str]) -> Document:
     used = {
         name
         for part in bots.values()
-        for name in (part.provider, part.stt_provider, part.tts_provider, part.vad_provider)
+        for name in (
+            part.provider,
+            part.stt_provider,
+            part.tts_provider,
+            part.vad_provider,
+            part.carrier_provider,
+        )
     }
     return document.model_copy(
         update={

@@ -1,6 +1,7 @@
 """Plug-ins: what is registered, how it is found, and what could not be loaded.
 
-A plug-in is one file in ``bots/connectors`` or ``bots/speech`` that registers a class::
+A plug-in is one file in ``bots/connectors``, ``bots/speech`` or ``calls/carriers`` that registers a
+class::
 
     @registry.register("tts", "acme", "Acme", params=AcmeParams)
     class AcmeTts:

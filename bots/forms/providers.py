@@ -21,6 +21,7 @@ KINDS = {
     "stt": _("Speech to text"),
     "tts": _("Text to speech"),
     "vad": _("Voice activity"),
+    "carrier": _("Carrier of outbound calls"),
 }
 
 

@@ -18,6 +18,7 @@ PROVIDERS = {
     "stt": _("Speech to text"),
     "tts": _("Text to speech"),
     "vad": _("Voice activity detection"),
+    "carrier": _("Carrier of outbound calls"),
 }
 
 
@@ -128,7 +129,11 @@ def _inherit_words(bot: Bot, outline: Outline | None, kind: Any) -> str:
     chain = outline.provider_chain(kind) if outline else ()
     above = [(owner, row) for owner, row in chain if owner != bot]
     if not above:
-        return gettext("None chosen") if kind != "vad" else gettext("Built in (WebRTC)")
+        words = {
+            "vad": gettext("Built in (WebRTC)"),
+            "carrier": gettext("None: places no outbound calls"),
+        }
+        return words.get(kind, gettext("None chosen"))
     owner, row = above[-1]
     return gettext("%(provider)s (from %(base)s)") % {
         "provider": row.name,

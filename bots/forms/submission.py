@@ -14,6 +14,7 @@ from bots.core.params.merging import Contested, merged, same, three_way
 from bots.core.params.resolve import MASK
 from bots.forms import parameters
 from bots.forms.settings import SettingsForm
+from bots.history import settings_at
 from bots.models import Bot, BotRevision, Provider
 from bots.selectors import ROLES
 from bots.services import BotFields
@@ -124,7 +125,7 @@ class Merge(msgspec.Struct, frozen=True, kw_only=True):
 def merge(sent: Submitted, bot: Bot, chosen: Mapping[str, str]) -> Merge:
     """``sent`` against ``bot`` as it is stored, with the revision that ``sent`` is based on."""
     then = BotRevision.objects.filter(bot=bot, number=sent.expected).first()
-    base: dict[str, Any] = {**then.settings, **then.params} if then else {}
+    base: dict[str, Any] = {**settings_at(then), **then.params} if then else {}
     theirs = _state(bot)
     mine = {**(base or theirs), **_as_state(sent.changes, then.params if then else {})}
     if "params" in sent.changes:

@@ -4,11 +4,14 @@ A probe takes a plug-in as a call would and asks it for one thing. It never rais
 service does: `run` answers an `Outcome`.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from bots.core.params.declare import ParamSet
 from bots.core.registry import Plugin
+from bots.net import Outbound
 from bots.probes.bot import probe_bot
+from bots.probes.carrier import probe_carrier
 from bots.probes.course import DEADLINE_S, Course, Outcome, Step, StepName, run
 from bots.probes.speech import SAMPLER, probe_stt, probe_tts, probe_vad
 
@@ -22,11 +25,13 @@ async def probe(
     language: str,
     voice: str = "",
     sampler: str = SAMPLER,
+    allow: Iterable[str] = (),
     deadline_s: float = DEADLINE_S,
 ) -> Outcome:
     """Try ``plugin`` as it is configured; ``name`` is whom a bot framework is asked for.
 
-    ``sampler`` is the synthesiser that makes samples of speech for recognisers.
+    ``sampler`` is the synthesiser that makes samples of speech for recognisers; ``allow``
+    are addresses that a carrier may have beside the public ones (see `bots.net.Outbound`).
     """
 
     async def go(course: Course) -> None:
@@ -42,6 +47,9 @@ async def probe(
                 await probe_tts(course, built, language=language, voice=voice)
             case "vad":
                 await probe_vad(course, built, language=language, sampler=sampler)
+            case "carrier":
+                async with Outbound(allow) as outbound:
+                    await probe_carrier(course, built, outbound)
 
     return await run(go, deadline_s)
 

@@ -13,6 +13,7 @@ from bots.core import catalogue
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level
+from bots.history import settings_at
 from bots.models import Bot, BotRevision, Provider, Route
 from bots.services.checks import (
     StaleRevision,
@@ -42,6 +43,7 @@ class BotFields(TypedDict, total=False):
     stt_provider: Provider | None
     tts_provider: Provider | None
     vad_provider: Provider | None
+    carrier_provider: Provider | None
     params: Mapping[str, Any]
     access_mode: str
 
@@ -118,7 +120,7 @@ def bot_restore(*, bot: Bot, number: int, expected_revision: int, author: str) -
     then = BotRevision.objects.filter(bot=bot, number=number).first()
     if then is None:
         raise LookupError(f"bot {bot.name!r} has no revision {number}")
-    fields: dict[str, Any] = {**then.settings, "params": then.params}
+    fields: dict[str, Any] = {**settings_at(then), "params": then.params}
     del fields["access_mode"]
     problems = {}
     for field in REFERENCES:

@@ -5,6 +5,7 @@ import time
 
 import msgspec
 from asgiref.sync import async_to_sync
+from django.conf import settings
 from django.db import transaction
 from django.utils.timezone import now
 
@@ -98,6 +99,7 @@ async def _all_parts(configuration: CallConfiguration) -> tuple[PartCheck, ...]:
             configuration.stt,
             configuration.tts,
             configuration.vad,
+            configuration.carrier,
         )
         if part is not None
     ]
@@ -165,6 +167,7 @@ async def _probe(
         name=name,
         language=language or own or speech.language,
         voice=speech.voice_name,
+        allow=settings.OUTBOUND_ALLOW,
     )
 
 

@@ -30,6 +30,7 @@ def field_title(name: str) -> str:
         "stt_provider": gettext("Speech to text"),
         "tts_provider": gettext("Text to speech"),
         "vad_provider": gettext("Voice activity detection"),
+        "carrier_provider": gettext("Carrier of outbound calls"),
         "message": gettext("Message"),
         "params": gettext("Own values"),
     }

@@ -72,6 +72,8 @@ def _title(kind: str, name: StepName) -> str:
             return _("Make a sample of speech")
         case StepName.CONNECT, "bot":
             return _("Join a conversation")
+        case StepName.CONNECT, "carrier":
+            return _("Reach the carrier")
         case StepName.CONNECT, _kind:
             return _("Connect")
         case StepName.ANSWER, "tts":
@@ -82,6 +84,8 @@ def _title(kind: str, name: StepName) -> str:
             return _("Have the sample recognised")
         case StepName.RESULT, "tts":
             return _("Receive the rest of the audio")
+        case StepName.RESULT, "carrier":
+            return _("This carrier has nothing to test")
         case StepName.RESULT, _kind:
             return _("Notice that somebody speaks")
         case _:

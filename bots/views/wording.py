@@ -9,6 +9,7 @@ SETTINGS = {
     "access_mode": _("Callers must present"),
     "base": _("Inherits from"),
     "bot": _("Bot"),
+    "carrier_provider": _("Carrier of outbound calls"),
     "display_name": _("Display name"),
     "enabled": _("Takes calls"),
     "header_name": _("SIP header"),

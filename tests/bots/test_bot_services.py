@@ -70,6 +70,7 @@ def test_a_new_bot_begins_its_history(bot: Bot, base: Bot) -> None:
         "stt_provider": None,
         "tts_provider": None,
         "vad_provider": None,
+        "carrier_provider": None,
     }
 
 

@@ -161,7 +161,7 @@ def test_every_problem_is_told_with_its_line() -> None:
         ("bots.demo.enabled", 7, "must be true or false"),
         ("bots.demo.access_mode", 8, "must be 'none', 'token' or 'oauth'"),
         ("bots.other", 9, "has both a value and only the name of pan, pin"),
-        ("providers.p.kind", 13, "must be 'bot', 'stt', 'tts' or 'vad'"),
+        ("providers.p.kind", 13, "must be 'bot', 'stt', 'tts', 'vad' or 'carrier'"),
         ("providers.p.plugin", 13, "must not be empty"),
         ("routes.0.pattern", 15, "must be text"),
         ("routes.0.bot", 15, "is missing"),

@@ -21,6 +21,7 @@ _KINDS = {
     "stt": "speech-to-text plug-in",
     "tts": "text-to-speech plug-in",
     "vad": "voice activity plug-in",
+    "carrier": "carrier",
 }
 
 
