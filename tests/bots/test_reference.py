@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from pydantic import Field, SecretStr
 
 from bots.core import registry
-from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet
+from bots.core.params.declare import BOT_SETTABLE, DIALER_SETTABLE, Later, Param, ParamSet
 from bots.core.params.reference import render
 from bots.management.commands import docs
 
@@ -42,7 +42,7 @@ class Shapes(ParamSet):
         (), alias="kinds"
     )
     only: Annotated[Literal["x"], Param(help="Only.", live=True)] = Field("x", alias="only")
-    maybe: Annotated[int | None, Param(help="Maybe.")] = Field(None, alias="maybe")
+    maybe: Annotated[int | None, Param(help="Maybe.", levels=DIALER_SETTABLE)] = Field(None, alias="maybe")
     key: Annotated[SecretStr, Param(help="Key.", secret=True)] = Field(SecretStr(""), alias="key")
     inner: Annotated[Inner, Param(help="Inner.")] = Field(Inner(), alias="inner")
     inners: Annotated[tuple[Inner, ...], Param(help="Inners.")] = Field((), alias="inners")
@@ -68,7 +68,7 @@ def test_each_parameter_is_one_row_with_type_range_and_who_may_set_it() -> None:
         "| `kinds` | list of `a`, `b` | `[]` | administrator "
         "| Kinds. *Not acting yet:* needs a SIP voice channel. | gateway |",
         '| `only` | string | `"x"` | administrator; live | Only. | gateway |',
-        "| `maybe` | integer or null | `null` | administrator | Maybe. | gateway |",
+        "| `maybe` | integer or null | `null` | administrator, dialer | Maybe. | gateway |",
         '| `key` | secret | `""` | administrator | Key. | gateway |',
         "| `inner` | object | `{}` | administrator | Inner. | gateway |",
         "| `inners` | list of objects | `[]` | administrator | Inners. | gateway |",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bots.core.errors import ParameterError
-from bots.core.params.declare import ADMINISTRATOR, BOT_SETTABLE, Level
+from bots.core.params.declare import ADMINISTRATOR, BOT_SETTABLE, DIALER_SETTABLE, Level
 from bots.core.params.fields import FIELDS
 from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
 from bots.core.params.sections import COMMON
@@ -14,6 +14,7 @@ from bots.core.params.sections.agent_assist import AgentAssist
 from bots.core.params.sections.bot_events import BotEvents
 from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.call_initiation import CallInitiation
+from bots.core.params.sections.machine_detection import PHRASES
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.provider_groups import ProviderGroups
 from bots.core.params.sections.speech import Speech
@@ -97,6 +98,14 @@ BY_BOT_TOO: dict[str, Any] = {
     "crossParticipantSetting": [],
     "participantSettings": [],
 }
+BY_DIALER_TOO: dict[str, Any] = {
+    "machineGreetingMS": 2500,
+    "machineWordCount": 9,
+    "machinePhrases": list(PHRASES),
+    "machineSilenceMS": 1000,
+    "machineNoSpeechTimeoutMS": 5000,
+    "machineDecisionTimeoutMS": 15_000,
+}
 BY_ADMINISTRATOR_ONLY: dict[str, Any] = {
     "connectOnPrompt": True,
     "sendInitialActivity": True,
@@ -170,14 +179,15 @@ def problem(name: str, value: Any) -> str:
 
 
 def test_names_and_defaults_are_those_of_the_catalogue() -> None:
-    assert resolve(CATALOGUE, []).values() == BY_BOT_TOO | BY_ADMINISTRATOR_ONLY
+    assert resolve(CATALOGUE, []).values() == BY_BOT_TOO | BY_DIALER_TOO | BY_ADMINISTRATOR_ONLY
 
 
 def test_a_bot_may_set_what_shapes_the_conversation_and_nothing_else() -> None:
     levels = {p.wire_name: p.param.levels for p in CATALOGUE}
-    assert levels == dict.fromkeys(BY_BOT_TOO, BOT_SETTABLE) | dict.fromkeys(
-        BY_ADMINISTRATOR_ONLY, ADMINISTRATOR
-    )
+    expected = dict.fromkeys(BY_BOT_TOO, BOT_SETTABLE)
+    expected |= dict.fromkeys(BY_ADMINISTRATOR_ONLY, ADMINISTRATOR)
+    expected |= dict.fromkeys(BY_DIALER_TOO, DIALER_SETTABLE)
+    assert levels == expected
 
 
 def test_what_a_bot_may_set_can_change_in_a_running_call() -> None:
@@ -270,6 +280,12 @@ PLAYER = {"player": "ToCustomer", "targets": [TARGET]}
             [[], ["Zk3x-9_b.c"], ["c" * 255], [str(i) for i in range(200)]],
             [[""], ["a b"], ["a\n"], ["c" * 256], ["x"] * 201, "client", [1], None],
         ),
+        ("machineGreetingMS", [500, 15_000], [499, 15_001]),
+        ("machineWordCount", [2, 100], [1, 101]),
+        ("machinePhrases", [[], ["Mailbox"]], [["x"], ["x" * 101], ["ab"] * 201, "Mailbox"]),
+        ("machineSilenceMS", [200, 10_000], [199, 10_001]),
+        ("machineNoSpeechTimeoutMS", [500, 60_000], [499, 60_001]),
+        ("machineDecisionTimeoutMS", [1000, 120_000], [999, 120_001]),
         ("dialoutPerSecond", [0, 0.5, 1000], [-1, 1000.5, "often"]),
         ("dialoutMaxConcurrent", [0, 100_000], [-1, 100_001, 0.5]),
         (

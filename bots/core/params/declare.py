@@ -45,6 +45,8 @@ class Level(IntEnum):
 
 ADMINISTRATOR = frozenset({Level.PROVIDER, Level.BASE_BOT, Level.BOT})
 """Set by people in the configuration only."""
+DIALER_SETTABLE = ADMINISTRATOR | {Level.DIALOUT}
+"""May also be set by the request that dials out."""
 BOT_SETTABLE = ADMINISTRATOR | {Level.DIALOUT, Level.SESSION, Level.ACTIVITY}
 """May also be set by the bot at run time, for the session or one activity."""
 

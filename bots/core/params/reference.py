@@ -29,7 +29,8 @@ Values are replaced whole: a list or an object that is set hides the inherited o
 `manage.py bot show NAME` prints the effective value of every parameter and where it comes from.
 
 - **Set by** says who may set a parameter: the *administrator* in the configuration, the *bot* also
-  during a call. *Live*: it may be changed in calls that are running, from their next turn on.
+  during a call, the *dialer* in the request for an outbound call, as everything a bot may set.
+  *Live*: it may be changed in calls that are running, from their next turn on.
 - **Needs** names what must be there for the parameter to act. *Not acting yet* marks parameters for
   parts that the gateway lacks so far: their values are checked and kept, and have no effect.
 - **Source** is where name and meaning come from: the documentation of VoiceAI Connect, the product
@@ -99,7 +100,11 @@ def _row(parameter: Declared, schema: Mapping[str, Any]) -> str:
 
 
 def _set_by(parameter: Declared) -> str:
-    who = "administrator, bot" if Level.SESSION in parameter.param.levels else "administrator"
+    who = "administrator"
+    if Level.SESSION in parameter.param.levels:
+        who += ", bot"
+    elif Level.DIALOUT in parameter.param.levels:
+        who += ", dialer"
     return f"{who}; live" if parameter.param.live else who
 
 

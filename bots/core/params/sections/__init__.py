@@ -19,6 +19,7 @@ from bots.core.params.sections.continuous_asr import ContinuousAsr
 from bots.core.params.sections.dtmf import Dtmf
 from bots.core.params.sections.failover import Failover
 from bots.core.params.sections.google import Google
+from bots.core.params.sections.machine_detection import MachineDetection
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.outbound_calls import OutboundCalls
 from bots.core.params.sections.provider_groups import ProviderGroups
@@ -39,6 +40,7 @@ COMMON: tuple[type[ParamSet], ...] = (
     AudioFiles,
     CallControl,
     OutboundCalls,
+    MachineDetection,
     Failover,
     CallRecording,
     MetaData,
