@@ -17,9 +17,12 @@ from bots.core.params.declare import Declared, Level
 from bots.core.params.presentation import Control, Marks
 from bots.core.params.resolve import MASK, Catalogue, Origin
 from bots.core.params.sections import COMMON
+from bots.models import ApiClient
 
 VALUE, SECRET = "p.", "s."
-_JSON = Control(kind="json")
+CLIENTS = "dialoutClients"
+"""The parameter whose values are ids of API clients: people pick clients by name."""
+_JSON, _LINES, _PICKS = Control(kind="json"), Control(kind="lines"), Control(kind="picks")
 
 Places = Sequence[tuple[Origin, Any]]
 """Where a value is set and what it is there, the weakest first."""
@@ -30,14 +33,21 @@ Inherited = Callable[[str], Places]
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in the control of one overridden parameter.
 
-    ``stored``: a secret that is set; ``choice`` is what is done with it.
+    ``stored``: a secret that is set; ``choice`` is what is done with it. ``names`` are words for
+    values that say nothing to people.
     """
 
     control: Control
     text: str = ""
     picked: tuple[str, ...] = ()
+    names: Mapping[str, str] = {}
     stored: bool = False
     choice: str = "set"
+
+    @property
+    def options(self) -> list[tuple[str, str]]:
+        """What can be picked, with words for it."""
+        return [(each, self.names.get(each, each)) for each in self.control.choices]
 
 
 class Place(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,11 +108,13 @@ def sections(
 ) -> list[Section]:
     """Every parameter of ``used`` as rows, plug-ins first; what is set beyond them comes last."""
     wrong = problems or {}
+    clients = _clients() if CLIENTS in used else {}
     found = []
     own_sections = [section for section in reversed(used.sections) if section not in COMMON]
     for section in (*own_sections, *(each for each in used.sections if each in COMMON)):
         names = used.names(section)
         rows = tuple(_row(used[name], own.get(name), inherited(name), wrong) for name in names)
+        rows = tuple(_with_clients(row, clients) if row.name == CLIENTS else row for row in rows)
         if rows:
             found.append(
                 Section(
@@ -166,8 +178,32 @@ def _row(
     )
 
 
+def _clients() -> dict[str, str]:
+    """Every API client by its id, in order of their names."""
+    rows = ApiClient.objects.order_by("name", "pk").values_list("client_id", "name")
+    return dict(rows)
+
+
+def _with_clients(row: Row, clients: Mapping[str, str]) -> Row:
+    """``row`` with all clients to pick from; one that was deleted is shown as long as it is set."""
+
+    def named(entry: Entry) -> Entry:
+        if entry.control.kind != "picks":
+            return entry
+        gone = [each for each in dict.fromkeys(entry.picked) if each not in clients]
+        deleted = {each: gettext("deleted client %(id)s") % {"id": each} for each in gone}
+        control = msgspec.structs.replace(entry.control, choices=(*clients, *gone))
+        return msgspec.structs.replace(entry, control=control, names={**clients, **deleted})
+
+    below = named(row.below) if row.below else None
+    return msgspec.structs.replace(row, entry=named(row.entry), below=below)
+
+
 def _entry(name: str, value: Any) -> Entry:
-    shown = presentation.fitting(_control(name), value)
+    shown = _control(name)
+    if name == CLIENTS and presentation.fitting(_LINES, value) == _LINES:
+        return Entry(control=shown, picked=tuple(value))
+    shown = presentation.fitting(shown, value)
     if shown.kind == "secret":
         return Entry(control=shown, stored=bool(value), choice="keep" if value else "none")
     if shown.kind == "picks":
@@ -183,6 +219,8 @@ def _offered(name: str, value: Any) -> Entry:
 
 
 def _control(name: str) -> Control:
+    if name == CLIENTS:
+        return _PICKS
     known = catalogue.everything()
     return presentation.control(known[name]) if name in known else _JSON
 

@@ -17,6 +17,7 @@ from bots.services.clients import api_client_create, api_client_update
 from bots.services.demo import seed_demo
 from bots.services.impact import Impact, bot_preview
 from bots.services.lifecycle import bot_clone, bot_delete, bot_pause, bot_usage
+from bots.services.outbound import dialout_allow, dialout_disallow
 from bots.services.providers import provider_create, provider_delete, provider_update
 from bots.services.rotation import Rotation, rotate_secrets
 from bots.services.routes import (
@@ -45,6 +46,8 @@ __all__ = [
     "bot_usage",
     "bots_pause",
     "bots_set",
+    "dialout_allow",
+    "dialout_disallow",
     "mint_voice_token",
     "provider_create",
     "provider_delete",
