@@ -4,20 +4,29 @@ Secrets and tokens are long and random, so one salted or plain SHA-256 protects 
 password hash would only let anybody keep the processor busy. Nothing here logs or returns a digest.
 """
 
+import base64
+import binascii
 import hashlib
 import hmac
+import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from ipaddress import ip_address, ip_network
 from typing import Any
+from urllib.parse import unquote_plus
 
 from django.contrib.auth.hashers import BasePasswordHasher, mask_hash, must_update_salt
-from oauth2_provider.oauth2_validators import OAuth2Validator
+from django.utils import timezone
+from oauth2_provider.models import get_access_token_model
 from oauth2_provider.scopes import SettingsScopes
-from oauthlib.common import Request
+
+from bots.models import ApiClient
 
 VOICE_SCOPE = "voice:connect"
 """OAuth scope that lets a voice gateway connect calls."""
 TOKEN_PREFIX = "vgw_"  # noqa: S105 - a public prefix by which leaked tokens are found
+MAX_SECRET_CHARS = 1_000
+"""Longer secrets and tokens are nobody's and are not hashed."""
 
 
 class ApiSecretHasher(BasePasswordHasher):
@@ -115,9 +124,91 @@ def matches(token: str, stored_digest: str) -> bool:
     return hmac.compare_digest(digest(token), stored_digest)
 
 
-def token_grants(token: str, scope: str) -> bool:
-    """Whether an OAuth access token of this gateway is valid, its client usable, ``scope`` granted.
+def basic_credentials(authorization: str | None) -> tuple[str, str] | None:
+    """Client id and secret of an ``Authorization: Basic`` header, None for any other.
 
-    A token bound to other resources (RFC 8707) grants nothing here. Takes one query.
+    Both are form-encoded first (RFC 6749, 2.3.1), which changes nothing in those made here.
     """
-    return bool(OAuth2Validator().validate_bearer_token(token, [scope], Request("")))
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        decoded = base64.b64decode(encoded.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    name, colon, secret = decoded.partition(":")
+    return (unquote_plus(name), unquote_plus(secret)) if colon else None
+
+
+_HASHER = ApiSecretHasher()
+_NOBODYS = _HASHER.encode(secrets.token_hex(64), secrets.token_hex(11))
+"""What a secret is compared with when there is nothing to compare it with."""
+
+
+def client_with(client_id: str, secret: str) -> ApiClient | None:
+    """The client with this id whose secret this is, be it disabled; None when there is none.
+
+    The secret before the last rotation counts until its time is over. As much work is done for a
+    client that does not exist as for a wrong secret: one query and two hashes.
+    """
+    storable = re.fullmatch(r"[\x21-\x7e]{1,100}", client_id) is not None
+    found = ApiClient.objects.filter(client_id=client_id if storable else "").first()
+    previous = ""
+    if found and found.previous_secret_until and found.previous_secret_until > timezone.now():
+        previous = found.previous_secret
+    given = secret[:MAX_SECRET_CHARS]
+    stored = (found.client_secret if found else "", previous)
+    right = [_HASHER.verify(given, each if _is_hash(each) else _NOBODYS) for each in stored]
+    return found if any(right) and len(secret) <= MAX_SECRET_CHARS else None
+
+
+def _is_hash(stored: str) -> bool:
+    return stored.startswith(f"{ApiSecretHasher.algorithm}$")
+
+
+def is_within(address: str | None, networks: Iterable[str]) -> bool:
+    """Whether ``address`` is in one of ``networks``; without networks every address is."""
+    allowed = [ip_network(network) for network in networks]
+    if not allowed:
+        return True
+    try:
+        found = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = getattr(found, "ipv4_mapped", None)
+    return any((mapped or found) in network for network in allowed)
+
+
+def access_token(token: str) -> Any:
+    """The OAuth access token of this gateway that is ``token``, if it may be used; else None.
+
+    It comes with its ``application`` and, when a person minted it, ``minted``: one query. It has
+    not expired and its client is enabled.
+    """
+    if not token or len(token) > MAX_SECRET_CHARS:
+        return None
+    rows = get_access_token_model().objects.select_related("application", "minted")
+    found = rows.filter(token_checksum=digest(token)).first()
+    if found is None or found.is_expired() or found.application is None:
+        return None
+    return found if found.application.enabled else None
+
+
+def scopes_of(token: Any) -> frozenset[str]:
+    """What ``token`` permits: its scopes, as far as its client is allowed them at this moment."""
+    return frozenset(token.scope.split()).intersection(token.application.allowed_scopes)
+
+
+def token_grants(token: str, scope: str, *, bot: str, address: str | None = None) -> bool:
+    """Whether an OAuth access token of this gateway may be used with ``scope`` for that bot.
+
+    A token bound to other resources (RFC 8707) grants nothing here. ``address`` is the peer's;
+    without it the client's networks are not looked at.
+    """
+    found = access_token(token)
+    if found is None or found.resource or scope not in scopes_of(found):
+        return False
+    client: ApiClient = found.application
+    if address is not None and not is_within(address, client.allowed_networks):
+        return False
+    return client.all_bots or client.bots.filter(name=bot).exists()

@@ -11,7 +11,8 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db.models import Q, QuerySet
 
 from bots.core.roles import ADMINISTRATOR, Permission, granted
-from bots.models import MAX_DEPTH, Bot, Member
+from bots.core.scopes import permissions
+from bots.models import MAX_DEPTH, ApiClient, Bot, Member
 
 
 class Person(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,6 +95,14 @@ def person(user: AbstractBaseUser | AnonymousUser) -> Person:
         known = _person(user)
         user._person = known  # type: ignore[attr-defined]  # a place of our own
     return known
+
+
+def client_person(client: ApiClient, scopes: Iterable[str]) -> Person:
+    """Who an API client is when it uses ``scopes``; one query when it reaches only some bots."""
+    reach = None if client.all_bots else frozenset(client.bots.values_list("name", flat=True))
+    return Person(
+        user_id=0, name=f"client {client.name}", permissions=permissions(scopes), bots=reach
+    )
 
 
 def is_administrator(user: User) -> bool:

@@ -381,10 +381,11 @@ def _call_configuration(bot: Bot, chosen: Effective) -> CallConfiguration:
     )
 
 
-def admit(bot_name: str, authorization: str | None) -> Admission:
+def admit(bot_name: str, authorization: str | None, address: str | None = None) -> Admission:
     """Whether a voice gateway with this ``Authorization`` header may connect a call to the bot.
 
-    A bot that takes no calls is not told apart from one that does not exist.
+    A bot that takes no calls is not told apart from one that does not exist. ``address`` is the
+    peer's, for clients that are bound to networks.
     """
     row = None
     if re.match(SLUG, bot_name):
@@ -401,7 +402,9 @@ def admit(bot_name: str, authorization: str | None) -> Admission:
     if mode == Bot.Access.TOKEN:
         granted = access.matches(token, digest)
     else:
-        granted = access.token_grants(token, access.VOICE_SCOPE)
+        granted = access.token_grants(
+            token, access.VOICE_SCOPE, bot=bot_name, address=address
+        )
     return Admission(200, "The token is valid.") if granted else Admission(401, _BAD_TOKEN)
 
 

@@ -332,6 +332,13 @@ class Environment:
         "Directory for synthesised prompts, which processes may share. Empty: `tts-cache` in "
         "`VAR_DIR`.",
     )
+    api_basic_auth: bool = _field(
+        "API_BASIC_AUTH",
+        "1",
+        _flag,
+        "Let API clients send client id and secret by HTTP Basic with every request; `0` asks for "
+        "an OAuth access token.",
+    )
     audit_days: int = _field(
         "AUDIT_DAYS", "400", _whole(1, 36_500), "How long events of the audit log are kept."
     )

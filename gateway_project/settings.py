@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONE, SELF
 
+from bots.core.scopes import SCOPES
 from gateway_project import backends, environment, keys
 from gateway_project import logging as gateway_logging
 
@@ -191,6 +192,7 @@ LOGOUT_REDIRECT_URL = LOGIN_URL
 # Of the one-time links by which people choose a password.
 PASSWORD_RESET_TIMEOUT = 24 * 3600
 AUDIT_DAYS = ENVIRONMENT.audit_days
+API_BASIC_AUTH = ENVIRONMENT.api_basic_auth
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
     # For the 128 random characters of API client secrets only; never the default.
@@ -203,17 +205,7 @@ AUTH_PASSWORD_VALIDATORS = [
 OAUTH2_PROVIDER_APPLICATION_MODEL = "bots.ApiClient"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "oauth2_provider.AccessToken"  # noqa: S105 - a model
 OAUTH2_PROVIDER = {
-    "SCOPES": {
-        "bots:read": "Read bots",
-        "bots:write": "Create, change and delete bots",
-        "providers:read": "Read providers",
-        "providers:write": "Create, change and delete providers",
-        "actions:dialout": "Place outbound calls",
-        "calls:read": "Read calls and transcripts",
-        "calls:control": "Act on live calls",
-        "alarms:read": "Read alarms",
-        "voice:connect": "Connect calls to a bot",
-    },
+    "SCOPES": {scope.name: scope.help for scope in SCOPES.values()},
     "SCOPES_BACKEND_CLASS": "bots.access.ClientScopes",
     "ACCESS_TOKEN_EXPIRE_SECONDS": 3600,
     "CLIENT_SECRET_HASHER": "api_sha256",

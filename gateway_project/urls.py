@@ -1,21 +1,23 @@
 """The URL table of the gateway."""
 
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.urls import metadata_urlpatterns
-from oauth2_provider.views import RevokeTokenView, TokenView
 
 from calls.channels import routes as voice
-from gateway_project import health
+from gateway_project import health, oauth
 from gateway_project.api import api
 
 # Only what machine clients need: no pages where a signed-in user could register an application.
 # The names are those the metadata document looks up.
 _oauth = [
-    path("oauth/token", TokenView.as_view(), name="token"),
-    path("oauth/revoke", RevokeTokenView.as_view(), name="revoke-token"),
+    path("oauth/token", csrf_exempt(oauth.Token.as_view()), name="token"),
+    path("oauth/revoke", csrf_exempt(oauth.Revocation.as_view()), name="revoke-token"),
+    path("oauth/introspect", csrf_exempt(oauth.Introspection.as_view()), name="introspect"),
     *(route for route in metadata_urlpatterns if route.name == "oauth-server-metadata"),
 ]
 
+handler400 = "gateway_project.oauth.bad_request"
 handler403 = "gateway_project.refusals.not_permitted"
 
 urlpatterns: list[URLPattern | URLResolver] = [

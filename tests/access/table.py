@@ -48,6 +48,7 @@ URLS: dict[str, Rule] = {
     "voice-probe": Rule("machines"),
     "oauth2_provider:token": Rule(None, "machines"),
     "oauth2_provider:revoke-token": Rule(None, "machines"),
+    "oauth2_provider:introspect": Rule(None, "machines"),
     "oauth2_provider:oauth-server-metadata": Rule("everybody"),
     "login": Rule("everybody", "everybody"),
     "logout": Rule(None, "everybody"),

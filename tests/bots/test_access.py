@@ -103,11 +103,11 @@ def test_client_credentials_buy_a_token_for_all_scopes_or_some(
 ) -> None:
     status, body = ask(client, *issued)
     assert (status, body["token_type"], sorted(body["scope"].split())) == (200, "Bearer", SCOPES)
-    assert access.token_grants(body["access_token"], "voice:connect")
-    assert not access.token_grants(body["access_token"], "calls:read")
+    assert access.token_grants(body["access_token"], "voice:connect", bot="retail")
+    assert not access.token_grants(body["access_token"], "calls:read", bot="retail")
     _, narrow = ask(client, *issued, scope="bots:read")
     assert narrow["scope"] == "bots:read"
-    assert not access.token_grants(narrow["access_token"], "voice:connect")
+    assert not access.token_grants(narrow["access_token"], "voice:connect", bot="retail")
 
 
 @pytest.mark.db
@@ -133,11 +133,11 @@ def test_a_disabled_client_gets_no_token_and_its_tokens_end(
     owner, secret = issued
     _, body = ask(client, owner, secret)
     api_client_update(owner, enabled=False)
-    assert not access.token_grants(body["access_token"], "voice:connect")
+    assert not access.token_grants(body["access_token"], "voice:connect", bot="retail")
     status, refused = ask(client, owner, secret)
     assert (status, refused["error"]) == (401, "invalid_client")
     api_client_update(owner, enabled=True)
-    assert not access.token_grants(body["access_token"], "voice:connect")
+    assert not access.token_grants(body["access_token"], "voice:connect", bot="retail")
     assert ask(client, owner, secret)[0] == 200
 
 
@@ -147,4 +147,4 @@ def test_narrowing_a_client_ends_the_tokens_with_the_wider_scopes(
 ) -> None:
     _, body = ask(client, *issued)
     assert api_client_update(issued[0], scopes=["bots:read"]).allowed_scopes == ["bots:read"]
-    assert not access.token_grants(body["access_token"], "bots:read")
+    assert not access.token_grants(body["access_token"], "bots:read", bot="retail")

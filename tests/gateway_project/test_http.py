@@ -82,15 +82,14 @@ def test_the_metadata_document_names_only_what_exists() -> None:
     document = Client().get("/.well-known/oauth-authorization-server").json()
     assert document["token_endpoint"] == "http://testserver/oauth/token"
     assert document["revocation_endpoint"] == "http://testserver/oauth/revoke"
+    assert document["introspection_endpoint"] == "http://testserver/oauth/introspect"
     assert document["grant_types_supported"] == ["client_credentials"]
     assert "authorization_endpoint" not in document
     assert "registration_endpoint" not in document
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(
-    "path", ["/oauth/authorize", "/oauth/applications", "/oauth/introspect", "/o/token/"]
-)
+@pytest.mark.parametrize("path", ["/oauth/authorize", "/oauth/applications", "/o/token/"])
 def test_other_oauth_addresses_do_not_exist(path: str) -> None:
     assert Client().get(path).status_code == 404
 
