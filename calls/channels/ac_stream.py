@@ -5,7 +5,7 @@ does no I/O and holds no task, so any carrier can bring it frames. It is also th
 """
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +16,7 @@ from bots.core.audio import LPCM16_16K, AudioFormat, wav_header
 from bots.protocols import ac_bot_api as wire
 from bots.protocols.ac_bot_api import MediaFormat, ServerState, StreamServer
 from bots.selectors import CallConfiguration
+from calls.channels.expected import ExpectedCall, named_in, start_among, told_to_bot
 from calls.core import events
 from calls.core.ports import CallStart, LegCapabilities
 from calls.session.bot import stamped
@@ -40,6 +41,9 @@ _DIGITS = frozenset("0123456789*#")
 MAX_DIGITS = 100
 """Digits of one activity that count; nobody presses more between two."""
 
+MAX_HELD = 100
+"""Frames that count between an early acceptance and the bot's arrival."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -47,7 +51,8 @@ class AcStream:
     """One socket of VoiceAI Connect.
 
     ``send`` takes a text frame; ``close`` asks the carrier to close with a WebSocket code once what
-    was sent is out. ``configuration`` None: the bot's is broken and calls are refused.
+    was sent is out. ``configuration`` None: the bot's is broken and calls are refused. See `expect`
+    for outbound calls.
     """
 
     def __init__(
@@ -59,14 +64,18 @@ class AcStream:
         host: SessionHost,
         send: Callable[[str], None],
         close: Callable[[int], None],
+        channel: str = NAME,
     ) -> None:
         self.capabilities = LegCapabilities(audio=False)
         self.caller_audio: AudioFormat = LPCM16_16K
         self.prompt_audio: AudioFormat = LPCM16_16K
         self.media = ""
+        self.refusal = ""
+        """Why the call was refused, once it was."""
         self._bot = bot
         self._configuration = configuration
         self._is_test = is_test
+        self._channel = channel
         self._host = host
         self._send = send
         self._close = close
@@ -74,6 +83,12 @@ class AcStream:
         self._session: CallSession | None = None
         self._start: CallStart | None = None
         self._media: MediaFormat | None = None
+        self._expected: ExpectedCall | None = None
+        self._supposed: Mapping[str, ExpectedCall] = {}
+        self._request: wire.InitiateRequested | None = None
+        """Accepted before it was known which call this is."""
+        self._held: list[wire.ServerEvent] = []
+        """What came since, until the bot is there."""
         self._rejected = 0
         self._streams = itertools.count(1)
         self._socket_id = uuid4().hex[:6]
@@ -85,6 +100,17 @@ class AcStream:
         return self._server.state is ServerState.CONNECTED
 
     # --- from the carrier -----------------------------------------------------------------------
+
+    def expect(self, call: ExpectedCall) -> None:
+        """The session that will be asked for is this outbound call."""
+        self._expected = call
+
+    def suppose(self, calls: Mapping[str, ExpectedCall]) -> None:
+        """The session that will be asked for may be one of these calls, by the dialout's id.
+
+        Only the ``start`` activity tells, so the voice side is accepted before the bot is asked.
+        """
+        self._supposed = calls
 
     def receive(self, frame: str | bytes) -> None:
         """One frame; ``bytes`` stand for a binary frame. Nothing a peer sends raises."""
@@ -111,6 +137,8 @@ class AcStream:
                 self._initiate(what)
             case wire.ResumeRequested(conversation_id):
                 self._resume(conversation_id)
+            case _ if self._request is not None:
+                self._hold(what, self._request)
             case _ if self._session is not None:
                 self._during_call(what, self._session)
 
@@ -137,27 +165,69 @@ class AcStream:
 
     def _initiate(self, request: wire.InitiateRequested) -> None:
         refusal = self._negotiate(request)
-        if refusal is None and self._configuration is not None:
-            self._start = CallStart(
-                conversation_id=request.conversation_id or str(uuid4()),
-                channel=NAME,
-                caller=request.caller,
-                is_test=self._is_test,
-                announced=True,
-            )
-            try:
-                self._session = self._host.open(self._configuration, self, self._start)
-            except NoCapacity as reason:
-                refusal = str(reason)
-            except LookupError as error:
-                log.error("voice.plugin_missing", problem=str(error))
-                refusal = "the bot's configuration is not complete"
         if refusal is not None:
             self._refuse(refusal)
+        elif self._supposed and self._expected is None:
+            self._request = request
+            self._send(self._server.accept(self._media))
+        else:
+            self._open(request)
+
+    def _hold(self, what: wire.ServerEvent, request: wire.InitiateRequested) -> None:
+        """Find out by ``start`` which call this is, and keep what the bot is still to be told."""
+        if isinstance(what, wire.SessionEnded) and self._session is None:
+            self._close(1000)
+            return
+        if isinstance(what, wire.UserStreamStarted):
+            self._send(self._server.user_stream_started(what.participant))
+        if len(self._held) < MAX_HELD:
+            self._held.append(what)
+        if not isinstance(what, wire.ActivitiesReceived) or self._session is not None:
+            return
+        if (start := start_among(what.activities)) is not None:
+            self._expected = named_in(start, self._supposed)
+            log.info("voice.decided_late", outbound=self._expected is not None)
+            self._open(request)
+
+    def _release(self, session: CallSession) -> None:
+        """The bot is there: tell the call what was held."""
+        self._request = None
+        for what in self._held:
+            if isinstance(what, wire.UserStreamStarted):
+                session.open_ear()
+            else:
+                self._during_call(what, session)
+        self._held.clear()
+
+    def _open(self, request: wire.InitiateRequested) -> None:
+        """Begin the call at the host; it is refused when that cannot be."""
+        expected, configuration = self._expected, self._used
+        if configuration is None:
+            self._refuse("the bot's configuration is not valid")
+            return
+        start = CallStart(
+            conversation_id=request.conversation_id or str(uuid4()),
+            channel=self._channel,
+            caller=request.caller,
+            is_test=self._is_test,
+            announced=True,
+        )
+        self._start = start if expected is None else expected.begun(start)
+        try:
+            self._session = self._host.open(configuration, self, self._start)
+        except NoCapacity as reason:
+            self._refuse(str(reason))
+        except LookupError as error:
+            log.error("voice.plugin_missing", problem=str(error))
+            self._refuse("the bot's configuration is not complete")
+
+    @property
+    def _used(self) -> CallConfiguration | None:
+        return self._configuration if self._expected is None else self._expected.configuration
 
     def _negotiate(self, request: wire.InitiateRequested) -> str | None:
         """Choose formats and abilities; answers why the session cannot be, in the peer's words."""
-        configured = self._configuration
+        configured = self._used
         if configured is None:
             return "the bot's configuration is not valid"
         self._media = wire.choose_format(request.media_formats, PREFERRED)
@@ -191,6 +261,7 @@ class AcStream:
 
     def _refuse(self, reason: str) -> None:
         log.info("voice.refused", reason=reason)
+        self.refusal = reason
         self._send(self._server.refuse(reason))
         self._close(1000)
 
@@ -204,8 +275,7 @@ class AcStream:
             return
         match activity.event:
             case "start":
-                self._describe(activity.parameters or {}, session)
-                session.take(events.CallStarted(activity))
+                session.take(events.CallStarted(self._described(activity, session)))
             case "dtmf":
                 pressed = (d for d in str(activity.value) if d in _DIGITS)
                 digits = "".join(itertools.islice(pressed, MAX_DIGITS))
@@ -219,12 +289,17 @@ class AcStream:
             case _:
                 session.take(events.VoiceSideReported(activity))
 
-    def _describe(self, parameters: Json, session: CallSession) -> None:
-        known = session.start
+    def _described(self, start: Activity, session: CallSession) -> Activity:
+        """``start`` as the bot gets it; who calls whom is recorded."""
+        told, known = start.parameters or {}, session.start
+        if known.dialout is not None:
+            session.describe(caller=known.caller, callee=known.callee)
+            return told_to_bot(start, known.dialout)
         session.describe(
-            caller=str(parameters.get("caller") or known.caller),
-            callee=str(parameters.get("callee") or known.callee),
+            caller=str(told.get("caller") or known.caller),
+            callee=str(told.get("callee") or known.callee),
         )
+        return start
 
     # --- the voice leg (calls.core.ports.VoiceLeg) ----------------------------------------------
 
@@ -232,6 +307,8 @@ class AcStream:
         """``session.accepted`` with the format of the caller's stream."""
         if self._server.state is ServerState.REQUESTED:
             self._send(self._server.accept(self._media))
+        if self._request is not None and self._session is not None:
+            self._release(self._session)
 
     def hang_up(self, *, reason_code: str, reason: str, sip_headers: tuple[Json, ...] = ()) -> None:
         """``hangup``, after which the peer sends ``session.end``; a waiting call is refused."""

@@ -1,9 +1,10 @@
 """A caller behind VoiceAI Connect: the gateway side of one call, without I/O and without a clock.
 
 Frames go in and out as text; times are seconds on any monotonic clock. The driver calls `connected`
-when a WebSocket is up, `received` for each frame, `tick` at least every 20 ms, `disconnected` when
-the socket is gone; it sends what these return and then does what `wish` says. Source: Bot API,
-streaming mode, state machine of the client.
+when a WebSocket is up, `received` for each frame, `tick` whenever `next_tick` has come,
+`disconnected` when the socket is gone; it sends what these return and then does what `wish` says. A
+plan that `CallPlan.rings` makes it the called party of an outbound call. Source: Bot API, streaming
+mode, state machine of the client.
 """
 
 from datetime import timedelta
@@ -13,7 +14,6 @@ from uuid import uuid5
 import msgspec
 
 from bots.core.activities import Activity, event
-from bots.core.audio import FRAME_MS
 from bots.protocols import ac_bot_api as wire
 from bots.protocols.ac_bot_api import ClientState, StreamClient
 from calls.testcall.conversation import CALLER_DONE, Conversation, End
@@ -21,6 +21,7 @@ from calls.testcall.judgement import judge_call
 from calls.testcall.ledger import Ledger
 from calls.testcall.plan import AXIS, CallPlan
 from calls.testcall.silence import silences
+from calls.testcall.transfer import REASONS
 
 CLOSE_SECONDS = 1.0
 """How long the gateway may take to close the socket after ``session.end``."""
@@ -31,6 +32,7 @@ class Phase(StrEnum):
 
     CONNECTING = "connecting"
     REQUESTED = "waiting for session.accepted"
+    RINGING = "ringing"
     OPENING = "waiting for userStream.started"
     TALKING = "talking"
     CUT = "reconnecting"
@@ -90,7 +92,7 @@ class Caller:
     @property
     def next_tick(self) -> float:
         """When `tick` is due, on the clock of the arguments."""
-        return self._began + (self._frames + 1) * FRAME_MS / 1000
+        return self._began + (self._frames + 1) * self._plan.frame_s
 
     # --- from the driver ------------------------------------------------------------------------
 
@@ -129,6 +131,8 @@ class Caller:
             self._frames += 1
             if self._up_at is not None and self._phase not in (Phase.CLOSING, Phase.DONE):
                 self._frame(due)
+        if self._phase is Phase.RINGING:
+            self._ring(at)
         self._maybe_cut(at)
         return self._drain()
 
@@ -192,18 +196,17 @@ class Caller:
         else:
             self.ledger.accepted_after_ms = (at - self._since) * 1000
             self.ledger.media_format = "" if media_format is None else media_format.value
-            if not self._begin_call(media_format, at):
+            if not self._usable(media_format, at):
                 return
-        if self._plan.text_session:
-            self._enter(Phase.TALKING, at)
-        else:
-            self._out.append(self._client.user_stream_start())
-            self._enter(Phase.OPENING, at)
+            if self._plan.rings:
+                self._enter(Phase.RINGING, at)
+                return
+            self._begin_call(at)
+        self._open_stream(at)
 
-    def _begin_call(self, media_format: wire.MediaFormat | None, at: float) -> bool:
-        """Send ``start``; False when the accepted format is of no use."""
+    def _usable(self, media_format: wire.MediaFormat | None, at: float) -> bool:
+        """Whether the accepted format is one that was offered."""
         plan = self._plan
-        self._up_at = at
         offered = plan.text_session or media_format in plan.media_formats
         kind = "text session" if plan.text_session else self.ledger.media_format or "no format"
         after_ms = self.ledger.accepted_after_ms or 0.0
@@ -211,7 +214,12 @@ class Caller:
         self.ledger.say(at, "call", "accepted", detail)
         if not offered:
             self._give_up(at, f"the gateway accepted with {kind}, which was not offered")
-            return False
+        return offered
+
+    def _begin_call(self, at: float) -> None:
+        """The call is up: send ``start``."""
+        plan, media_format = self._plan, self._client.media_format
+        self._up_at = at
         audio = AXIS if plan.text_session or media_format is None else media_format.audio
         self.conversation.begin(audio, at)
         parameters = {
@@ -219,9 +227,16 @@ class Caller:
             "vaigConversationId": str(plan.conversation_id),
             "caller": plan.caller,
             "callee": plan.callee,
+            **plan.start,
         }
         self._hand_over((event("start", language=plan.language, parameters=parameters),), at)
-        return True
+
+    def _open_stream(self, at: float) -> None:
+        if self._plan.text_session:
+            self._enter(Phase.TALKING, at)
+        else:
+            self._out.append(self._client.user_stream_start())
+            self._enter(Phase.OPENING, at)
 
     # --- the passing of time --------------------------------------------------------------------
 
@@ -234,6 +249,18 @@ class Caller:
             self._hand_over(deeds.activities, due)
         if deeds.end is not None:
             self._finish(deeds.end, due)
+
+    def _ring(self, at: float) -> None:
+        """Somebody answers, nobody does, or the bot does not wait for it."""
+        wanted, plan = self.conversation.farewell, self._plan
+        if wanted is not None:
+            self._finish(wanted, at)
+        elif at - self._since >= plan.ring and plan.pick_up == "answered":
+            self._begin_call(at)
+            self._open_stream(at)
+        elif at - self._since >= plan.ring:
+            reason = REASONS[plan.pick_up]
+            self._finish(End(by="callee", reason_code=plan.pick_up, reason=reason), at)
 
     def _lose_patience(self, at: float) -> None:
         patience, problem = _PATIENCE.get(self._phase, (_NEVER, ""))
@@ -300,7 +327,7 @@ class Caller:
         self.ledger.ended_at = at
         talk = self.conversation
         undone = talk.finish(at)
-        if not self._plan.text_session:
+        if self._plan.recorded and not self._plan.text_session:
             self.ledger.silences = silences(bytes(talk.said), bytes(talk.heard), talk.began_at)
         if self.ledger.reason_code:
             cut = self._cut_at is not None

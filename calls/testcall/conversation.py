@@ -220,7 +220,8 @@ class Conversation:
         self._close_forgotten_stream(at)
         due = self._hear(at, talking=talking)
         spoken = self._mouth.next_frame()
-        self.said += spoken.pcm
+        if self._plan.recorded:
+            self.said += spoken.pcm
         self._notice_own_voice(spoken, at)
         if due is not None:
             return Deeds(audio=spoken.wire, end=self._leave(due, at))
@@ -235,7 +236,8 @@ class Conversation:
     def _hear(self, at: float, *, talking: bool) -> Activity | None:
         """Hear 20 ms; answers what is to be done behind them."""
         heard = self._playback.next_frame(acting=talking and self._transfer is None)
-        self.heard += heard.pcm
+        if self._plan.recorded:
+            self.heard += heard.pcm
         for prompt in heard.began:
             self._records[prompt] = PromptHeard(text=prompt.text, began_at=at)
             self._ledger.heard.append(self._records[prompt])

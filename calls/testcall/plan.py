@@ -7,6 +7,7 @@ from uuid import UUID
 
 import msgspec
 
+from bots.core.activities import Json
 from bots.core.audio import FRAME_MS, LPCM16_16K, AudioFormat, Converter, level_dbfs
 from bots.protocols.ac_bot_api import MediaFormat
 
@@ -113,7 +114,7 @@ class Manner(Enum):
 
 Step = Turn | Silence | Expect | ExpectEnd | HangUp | Manner
 Outcome = Literal["answered", "no-answer", "busy", "declined", "error"]
-"""What becomes of a transfer: the reason codes of ``transferStatus``, and success."""
+"""What becomes of a transfer or of an outbound call: reason codes of failure, and success."""
 
 
 class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,8 +137,22 @@ class CallPlan(msgspec.Struct, frozen=True, kw_only=True):
     patience: float = 10.0
     """How long an answer, an expectation or an expected end may take while the bot is quiet."""
     transfer: Outcome = "answered"
+    ring: float = 0.0
+    """How long it rings at the called party of an outbound call, until ``pick_up``."""
+    pick_up: Outcome = "answered"
+    start: Json = {}
+    """Parameters of the ``start`` activity beside the usual ones."""
     cut_after: float | None = None
     timeout: float = 120.0
+    frame_s: float = FRAME_MS / 1000
+    """How often the caller decides what to do; other than 20 ms only in a text session."""
+    recorded: bool = True
+    """Whether what is said and heard is kept, and judged at the end."""
+
+    @property
+    def rings(self) -> bool:
+        """Whether somebody is called who may take his time, or not answer at all."""
+        return self.ring > 0 or self.pick_up != "answered"
 
     def expects_end(self, reason_code: str, reason: str) -> bool:
         """Whether the call is meant to end so."""

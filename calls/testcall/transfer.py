@@ -6,12 +6,13 @@ from calls.testcall.plan import Outcome
 RING_SECONDS = 1.0
 """From the transfer to its outcome, whatever it is."""
 
-_REASONS: dict[Outcome, str] = {
+REASONS: dict[Outcome, str] = {
     "no-answer": "No answer",
     "busy": "Busy here",
     "declined": "Declined",
     "error": "The target cannot be reached",
 }
+"""How a target that was not reached is spoken of."""
 
 
 class Transfer:
@@ -31,6 +32,6 @@ class Transfer:
         """What the bot is told."""
         value: Json = {"status": "answered"}
         if not self.answered:
-            reason = _REASONS[self._outcome]
+            reason = REASONS[self._outcome]
             value = {"status": "failed", "reasonCode": self._outcome, "reason": reason}
         return event("transferStatus", value=value, language=language)

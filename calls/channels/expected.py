@@ -1,0 +1,62 @@
+"""Outbound calls that a carrier brings back to the voice side: how they are told and described."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from bots.core.activities import Activity, Json
+from bots.selectors import CallConfiguration
+from calls.core.dialout import DialoutOrder
+from calls.core.ports import CallStart
+
+DIALOUT_KEY = "voiceGatewayDialout"
+"""Where a carrier brings the id of the dialout back, within ``start.dialoutMetadata``."""
+
+
+class ExpectedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """An outbound call that a carrier brings back; ``configuration`` is the one it has."""
+
+    order: DialoutOrder
+    configuration: CallConfiguration
+
+    def begun(self, start: CallStart) -> CallStart:
+        """``start`` as that of this call: who calls whom is what was ordered."""
+        return msgspec.structs.replace(
+            start,
+            caller=self.order.caller,
+            callee=called_party(self.order.target),
+            direction="outbound",
+            dialout=self.order,
+        )
+
+
+def called_party(target: str) -> str:
+    """Who is called, as records show it: the number of a ``tel:`` URI, else ``user@host``."""
+    return target.partition(":")[2] or target
+
+
+def marked(order: DialoutOrder) -> Json:
+    """The dialer's metadata as a carrier gets it, with the id by which the call is told."""
+    return {**(order.metadata or {}), DIALOUT_KEY: order.dialout_id}
+
+
+def named_in(start: Activity, supposed: Mapping[str, ExpectedCall]) -> ExpectedCall | None:
+    """The call that the ``start`` activity names by `marked` metadata."""
+    metadata = (start.parameters or {}).get("dialoutMetadata")
+    named = metadata.get(DIALOUT_KEY) if isinstance(metadata, dict) else None
+    return supposed.get(named) if isinstance(named, str) else None
+
+
+def start_among(activities: Iterable[Activity]) -> Activity | None:
+    """The ``start`` activity, if it is there."""
+    return next((activity for activity in activities if activity.event == "start"), None)
+
+
+def told_to_bot(start: Activity, order: DialoutOrder) -> Activity:
+    """``start`` with target and metadata as ordered, whatever the carrier made of them."""
+    told = dict(start.parameters or {})
+    told.pop("dialoutMetadata", None)
+    told["outboundTarget"] = order.target
+    if order.metadata is not None:
+        told["dialoutMetadata"] = order.metadata
+    return msgspec.structs.replace(start, parameters=told)
