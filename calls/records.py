@@ -13,9 +13,8 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime
 from itertools import chain, repeat
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import msgspec
 import structlog
@@ -28,6 +27,26 @@ from django.db import (
 )
 from django.db.models import Q
 
+from calls import callevents
+from calls.dialouts import progress
+from calls.facts import (
+    CallClosed,
+    CallDescribed,
+    CallOpened,
+    Detail,
+    DialoutAnswered,
+    DialoutDetected,
+    DialoutPutBack,
+    DialoutRefused,
+    DialoutTaken,
+    EffectiveValues,
+    EventHappened,
+    Fact,
+    LineHeard,
+    Placing,
+    ServiceFailure,
+    TurnTimed,
+)
 from calls.models import Call, CallEvent, ServiceFault, Snapshot, TranscriptEntry, TurnTiming
 from calls.services import LOST_REASON
 
@@ -43,136 +62,6 @@ REFUSALS = (DatabaseError, ValueError, OverflowError, TypeError, RecursionError)
 M = TypeVar("M", TranscriptEntry, TurnTiming, CallEvent, ServiceFault)
 
 log = structlog.get_logger(__name__)
-
-
-class EffectiveValues(msgspec.Struct, frozen=True, kw_only=True):
-    """What a call is configured with; the fields are those of `calls.models.Snapshot`."""
-
-    digest: str
-    values: dict[str, Any]
-
-
-class CallOpened(msgspec.Struct, frozen=True, kw_only=True):
-    """A call began; the fields are those of `calls.models.Call`."""
-
-    call_id: uuid.UUID
-    conversation_id: str
-    channel: str
-    mode: str
-    direction: str
-    is_test: bool
-    bot_id: int | None
-    bot_name: str
-    bot_revision: int
-    caller: str
-    callee: str
-    owner: str
-    started_at: datetime
-    transcript_days: int
-    snapshot: EffectiveValues | None = None
-    dialout_id: uuid.UUID | None = None
-
-
-class CallDescribed(msgspec.Struct, frozen=True, kw_only=True):
-    """The voice side told who calls whom, after the call was opened."""
-
-    call_id: uuid.UUID
-    caller: str
-    callee: str
-
-
-class DialoutAnswered(msgspec.Struct, frozen=True, kw_only=True):
-    """The callee of an outbound call answered."""
-
-    call_id: uuid.UUID
-    dialout_id: uuid.UUID
-    at: datetime
-
-
-class DialoutDetected(msgspec.Struct, frozen=True, kw_only=True):
-    """It became clear what answered: ``human`` or ``machine``."""
-
-    call_id: uuid.UUID
-    dialout_id: uuid.UUID
-    detected: str
-
-
-class LineHeard(msgspec.Struct, frozen=True, kw_only=True):
-    """One final transcript line; the fields are those of `calls.models.TranscriptEntry`."""
-
-    call_id: uuid.UUID
-    seq: int
-    offset_ms: int
-    side: str
-    kind: str
-    text: str
-    full_text: str
-    confidence: float | None
-    delay_ms: int | None
-
-
-class TurnTimed(msgspec.Struct, frozen=True, kw_only=True):
-    """When what happened in one turn; the fields are those of `calls.models.TurnTiming`."""
-
-    call_id: uuid.UUID
-    turn: int
-    kind: str
-    caller_stopped_ms: int
-    end_decided_ms: int
-    final_text_ms: int
-    sent_to_bot_ms: int
-    bot_answered_ms: int | None
-    audio_ready_ms: int | None
-    audio_sent_ms: int | None
-    playback_ended_ms: int | None
-
-
-class EventHappened(msgspec.Struct, frozen=True, kw_only=True):
-    """Something beside what was said; the fields are those of `calls.models.CallEvent`."""
-
-    call_id: uuid.UUID
-    seq: int
-    offset_ms: int
-    source: str
-    name: str
-    detail: dict[str, Any]
-
-
-class ServiceFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """A service failed; the fields are those of `calls.models.ServiceFault`."""
-
-    call_id: uuid.UUID
-    at: datetime
-    service: str
-    provider: str
-    fault: str
-    detail: str
-
-
-class CallClosed(msgspec.Struct, frozen=True, kw_only=True):
-    """A call ended; completes the CDR."""
-
-    call_id: uuid.UUID
-    ended_at: datetime
-    ended_by: str
-    reason_code: str
-    reason: str
-    cause: str
-    turns: int
-    frames_in: int
-    frames_dropped: int
-    bot_result: dict[str, object] | None
-    recordings: list[str]
-    transcript_expires_at: datetime | None
-    faults: int = 0
-    silence_median_ms: int | None = None
-    silence_max_ms: int | None = None
-    dialout_id: uuid.UUID | None = None
-
-
-Detail = LineHeard | TurnTimed | EventHappened | ServiceFailure
-"""What a call's record can do without."""
-Fact = CallOpened | CallDescribed | DialoutAnswered | DialoutDetected | Detail | CallClosed
 
 
 class RecordWriter:
@@ -200,8 +89,7 @@ class RecordWriter:
                 log.error("records.full", queued=len(self._queue))
             return
         self._queue.append(fact)
-        # The live page links to a call at once, so its row must not wait for the next flush.
-        if isinstance(fact, CallOpened) or len(self._queue) >= BATCH_ROWS:
+        if _urgent(fact) or len(self._queue) >= BATCH_ROWS:
             self._wake.set()
 
     def stop(self, timeout_s: float) -> bool:
@@ -238,6 +126,13 @@ class RecordWriter:
             self._queue.popleft()
 
 
+def _urgent(fact: Fact) -> bool:
+    """Whether somebody waits for ``fact``: the live page links to a call, dialers want to know."""
+    if isinstance(fact, CallClosed):
+        return fact.dialout_id is not None
+    return isinstance(fact, CallOpened | DialoutAnswered | Placing)
+
+
 def _write_patiently(facts: Sequence[Fact]) -> None:
     """Write ``facts``, again and again while the database is away.
 
@@ -261,14 +156,17 @@ def _write_alone(fact: Fact) -> None:
         _write_patiently([fact])
     except REFUSALS as error:
         kind, reason = type(fact).__name__, type(error).__name__
-        log.error("records.refused", fact=kind, call=str(fact.call_id), error=reason)
+        whose = fact.dialout_id if isinstance(fact, Placing) else fact.call_id
+        log.error("records.refused", fact=kind, call=str(whose), error=reason)
         lesser = _lesser(fact)
         if lesser is not None:
             _write_alone(lesser)
 
 
 def _lesser(fact: Fact) -> Fact | None:
-    """``fact`` without what may be the trouble: a deleted bot, a snapshot, the bot's result."""
+    """``fact`` without what may be the trouble: a webhook, a deleted bot, a snapshot, a result."""
+    if isinstance(fact, CallOpened) and fact.webhook is not None:
+        return msgspec.structs.replace(fact, webhook=None)
     if isinstance(fact, CallOpened) and fact.bot_id is not None:
         return msgspec.structs.replace(fact, bot_id=None)
     if isinstance(fact, CallOpened) and fact.snapshot is not None:
@@ -298,8 +196,41 @@ def write(batch: Sequence[Fact]) -> None:
         CallEvent.objects.bulk_create(happened, ignore_conflicts=True)
         ServiceFault.objects.bulk_create(failures)
         for fact in batch:
-            if isinstance(fact, CallDescribed | CallClosed):
-                _update(fact)
+            _follow(fact)
+        _tell(batch, lines)
+
+
+def _follow(fact: Fact) -> None:
+    """Change what is there already: the call's row, and its dialout."""
+    match fact:
+        case CallOpened(dialout_id=uuid.UUID() as dialout_id):
+            at = fact.started_at
+            progress.opened(dialout_id, call_id=fact.call_id, owner=fact.owner, at=at)
+        case DialoutAnswered():
+            progress.answered(fact.dialout_id, call_id=fact.call_id, at=fact.at)
+        case DialoutDetected():
+            progress.detected(fact.dialout_id, call_id=fact.call_id, what=fact.detected)
+        case CallDescribed() | CallClosed():
+            _update(fact)
+        case DialoutTaken():
+            progress.taken(fact.dialout_id, carrier_call_id=fact.carrier_call_id, at=fact.at)
+        case DialoutRefused():
+            progress.refused(**msgspec.structs.asdict(fact))
+        case DialoutPutBack():
+            progress.put_back(**msgspec.structs.asdict(fact))
+
+
+def _tell(batch: Sequence[Fact], lines: Sequence[TranscriptEntry]) -> None:
+    """Tell the webhooks of calls what the batch holds; telling it again changes nothing."""
+    told = (CallOpened, LineHeard, CallClosed)
+    ids = {fact.call_id for fact in batch if isinstance(fact, told)}
+    for call in Call.objects.filter(pk__in=ids, webhook__isnull=False):
+        facts = [fact for fact in batch if isinstance(fact, told) and fact.call_id == call.pk]
+        if any(isinstance(fact, CallOpened) for fact in facts):
+            callevents.started(call)
+        callevents.lines(call, [line for line in lines if line.call_id == call.pk])
+        if any(isinstance(fact, CallClosed) for fact in facts):
+            callevents.ended(call)
 
 
 def _snapshots(wanted: Sequence[EffectiveValues]) -> dict[str, int]:
@@ -330,10 +261,19 @@ def _row(model: type[M], fact: Detail) -> M:
 
 def _update(fact: CallDescribed | CallClosed) -> None:
     values = msgspec.structs.asdict(fact)
-    values.pop("dialout_id", None)
+    dialout_id: uuid.UUID | None = values.pop("dialout_id", None)
     unfinished = Q(state=Call.State.ACTIVE)
     if isinstance(fact, CallClosed):
         values["state"] = Call.State.ENDED
         # After an outage of the database a living process may have been taken for dead.
         unfinished |= Q(reason=LOST_REASON)
     Call.objects.filter(unfinished, pk=values.pop("call_id")).update(**values)
+    if isinstance(fact, CallClosed) and dialout_id is not None:
+        progress.closed(
+            dialout_id,
+            call_id=fact.call_id,
+            ended_by=fact.ended_by,
+            reason_code=fact.reason_code,
+            reason=fact.reason,
+            at=fact.ended_at,
+        )

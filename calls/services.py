@@ -9,13 +9,15 @@ from django.db.models import Exists, OuterRef, QuerySet
 from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError
+from calls import callevents
+from calls.dialouts import progress
+from calls.leases import LEASE_SECONDS, current_leases
 from calls.models import Call, CallEvent, ProcessLease, TranscriptEntry
-
-LEASE_SECONDS = 30
-"""A process whose lease was not renewed for this long is taken for dead."""
 
 LOST_REASON = "The gateway process that carried the call was lost"
 LOST_CAUSE = "process-lost"
+LOST_CALLS = 50
+"""Lost calls that one transaction ends."""
 
 EXPIRY_CALLS = 50
 """Calls whose transcripts are deleted at a stretch."""
@@ -23,43 +25,42 @@ EXPIRY_LINES = 1_000
 """Lines or events that one transaction deletes."""
 
 
-def renew_lease(owner: str, host: str, pid: int, now: datetime) -> None:
-    """Say that the process ``owner`` (``pid`` on ``host``) is alive at ``now``.
-
-    Call it before the first call of the process and then several times within `LEASE_SECONDS`.
-    """
-    ProcessLease.objects.update_or_create(
-        owner=owner, defaults={"host": host, "pid": pid, "renewed_at": now}
-    )
-
-
 def close_lost_calls(now: datetime) -> int:
     """End the active calls whose process has no current lease; return how many there were.
 
-    Safe to run in several processes at once: each call is ended by one guarded update.
+    Their dialouts end and their webhooks are told in the same transactions, which are bounded. Safe
+    to run in several processes at once: each call is ended by one guarded update.
     """
+    current = current_leases(now).filter(owner=OuterRef("owner"))
+    # NB The call that started after ``now`` was read is not lost; ``started_at`` keeps the
+    # constraint that a call ends after it starts.
+    lost = Call.objects.filter(~Exists(current), state=Call.State.ACTIVE, started_at__lte=now)
+    closed = 0
+    first = lost.order_by("started_at", "pk").values_list("pk", "transcript_days")[:LOST_CALLS]
+    while batch := list(first.all()):
+        with transaction.atomic():
+            closed += sum(_close_lost(lost, call_id, days, now) for call_id, days in batch)
     expired_before = now - timedelta(seconds=LEASE_SECONDS)
-    current = ProcessLease.objects.filter(owner=OuterRef("owner"), renewed_at__gte=expired_before)
-    with transaction.atomic():
-        # NB The call that started after ``now`` was read is not lost; ``started_at`` keeps the
-        # constraint that a call ends after it starts.
-        lost = Call.objects.filter(~Exists(current), state=Call.State.ACTIVE, started_at__lte=now)
-        ending = {
-            "state": Call.State.ENDED,
-            "ended_at": now,
-            "ended_by": Call.EndedBy.GATEWAY,
-            "reason_code": "error",
-            "reason": LOST_REASON,
-            "cause": LOST_CAUSE,
-        }
-        closed = 0
-        for days in list(lost.order_by().values_list("transcript_days", flat=True).distinct()):
-            expires_at = now + timedelta(days=days) if days else None
-            closed += lost.filter(transcript_days=days).update(
-                transcript_expires_at=expires_at, **ending
-            )
-        ProcessLease.objects.filter(renewed_at__lt=expired_before).delete()
+    ProcessLease.objects.filter(renewed_at__lt=expired_before).delete()
     return closed
+
+
+def _close_lost(lost: QuerySet[Call], call_id: UUID, days: int, now: datetime) -> bool:
+    """End one call, unless somebody else has by now; its transcript is kept for ``days``."""
+    if not lost.filter(pk=call_id).update(
+        state=Call.State.ENDED,
+        ended_at=now,
+        ended_by=Call.EndedBy.GATEWAY,
+        reason_code="error",
+        reason=LOST_REASON,
+        cause=LOST_CAUSE,
+        transcript_expires_at=now + timedelta(days=days) if days else None,
+    ):
+        return False
+    call = Call.objects.get(pk=call_id)
+    progress.call_lost(call, at=now)
+    callevents.ended(call)
+    return True
 
 
 def delete_expired_transcripts(now: datetime) -> int:

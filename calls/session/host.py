@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import uuid
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -20,9 +20,10 @@ from calls.core.events import EndRequested
 from calls.core.ports import CallStart, VoiceLeg
 from calls.core.steering import Outcome, Steering
 from calls.database import db
+from calls.facts import Placing
+from calls.leases import LEASE_SECONDS, renew_lease
 from calls.live import LiveFeed
 from calls.records import RecordWriter
-from calls.services import LEASE_SECONDS, renew_lease
 from calls.session.call import CallSession
 from calls.session.outbound import outbound
 from calls.session.plugins import PluginShelf
@@ -54,6 +55,7 @@ class SessionHost:
         self._snapshots = Snapshots()
         self._calls: dict[tuple[str, str], CallSession] = {}
         self._by_id: dict[uuid.UUID, CallSession] = {}
+        self._by_dialout: dict[uuid.UUID, CallSession] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._started = False
 
@@ -61,6 +63,23 @@ class SessionHost:
     def calls(self) -> int:
         """How many calls are going on."""
         return len(self._calls)
+
+    @property
+    def dialouts(self) -> Mapping[uuid.UUID, CallSession]:
+        """The calls that are outbound, by the ids of their dialouts."""
+        return self._by_dialout
+
+    def carrier(self, configuration: CallConfiguration) -> Any:
+        """Who places outbound calls of ``configuration``, a `calls.dialout.port.Carrier`.
+
+        Raises:
+            LookupError: nobody does, or the plug-in is not installed here.
+        """
+        return self._shelf.carrier(configuration)
+
+    def record(self, fact: Placing) -> None:
+        """Have written what came of placing an outbound call, whatever the database does."""
+        self._records.put(fact)
 
     async def start(self) -> None:
         """Take the lease and start the writer and the live feed; before the first call."""
@@ -90,13 +109,17 @@ class SessionHost:
         """Begin a call; its events go to the session that is returned.
 
         Raises:
-            NoCapacity: see `admit`; also when the conversation id is in use.
+            NoCapacity: see `admit`; also when the conversation id is in use, or when there is a
+                call for the same dialout.
             LookupError: the bot's configuration names a plug-in that is not installed.
         """
         self.admit()
         key = (configuration.bot, start.conversation_id)
         if key in self._calls:
             raise NoCapacity("a conversation with this id is going on")
+        dialout_id = uuid.UUID(start.dialout.dialout_id) if start.dialout is not None else None
+        if dialout_id in self._by_dialout:
+            raise NoCapacity("this outbound call is going on")
         plugins = self._shelf.of(configuration)
         call_id = uuid.uuid4()
         loop = asyncio.get_running_loop()
@@ -125,6 +148,8 @@ class SessionHost:
             snapshot=self._snapshots.of(configuration.bot, configuration.resolved),
         )
         self._calls[key] = self._by_id[call_id] = session
+        if dialout_id is not None:
+            self._by_dialout[dialout_id] = session
         self._spawn(self._carry(key, session, configuration.revision), f"call {call_id}")
         return session
 
@@ -191,6 +216,8 @@ class SessionHost:
                 await session.run()
             finally:
                 del self._calls[key], self._by_id[session.call_id]
+                if session.start.dialout is not None:
+                    del self._by_dialout[uuid.UUID(session.start.dialout.dialout_id)]
 
     def _spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         # NB A task group would end every call with the first that fails; here each stands alone.

@@ -68,6 +68,16 @@ class PluginShelf:
             files=self._files,
         )
 
+    def carrier(self, configuration: CallConfiguration) -> Any:
+        """Who places outbound calls of ``configuration``, a `calls.dialout.port.Carrier`.
+
+        Raises:
+            LookupError: nobody does, or the plug-in is not installed here.
+        """
+        if configuration.carrier is None:
+            raise LookupError(f"bot {configuration.bot} has no carrier for outbound calls")
+        return self._get(configuration.carrier)
+
     async def close(self) -> None:
         """End what goes on without a call; safe to call twice."""
         await self._files.close()

@@ -9,14 +9,14 @@ import msgspec
 
 from bots.core.params.sections.storage import Storage
 from bots.selectors import CallConfiguration
+from calls.callevents import webhook_of
 from calls.core import chronicle, commands, events
 from calls.core.chronicle import Chronicle, Happening
 from calls.core.flags import Flags
 from calls.core.ports import CallStart
 from calls.core.waterfall import TurnTimes, turn_times, waterfall
 from calls.core.wording import clean
-from calls.live import LiveEvent, LiveFeed, LiveLine
-from calls.records import (
+from calls.facts import (
     CallClosed,
     CallDescribed,
     CallOpened,
@@ -25,10 +25,11 @@ from calls.records import (
     EffectiveValues,
     EventHappened,
     LineHeard,
-    RecordWriter,
     ServiceFailure,
     TurnTimed,
 )
+from calls.live import LiveEvent, LiveFeed, LiveLine
+from calls.records import RecordWriter
 
 MAX_ADDRESS_CHARS = 200
 MAX_REASON_CHARS = 500
@@ -105,6 +106,7 @@ class Reporter:
         self._chronicle = Chronicle(configuration.resolved, self._providers)
         self.onlooker: Onlooker | None = None
         self._dialout_id: UUID | None = None
+        self._webhook = webhook_of(configuration.resolved)
         storage = configuration.resolved[Storage]
         self._transcript_days = (
             storage.transcript_retention_days if storage.store_transcripts else 0
@@ -143,6 +145,7 @@ class Reporter:
                 started_at=self._started_at,
                 transcript_days=self._transcript_days,
                 snapshot=snapshot,
+                webhook=self._webhook,
                 dialout_id=self._dialout_id,
             )
         )

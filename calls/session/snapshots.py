@@ -5,7 +5,7 @@ import hashlib
 import msgspec
 
 from bots.core.params.resolve import Resolved
-from calls.records import EffectiveValues
+from calls.facts import EffectiveValues
 
 _KEPT = 64
 _encode = msgspec.json.Encoder(order="sorted").encode

@@ -8,8 +8,9 @@ from oauth2_provider.models import get_access_token_model
 
 from bots.models import ApiClient
 from calls import tasks
+from calls.leases import LEASE_SECONDS, renew_lease
 from calls.models import Call, ProcessLease
-from calls.services import LEASE_SECONDS, LOST_CAUSE, LOST_REASON, close_lost_calls, renew_lease
+from calls.services import LOST_CAUSE, LOST_REASON, close_lost_calls
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 

@@ -14,8 +14,7 @@ from django.db.backends.signals import connection_created
 
 from bots.models import Bot
 from calls import records
-from calls.models import Call, CallEvent, ServiceFault, Snapshot, TranscriptEntry, TurnTiming
-from calls.records import (
+from calls.facts import (
     CallClosed,
     CallDescribed,
     CallOpened,
@@ -23,11 +22,11 @@ from calls.records import (
     EventHappened,
     Fact,
     LineHeard,
-    RecordWriter,
     ServiceFailure,
     TurnTimed,
-    write,
 )
+from calls.models import Call, CallEvent, ServiceFault, Snapshot, TranscriptEntry, TurnTiming
+from calls.records import RecordWriter, write
 from calls.services import close_lost_calls
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]

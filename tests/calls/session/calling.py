@@ -15,8 +15,9 @@ from bots.core.registry import Kind, NoParams
 from bots.selectors import CallConfiguration, Configured
 from calls.core.events import CallerHungUp, CallStarted
 from calls.core.ports import CallStart, LegCapabilities
+from calls.facts import CallClosed, CallDescribed, LineHeard
 from calls.live import LiveFeed
-from calls.records import CallClosed, CallDescribed, LineHeard, RecordWriter
+from calls.records import RecordWriter
 from calls.session.call import CallSession
 from calls.session.plugins import CallPlugins
 from calls.session.reporter import Reporter

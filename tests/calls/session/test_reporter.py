@@ -13,18 +13,18 @@ from calls.core import commands, events
 from calls.core.ports import CallStart
 from calls.core.publication import CallNews
 from calls.core.waterfall import TurnTimes
-from calls.live import LiveFeed
-from calls.records import (
+from calls.facts import (
     CallClosed,
     CallDescribed,
     CallOpened,
     EventHappened,
     Fact,
     LineHeard,
-    RecordWriter,
     ServiceFailure,
     TurnTimed,
 )
+from calls.live import LiveFeed
+from calls.records import RecordWriter
 from calls.session import reporter as module
 from calls.session.reporter import (
     MAX_ADDRESS_CHARS,
