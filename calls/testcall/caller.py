@@ -90,6 +90,11 @@ class Caller:
         return Wish.CUT if self._phase is Phase.CUT else Wish.KEEP
 
     @property
+    def up(self) -> bool:
+        """Whether the call was taken and, if it had to ring, answered."""
+        return self._up_at is not None
+
+    @property
     def next_tick(self) -> float:
         """When `tick` is due, on the clock of the arguments."""
         return self._began + (self._frames + 1) * self._plan.frame_s

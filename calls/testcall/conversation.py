@@ -22,12 +22,13 @@ from calls.testcall.plan import (
     Expect,
     ExpectEnd,
     Manner,
+    Outcome,
     Step,
     Turn,
     Utterance,
 )
 from calls.testcall.playback import Playback, Prompt
-from calls.testcall.transfer import Transfer
+from calls.testcall.transfer import REASONS, Transfer
 
 FORGOTTEN_SECONDS = 5.0
 """A play stream without audio for so long was forgotten by the bot."""
@@ -253,8 +254,10 @@ class Conversation:
         """The bot hangs up or transfers; None: it wants to know what becomes of the transfer."""
         wanted = activity.parameter("transferNotifications")
         notified = self._settings.get("transferNotifications") if wanted is None else wanted
-        if activity.event == "hangup" or notified is not True:
+        if activity.event == "hangup":
             return _end_of(activity)
+        if notified is not True:
+            return _transferred(activity, self._plan.transfer)
         self._transfer = Transfer(activity, self._plan.transfer, at)
         self._ledger.say(at, "event", "transfer", _end_of(activity).reason)
         return None
@@ -362,6 +365,13 @@ def _end_of(activity: Activity) -> End:
         return End(by="bot", reason_code="bot-disconnected", reason=reason)
     target = str(activity.parameter("transferTarget") or "the default target")
     return End(by="bot", reason_code="transferred", reason=f"Transferred to {target}")
+
+
+def _transferred(activity: Activity, outcome: Outcome) -> End:
+    """How a call ends whose bot does not want to know what becomes of the transfer."""
+    if outcome == "answered":
+        return _end_of(activity)
+    return End(by="bot", reason_code="error", reason=f"Transfer failed: {REASONS[outcome]}")
 
 
 def _disappointment(step: Step | None, patience: float) -> str:
