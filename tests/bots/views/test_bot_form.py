@@ -6,9 +6,9 @@ import pytest
 from django.test import Client
 
 from bots.guards import CONFIRMED_AT
-from bots.models import Bot, Provider
+from bots.models import ApiClient, Bot, Provider
 from bots.selectors import call_configuration
-from bots.services import bot_create, bot_update, provider_create
+from bots.services import api_client_create, bot_create, bot_update, provider_create
 from tests.worlds import World, browser, with_role
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.usefixtures("plugins")]
@@ -417,3 +417,43 @@ def test_a_bot_that_would_not_work_is_not_created(operator: Client, base: Bot) -
     assert Bot.objects.count() == 1
     rows = operator.post("/bots/-/new/parameters/", {"base": "retail", "rows": "1"})
     assert 'value="de-DE"' in row(text(rows), "language")
+
+
+# --- who may dial out -----------------------------------------------------------------------------
+
+
+def test_clients_that_may_dial_out_are_picked_by_name(operator: Client, bot: Bot) -> None:
+    client, _ = api_client_create(name="Reminders <1>", scopes=["actions:dialout"])
+    picked = {"p_dialoutClients": ["", client.client_id]}
+    assert send(operator, "save", bot, **picked).status_code == 204
+    stored = Bot.objects.get(pk=bot.pk)
+    assert stored.params["dialoutClients"] == [client.client_id]
+    shown = row(page(operator, "/bots/door/"), "dialoutClients")
+    assert f'value="{client.client_id}" checked' in shown
+    assert "Reminders &lt;1&gt;" in shown
+    api_client_create(name="Another", scopes=["actions:dialout"])
+    shown = row(page(operator, "/bots/door/"), "dialoutClients")
+    assert shown.index("Another") < shown.index("Reminders")
+    ApiClient.objects.all().delete()
+    shown = row(page(operator, "/bots/door/"), "dialoutClients")
+    assert f"deleted client {client.client_id}" in shown
+    bot = Bot.objects.get(pk=bot.pk)
+    assert send(operator, "save", bot, **picked).status_code == 204
+    assert Bot.objects.get(pk=bot.pk).params == stored.params
+
+
+def test_without_clients_there_is_nobody_to_pick(operator: Client, bot: Bot) -> None:
+    ApiClient.objects.all().delete()
+    assert "There is no API client yet." in row(page(operator, "/bots/door/"), "dialoutClients")
+
+
+def test_no_client_at_all_can_be_set_against_the_base(operator: Client, bot: Bot) -> None:
+    assert send(operator, "save", bot, p_dialoutClients="").status_code == 204
+    assert Bot.objects.get(pk=bot.pk).params["dialoutClients"] == []
+
+
+def test_what_is_no_list_of_clients_can_still_be_edited(operator: Client, bot: Bot) -> None:
+    Bot.objects.filter(pk=bot.pk).update(params={"dialoutClients": "all"})
+    assert '"all"' in row(page(operator, "/bots/door/"), "dialoutClients").replace("&quot;", '"')
+    assert send(operator, "save", bot, p_dialoutClients='["one"]').status_code == 204
+    assert Bot.objects.get(pk=bot.pk).params["dialoutClients"] == ["one"]
