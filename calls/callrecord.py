@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
+from django.core.serializers.json import DjangoJSONEncoder
 from django.db.models import QuerySet
 
 from bots.core import catalogue
 from bots.core.params.declare import Declared, Later
 from bots.models import AuditEvent
+from calls.core.documents import plain_text, subtitles
 from calls.models import Call, CallEvent
 from calls.selectors import transcript, turn_times
 
@@ -21,6 +23,8 @@ DEFAULT = "default"
 """Origin of a value that nobody set."""
 WORDS = ("bot_result",)
 """Fields of the record that may hold words of the conversation."""
+SEALED = ("webhook",)
+"""Fields that hold secrets, encrypted; nobody is shown them."""
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,8 +202,8 @@ def audit_of(call: Call) -> QuerySet[AuditEvent]:
 def document(call: Call, *, words: bool) -> dict[str, Any]:
     """All that is known of ``call``, as JSON holds it; ``words``: with what was said."""
     fields = {field.attname: getattr(call, field.attname) for field in call._meta.concrete_fields}
-    if not words:
-        fields = {name: value for name, value in fields.items() if name not in WORDS}
+    hidden = SEALED if words else (*SEALED, *WORDS)
+    fields = {name: value for name, value in fields.items() if name not in hidden}
     events = call.events.order_by("seq").values("seq", "offset_ms", "source", "name", "detail")
     faults = call.service_faults.order_by("at", "pk")
     said = {"transcript": msgspec.to_builtins(transcript(call.pk))} if words else {}
@@ -211,3 +215,29 @@ def document(call: Call, *, words: bool) -> dict[str, Any]:
         "faults": list(faults.values("at", "service", "provider", "fault", "detail")),
         "parameters": call.snapshot.values if call.snapshot else {},
     }
+
+
+def as_text(call: Call) -> str:
+    """What was said in ``call``, for people."""
+    head = [
+        ("Call", str(call.pk)),
+        ("Conversation", call.conversation_id),
+        ("Bot", call.bot_name),
+        ("Caller", call.caller),
+        ("Called", call.callee),
+        ("Started", call.started_at.isoformat(timespec="seconds")),
+        ("Ended", call.ended_at.isoformat(timespec="seconds") if call.ended_at else "going on"),
+        ("Reason", call.reason or call.reason_code),
+    ]
+    return plain_text(head, transcript(call.pk))
+
+
+def as_subtitles(call: Call) -> str:
+    """What was said in ``call`` as WebVTT."""
+    return subtitles(transcript(call.pk))
+
+
+def as_json(call: Call) -> str:
+    """All that is known of ``call``, with what was said, as JSON text."""
+    found = document(call, words=True)
+    return json.dumps(found, cls=DjangoJSONEncoder, indent=2, ensure_ascii=False)

@@ -15,7 +15,7 @@ from bots.core.roles import Permission
 from bots.people import Person, person
 from calls.core.publication import LAST_LINE_CHARS, Fields, LiveLine
 from calls.core.waterfall import TurnTimes
-from calls.models import Call, TranscriptEntry, TurnTiming
+from calls.models import Call, Dialout, TranscriptEntry, TurnTiming
 
 LIVE_LIMIT = 1_000
 """Live calls in one list."""
@@ -47,6 +47,13 @@ class Sight:
         if self.who.bots is not None:
             seen &= Q(bot_name__in=self.who.bots)
         return Call.objects.filter(seen)
+
+    def dialouts(self) -> QuerySet[Dialout]:
+        """The visible outbound calls that were asked for, whatever became of them."""
+        if not self.history:
+            return Dialout.objects.none()
+        reached = Q() if self.who.bots is None else Q(bot_name__in=self.who.bots)
+        return Dialout.objects.filter(reached)
 
     def covers(self, bot: str) -> bool:
         """Whether live calls of the bot called ``bot`` are visible; agrees with `calls`."""

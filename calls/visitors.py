@@ -7,6 +7,7 @@ reads private data or reaches into a call is written to the audit log in the sam
 
 import ipaddress
 import time
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any
 from uuid import UUID
@@ -113,29 +114,55 @@ class Visitor:
         Raises:
             Refused: the call is not theirs to control, is over, or the reason is missing.
         """
-        reason = clean(reason, MAX_REASON_CHARACTERS).strip()
-        with transaction.atomic():
-            sight, call = self._call(call_id)
-            if not sight.may(Permission.CONTROL_CALLS, call.bot_name):
-                raise Refused(4403, _("Your role does not permit stepping into calls"))
-            if call.state != Call.State.ACTIVE:
-                raise Refused(4404, _("The call has ended"))
-            if isinstance(act, NEEDS_REASON) and not reason:
-                raise Refused(4400, _("Give a reason: it goes into the audit log"))
-            self._record(sight, Action.CALL_CONTROLLED, call, after=_shown(act), message=reason)
+        with transaction.atomic(), self._acting(sight := self.look()):
+            step_in(sight, call_id, act, reason)
         return sight.who.name
 
     def _call(self, call_id: UUID) -> tuple[Sight, Call]:
         sight = self.look()
-        call = sight.calls().filter(pk=call_id).defer("bot_result").first()
-        if call is None:
-            raise Refused(4404, _("There is no such call"))
-        return sight, call
+        return sight, _visible(sight, call_id)
 
-    def _record(self, sight: Sight, action: Action, call: Call, **details: Any) -> None:
+    def _record(self, sight: Sight, action: Action, call: Call) -> None:
+        with self._acting(sight):
+            record(action, kind="call", target=call.pk, title=str(call))
+
+    def _acting(self, sight: Sight) -> AbstractContextManager[None]:
         who = sight.who
-        with acting(Actor(name=who.name, user_id=who.user_id, address=self._address)):
-            record(action, kind="call", target=call.pk, title=str(call), **details)
+        return acting(Actor(name=who.name, user_id=who.user_id, address=self._address))
+
+
+def step_in(sight: Sight, call_id: UUID, act: Steering, reason: str) -> Call:
+    """Record that whoever acts (see `bots.audit`) has ``act`` done in the call.
+
+    Raises:
+        Refused: 4404 no such call for them, 4409 it is over, 4403 it is not theirs to control, 4400
+            the reason is missing.
+    """
+    reason = clean(reason, MAX_REASON_CHARACTERS).strip()
+    with transaction.atomic():
+        call = _visible(sight, call_id)
+        if not sight.may(Permission.CONTROL_CALLS, call.bot_name):
+            raise Refused(4403, _("Your role does not permit stepping into calls"))
+        if call.state != Call.State.ACTIVE:
+            raise Refused(4409, _("The call has ended"))
+        if isinstance(act, NEEDS_REASON) and not reason:
+            raise Refused(4400, _("Give a reason: it goes into the audit log"))
+        record(
+            Action.CALL_CONTROLLED,
+            kind="call",
+            target=call.pk,
+            title=str(call),
+            after=_shown(act),
+            message=reason,
+        )
+    return call
+
+
+def _visible(sight: Sight, call_id: UUID) -> Call:
+    call = sight.calls().filter(pk=call_id).defer("bot_result").first()
+    if call is None:
+        raise Refused(4404, _("There is no such call"))
+    return call
 
 
 def may_meter(sight: Sight, call: Call) -> bool:

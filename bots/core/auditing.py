@@ -28,6 +28,10 @@ class Action(StrEnum):
     ROUTE_DELETED = "route.deleted"
     CLIENT_CREATED = "client.created"
     CLIENT_CHANGED = "client.changed"
+    CLIENT_DELETED = "client.deleted"
+    CLIENT_SECRET_ROTATED = "client.secret_rotated"  # noqa: S105 - the name of an event
+    CLIENT_TOKEN_MINTED = "client.token_minted"  # noqa: S105 - the name of an event
+    CLIENT_TOKEN_REVOKED = "client.token_revoked"  # noqa: S105 - the name of an event
     AUDIT_EXPORTED = "audit.exported"
     CONFIGURATION_EXPORTED = "configuration.exported"
     CONFIGURATION_IMPORTED = "configuration.imported"
@@ -40,6 +44,8 @@ class Action(StrEnum):
     CALLS_EXPORTED = "call.exported"
     CALL_DELETED = "call.deleted"
     TEST_CALL_PLACED = "call.test_placed"
+    DIALOUT_REQUESTED = "dialout.requested"
+    DIALOUT_CANCELLED = "dialout.cancelled"
 
     @property
     def words(self) -> str:
@@ -68,6 +74,10 @@ _TITLES = {
     Action.ROUTE_DELETED: gettext_noop("Deleted a route"),
     Action.CLIENT_CREATED: gettext_noop("Created an API client"),
     Action.CLIENT_CHANGED: gettext_noop("Changed an API client"),
+    Action.CLIENT_DELETED: gettext_noop("Deleted an API client"),
+    Action.CLIENT_SECRET_ROTATED: gettext_noop("Rotated a secret of an API client"),
+    Action.CLIENT_TOKEN_MINTED: gettext_noop("Minted a token of an API client"),
+    Action.CLIENT_TOKEN_REVOKED: gettext_noop("Revoked a token of an API client"),
     Action.AUDIT_EXPORTED: gettext_noop("Exported the audit log"),
     Action.CONFIGURATION_EXPORTED: gettext_noop("Exported the configuration"),
     Action.CONFIGURATION_IMPORTED: gettext_noop("Imported a configuration"),
@@ -80,4 +90,6 @@ _TITLES = {
     Action.CALLS_EXPORTED: gettext_noop("Exported calls"),
     Action.CALL_DELETED: gettext_noop("Deleted a call"),
     Action.TEST_CALL_PLACED: gettext_noop("Placed a test call"),
+    Action.DIALOUT_REQUESTED: gettext_noop("Asked for an outbound call"),
+    Action.DIALOUT_CANCELLED: gettext_noop("Cancelled an outbound call"),
 }

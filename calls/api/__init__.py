@@ -2,5 +2,7 @@
 
 from ninja import Router
 
-routers: tuple[Router, ...] = ()
+from calls.api import calls, control, system
+
+routers: tuple[Router, ...] = (calls.router, control.router, system.router)
 """What the project mounts under ``/api/v1/``; each path begins with its resource."""

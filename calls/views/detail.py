@@ -23,6 +23,7 @@ from bots.core.errors import ParameterError
 from bots.core.roles import Permission
 from bots.guards import permitted
 from calls.callrecord import (
+    SEALED,
     WORDS,
     audit_of,
     document,
@@ -198,6 +199,8 @@ class RecordField:
 def _fields(call: Call, *, words: bool) -> list[RecordField]:
     shown = []
     for field in Call._meta.concrete_fields:
+        if field.attname in SEALED:
+            continue
         value = getattr(call, field.attname)
         withheld = field.attname in WORDS and not words
         if isinstance(value, dict | list):

@@ -1,12 +1,10 @@
 """The transcript of a call as a file: text, JSON, or subtitles."""
 
-import json
 import re
 from collections.abc import Callable
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -17,40 +15,14 @@ from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.roles import Permission
 from bots.guards import permitted
-from calls.callrecord import document
-from calls.core.documents import plain_text, subtitles
+from calls.callrecord import as_json, as_subtitles, as_text
 from calls.models import Call
-from calls.selectors import transcript, visible_to
-
-
-def _text(call: Call) -> str:
-    head = [
-        ("Call", str(call.pk)),
-        ("Conversation", call.conversation_id),
-        ("Bot", call.bot_name),
-        ("Caller", call.caller),
-        ("Called", call.callee),
-        ("Started", call.started_at.isoformat(timespec="seconds")),
-        ("Ended", call.ended_at.isoformat(timespec="seconds") if call.ended_at else "going on"),
-        ("Reason", call.reason or call.reason_code),
-    ]
-    return plain_text(head, transcript(call.pk))
-
-
-def _subtitles(call: Call) -> str:
-    return subtitles(transcript(call.pk))
-
-
-def _json(call: Call) -> str:
-    return json.dumps(
-        document(call, words=True), cls=DjangoJSONEncoder, indent=2, ensure_ascii=False
-    )
-
+from calls.selectors import visible_to
 
 FORMATS: dict[str, tuple[str, Callable[[Call], str]]] = {
-    "txt": ("text/plain", _text),
-    "json": ("application/json", _json),
-    "vtt": ("text/vtt", _subtitles),
+    "txt": ("text/plain", as_text),
+    "json": ("application/json", as_json),
+    "vtt": ("text/vtt", as_subtitles),
 }
 
 
