@@ -41,6 +41,7 @@ class Chronicle:
         self._parameters = configured
         self._catalogue = configured.catalogue
         self._providers = providers
+        self._taken = "accepted"
         self._of: dict[type, Callable[..., Happening | None]] = {
             events.CallArrived: self._arrived,
             events.CallStarted: lambda e: self._activity("voice", e.start),
@@ -57,7 +58,7 @@ class Chronicle:
             events.PlayUrlFailed: _file_failed,
             events.MetaDataSent: _metadata,
             events.EndRequested: _end_requested,
-            commands.AcceptCall: lambda _: Happening(source="gateway", name="accepted"),
+            commands.AcceptCall: lambda _: Happening(source="gateway", name=self._taken),
             commands.UseParameters: self._changed,
             commands.SendToBot: lambda c: self._activity("gateway", c.activity, to="bot"),
             commands.SendToVoiceSide: lambda c: self._activity("gateway", c.activity, to="voice"),
@@ -66,6 +67,8 @@ class Chronicle:
             commands.ShowState: _state,
             commands.RecordAct: self._act,
             commands.ReportFault: self._fault,
+            commands.ReportAnswer: lambda _: Happening(source="voice", name="answered"),
+            commands.ReportMachine: _machine,
             commands.Finish: _finish,
         }
 
@@ -75,6 +78,9 @@ class Chronicle:
         return None if tell is None else tell(what)
 
     def _arrived(self, event: events.CallArrived) -> Happening:
+        if event.dialout is not None:
+            self._taken = "dialing"
+            return Happening(source="gateway", name="dialout")
         names = sorted(event.sip_headers)[:MAX_NAMES]
         detail = {"sipHeaders": [clean(name, MAX_NAME_CHARACTERS) for name in names]}
         return Happening(source="voice", name="arrived", detail=detail if names else {})
@@ -224,6 +230,11 @@ def _hanging_up(command: commands.HangUp) -> Happening:
 
 def _state(command: commands.ShowState) -> Happening:
     return Happening(source="gateway", name="state", detail={"state": command.state})
+
+
+def _machine(command: commands.ReportMachine) -> Happening:
+    detail = {"detected": command.detected, "afterMs": command.after_ms}
+    return Happening(source="gateway", name="machine-detection", detail=detail)
 
 
 def _finish(command: commands.Finish) -> Happening:

@@ -11,6 +11,8 @@ HANG_UP_TIMEOUT_S = 5.0
 """Confirmation of a hang-up (Bot API conformance checklist, side A, point 7)."""
 TRANSFER_TIMEOUT_S = 30.0
 """Confirmation of a transfer."""
+ANSWER_MARGIN_S = 15.0
+"""Beyond the time that the carrier was given to have an outbound call answered."""
 RINGING_TIMEOUT_S = 120.0
 """Outcome of a transfer that the bot waits for: whoever it goes to may be slow to answer."""
 FAILOVER_TIMEOUT_S = 600.0

@@ -12,6 +12,7 @@ from calls.core.steering import Outcome
 EndedBy = Literal["caller", "bot", "gateway", "operator"]
 CallState = Literal[
     "connecting",
+    "ringing",
     "bot speaking",
     "listening",
     "caller speaking",
@@ -20,6 +21,7 @@ CallState = Literal[
     "closing",
     "ended",
 ]
+Answerer = Literal["human", "machine"]
 FailingService = Literal["bot", "stt", "tts", "channel"]
 
 
@@ -28,7 +30,7 @@ class OpenBot(msgspec.Struct, frozen=True):
 
 
 class AcceptCall(msgspec.Struct, frozen=True):
-    """Tell the voice side that the call is taken."""
+    """Tell the voice side that the call is taken; an outbound one: have it placed."""
 
 
 class UseParameters(msgspec.Struct, frozen=True):
@@ -211,7 +213,7 @@ class ReportAnswer(msgspec.Struct, frozen=True):
 class ReportMachine(msgspec.Struct, frozen=True, kw_only=True):
     """What answered the outbound call, and how long after the answer that was clear."""
 
-    detected: Literal["human", "machine"]
+    detected: Answerer
     after_ms: int
 
 

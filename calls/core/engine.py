@@ -8,6 +8,7 @@ task, clock or model; it composes the machines beside it:
 `prompts.PromptQueue`      what plays, what waits, what barge-in throws away
 `speaker.Speaker`          starts and silences prompts, records what was heard
 `floor.Floor`              who has the floor: caller, bot, nobody
+`callee.Callee`            of an outbound call: ringing, answer, person or machine
 `caller.CallerSide`        from voice, results and keys to turns; the caller's timers
 `bot.BotSide`              what the bot is told and owes; the bot's timers
 `notices.Notices`          what else the bot asked to be told
@@ -20,7 +21,8 @@ task, clock or model; it composes the machines beside it:
 =========================  =======================================================
 
 Rules that hold after every event: at most one prompt plays; from arrival to `Finish` there is a
-deadline; nothing follows `Finish`; the gate is open exactly when `Floor.listening` says so.
+deadline; nothing follows `Finish`; the gate is open while `Floor.listening`, or while it is to be
+found out what answered.
 
 NB Longer than other files on purpose: what may happen in which phase is to be read in one place.
 """
@@ -36,14 +38,16 @@ from bots.core.params.sections.timeouts import Timeouts
 from calls.core import commands, events, start, vocabulary
 from calls.core.actions import Actions
 from calls.core.bot import BotSide
+from calls.core.callee import Callee
 from calls.core.caller import CallerSide
 from calls.core.closing import Cause, Ending, failure
 from calls.core.commands import Command
 from calls.core.events import Event
 from calls.core.floor import Floor
-from calls.core.life import BEFORE_CLOSING, ESTABLISHED, WITH_BOT, Life, Phase
+from calls.core.life import Life
 from calls.core.notices import Notices
 from calls.core.outbox import Outbox
+from calls.core.phases import BEFORE_CLOSING, ESTABLISHED, WITH_BOT, Phase
 from calls.core.ports import LegCapabilities
 from calls.core.prompts import Action, Prompt, PromptQueue
 from calls.core.scopes import Scopes
@@ -69,6 +73,7 @@ class Conversation:
     def __init__(self, configured: Resolved, leg: LegCapabilities) -> None:
         self._leg = leg
         self._arrival: events.CallArrived | None = None
+        self._open = False
         self._compose(Scopes(configured))
         life, caller, speaker = self._life, self._caller, self._speaker
         self._handlers: dict[type, Callable[..., None]] = {
@@ -144,6 +149,14 @@ class Conversation:
             stopwatch=stopwatch,
             last_words=lambda: self._supervision.ended(),
         )
+        self._callee = Callee(
+            params=params,
+            out=out,
+            timers=timers,
+            bot=self._bot,
+            notices=notices,
+            life=self._life,
+        )
         self._supervision = Supervision(
             params=params,
             out=out,
@@ -152,6 +165,7 @@ class Conversation:
             speaker=self._speaker,
             bot=self._bot,
             life=self._life,
+            enter=self._enter,
         )
 
     @property
@@ -167,7 +181,7 @@ class Conversation:
     @property
     def listening(self) -> bool:
         """Whether the gate between the caller and the recogniser is to be open."""
-        return self._floor.listening
+        return self._open
 
     @property
     def keeps_speech_back(self) -> bool:
@@ -190,6 +204,7 @@ class Conversation:
         """Take one event; answer what is to be done, in order. Nothing comes after `Finish`."""
         if self.phase is not Phase.ENDED:
             self._handlers[type(event)](event, now)
+            self._callee.heard(event, now)
             self._settle(now)
         return self._out.take()
 
@@ -199,7 +214,7 @@ class Conversation:
         if self.phase is not Phase.NEW:
             return
         self._life.phase = Phase.JOINING
-        self._arrival = event
+        self._arrival, self._callee.order = event, event.dialout
         limits = self._params[Timeouts]
         self._timers.start(Timer.MAX_DURATION, now + limits.max_call_duration_ms / 1000)
         if limits.bot_no_input_give_up_timeout_ms:
@@ -213,7 +228,9 @@ class Conversation:
         self._life.phase = Phase.STARTING
         self._bot.present = True
         self._timers.stop(Timer.BOT_GIVE_UP)
-        if self._arrival.announced:
+        if self._arrival.dialout is not None:
+            self._callee.ring(self._arrival.dialout, self._arrival, now)
+        elif self._arrival.announced:
             self._life.accept()  # without it the voice side's own start activity does not come
             self._timers.start(Timer.START, now + START_TIMEOUT_S)
         else:
@@ -222,7 +239,10 @@ class Conversation:
             self._begin(self._arrival.start, now)
 
     def _call_started(self, event: events.CallStarted, now: float) -> None:
-        if self.phase is Phase.STARTING:
+        if self.phase is Phase.RINGING:
+            self._callee.answered(now)
+            self._begin(self._callee.start(event.start), now)
+        elif self.phase is Phase.STARTING:
             self._begin(event.start, now)
 
     def _begin(self, activity: Activity, now: float) -> None:
@@ -241,9 +261,10 @@ class Conversation:
             if told is not None:
                 self._bot.tell(told)
         # A bot that has greeted already owes nothing, nor does one that a welcome stands in for;
-        # but the prompt that connects the call is always owed.
+        # but the prompt that connects the call is always owed. Whoever was called speaks first.
+        called = self._callee.order is not None
         greets = not welcome and (begun.initial is not None or not self._life.accepted)
-        if (hello is not None or greets) and self._queue.idle:
+        if (hello is not None or greets) and self._queue.idle and not called:
             self._bot.asked(opening=True)
         self._actions.begin(begun.fields, now)
         if welcome:
@@ -256,6 +277,9 @@ class Conversation:
             return
         activity = event.activity
         purpose = vocabulary.purpose(activity)
+        if self.phase is Phase.RINGING and activity.event == "hangup":
+            self._life.bot_hangs_up(activity, now)
+            return
         if purpose is Purpose.UNKNOWN:
             described = vocabulary.describe(activity)
             self._out.note(now, f"The bot sent {described}; it was ignored")
@@ -293,7 +317,7 @@ class Conversation:
         if self.phase in (Phase.TALKING, Phase.TRANSFERRING):
             self._bot.answered(now)
             self._queue.add(Action(vocabulary.BOT_LEFT))
-        elif self.phase in (Phase.JOINING, Phase.STARTING):
+        elif self.phase in (Phase.JOINING, Phase.STARTING, Phase.RINGING):
             self._life.hang_up(Ending("bot", "bot-disconnected", "The bot left"), now)
 
     # --- the caller ---------------------------------------------------------------------------
@@ -317,8 +341,8 @@ class Conversation:
         else:
             self._life.fail("general", failure(Cause.USER_NO_INPUT, reason), now)
 
-    def _voice_side_reported(self, event: events.VoiceSideReported, _now: float) -> None:
-        if self.phase is Phase.TALKING:
+    def _voice_side_reported(self, event: events.VoiceSideReported, now: float) -> None:
+        if self.phase is Phase.TALKING and not self._callee.reported(event.activity, now):
             self._bot.tell(event.activity)
 
     def _supervisor_acted(self, event: events.SupervisorActed, now: float) -> None:
@@ -338,17 +362,19 @@ class Conversation:
             and (item := self._queue.next()) is not None
         ):
             if item.activity is not None:
-                self._enter(item.activity, now)
+                self._enter(item.activity, now, item.act)
             if isinstance(item, Prompt):
                 self._say(item, now)
             else:
-                self._act(item.activity, now)
+                self._act(item, now)
+                self._supervision.carried_out(item.act)
         self._life.settle(now)
 
-    def _enter(self, activity: Activity, now: float) -> None:
-        before = self._params.resolved
+    def _enter(self, activity: Activity, now: float, act: int | None = None) -> None:
+        before, who = self._params.resolved, self._supervision.author(act) or "The bot"
         for name, problem in self._params.enter(activity).items():
-            self._out.note(now, f"The bot set {name}: {problem}")
+            self._out.note(now, f"{who} set {name}: {problem}")
+            self._supervision.refused(act, f"{name}: {problem}")
         self._adopt(before)
 
     def _adopt(self, before: Resolved) -> None:
@@ -366,12 +392,13 @@ class Conversation:
             if self._params[Timeouts].expect_another_bot_message:
                 self._bot.asked()
 
-    def _act(self, activity: Activity, now: float) -> None:
+    def _act(self, action: Action, now: float) -> None:
+        activity, by = action.activity, self._supervision.author(action.act)
         match activity.event:
             case "hangup":
-                self._life.bot_hangs_up(activity, now)
+                self._life.bot_hangs_up(activity, now, by)
             case "transfer" | "handover":
-                self._life.transfer(activity, now)
+                self._life.transfer(activity, now, by)
             case "expectanotherbotmessage":
                 self._bot.asked()
             case _ if self._actions.perform(activity, now):
@@ -394,6 +421,10 @@ class Conversation:
         match timer:
             case Timer.START if self._arrival is not None:
                 self._begin(self._arrival.start, now)
+            case Timer.ANSWER:
+                self._callee.nobody(now)
+            case Timer.MACHINE:
+                self._callee.expired(now)
             case Timer.USER_INPUT:
                 self._caller_gave_no_input(now)
             case Timer.USER_GIVE_UP:
@@ -448,6 +479,7 @@ class Conversation:
         if self.phase in (Phase.NEW, Phase.ENDED):
             return
         self._supervision.settle()
+        self._callee.settle(now)
         talking = self.phase is Phase.TALKING
         self._settle_gate(now, talking=talking)
         if self.phase in ESTABLISHED:
@@ -471,12 +503,14 @@ class Conversation:
             and self._life.accepted
             and self._floor.takes_input(playing, barge_in=barge_in, more=more)
         )
-        if wanted == self._floor.listening:
-            return
-        self._floor.listening = wanted
-        if not wanted:
-            self._caller.gate_shut(now, deliver=self.phase in WITH_BOT)
-        self._out.emit(commands.Listen(wanted))
+        if wanted != self._floor.listening:
+            self._floor.listening = wanted
+            if not wanted:
+                self._caller.gate_shut(now, deliver=self.phase in WITH_BOT)
+        wanted = wanted or (talking and self._callee.unknown)
+        if wanted != self._open:
+            self._open = wanted
+            self._out.emit(commands.Listen(wanted))
 
     def _show(self) -> None:
         match self.phase:
@@ -488,5 +522,7 @@ class Conversation:
                 self._out.show("bot speaking" if speaks else "closing")
             case Phase.TRANSFERRING:
                 self._out.show("transferring")
+            case Phase.RINGING:
+                self._out.show("ringing")
             case phase:
                 self._out.show("connecting" if phase in BEFORE_CLOSING else "closing")

@@ -4,10 +4,12 @@
 answers over; out come frames for the page. Every command is answered, if only by the lack of one.
 """
 
+from typing import Any
+
 import msgspec
 
 from calls.core import steering
-from calls.core.steering import MAX_TEXT_CHARACTERS, Outcome, Steering
+from calls.core.steering import MAX_ACTIVITIES_BYTES, MAX_TEXT_CHARACTERS, Outcome, Steering
 from calls.core.watch import frame
 from calls.core.wording import clean
 
@@ -85,10 +87,23 @@ def cleaned(act: Steering) -> Steering:
             return msgspec.structs.replace(act, text=_text(act.text, MAX_TEXT_CHARACTERS))
         case steering.Transfer():
             return msgspec.structs.replace(act, target=_text(act.target, 200))
+        case steering.Activities():
+            if len(_kept(act.activities)) > MAX_ACTIVITIES_BYTES:
+                raise ValueError(f"The activities are larger than {MAX_ACTIVITIES_BYTES} bytes")
+            return act
         case _:
-            if b"\\u0000" in msgspec.json.encode(act.value):
-                raise ValueError("The value holds a character that cannot be kept")
+            _kept(act.value)
             return msgspec.structs.replace(act, name=_text(act.name, _MAX_NAME_CHARACTERS))
+
+
+def _kept(value: Any) -> bytes:
+    try:
+        text = msgspec.json.encode(value)
+    except UnicodeEncodeError:
+        text = b"\\u0000"
+    if b"\\u0000" in text:
+        raise ValueError("The value holds a character that cannot be kept")
+    return text
 
 
 def _text(text: str, limit: int) -> str:

@@ -5,7 +5,6 @@ activities configured for the failure come first (product description 6.5).
 """
 
 from collections.abc import Callable
-from enum import Enum, auto
 
 from bots.core import activities
 from bots.core.activities import Activity
@@ -28,6 +27,7 @@ from calls.core.closing import (
 from calls.core.commands import FailingService
 from calls.core.notices import Notices
 from calls.core.outbox import Outbox
+from calls.core.phases import BEFORE_CLOSING, WITH_BOT, Phase
 from calls.core.prompts import Action, AudioFile, Playing, Prompt, PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.speaker import Speaker
@@ -41,31 +41,6 @@ _SERVICE_NAMES: dict[FailingService, str] = {
     "tts": "synthesiser",
     "channel": "voice side",
 }
-
-
-class Phase(Enum):
-    """Where the call is in its life."""
-
-    NEW = auto()
-    JOINING = auto()
-    """The bot is being connected."""
-    STARTING = auto()
-    """The bot is there and the call accepted; the voice side's ``start`` is awaited."""
-    TALKING = auto()
-    TRANSFERRING = auto()
-    """The call is being moved, and the bot stays to hear whether it was."""
-    FAILING = auto()
-    """A service failed; the activities configured for that are carried out, without the bot."""
-    CLOSING = auto()
-    """A hang-up or a transfer was sent; the voice side's word is awaited."""
-    ENDING = auto()
-    """Over; the last prompt's heard position is awaited, so that the transcript is exact."""
-    ENDED = auto()
-
-
-WITH_BOT = frozenset({Phase.STARTING, Phase.TALKING, Phase.TRANSFERRING})
-ESTABLISHED = WITH_BOT | {Phase.FAILING}
-BEFORE_CLOSING = ESTABLISHED | {Phase.JOINING}
 
 
 class Life:
@@ -106,13 +81,24 @@ class Life:
         self._mover: tuple[str, int] | None = None
         """The supervisor who has the call moved, and the number of that act."""
         self._moves: list[tuple[int, str]] = []
+        self._sender = ""
+        """Who sent the transfer that is under way in the bot's place."""
 
     def accept(self) -> None:
         """Take the call, if it was not taken yet."""
         if not self.accepted:
-            self.accepted = True
             self._out.emit(commands.AcceptCall())
-            self._actions.connected()
+            self.connected()
+
+    def ring(self) -> None:
+        """Have an outbound call placed; `connected` follows when it is answered."""
+        self.phase = Phase.RINGING
+        self._out.emit(commands.AcceptCall())
+
+    def connected(self) -> None:
+        """There is somebody who hears."""
+        self.accepted = True
+        self._actions.connected()
 
     # --- failures -----------------------------------------------------------------------------
 
@@ -149,6 +135,7 @@ class Life:
     def _file_failed(self, playing: Playing, file: AudioFile, why: str, now: float) -> None:
         reason = f"The audio file could not be played: {why}"
         self._out.note(now, reason)
+        playing.failed = True
         handling = file.failure_handling
         if handling == "notify-bot" and self.phase is Phase.TALKING:
             ours = not playing.by_bot
@@ -208,19 +195,20 @@ class Life:
 
     # --- moving -------------------------------------------------------------------------------
 
-    def transfer(self, activity: Activity, now: float) -> None:
-        """Move the call as ``activity`` asks."""
+    def transfer(self, activity: Activity, now: float, by: str = "") -> None:
+        """Move the call as ``activity`` asks; ``by`` sent it in the bot's place."""
         asked = transfer.asked_for(activity, self._params)
         if asked is None:
             self._out.note(now, "The bot asked for a transfer without transferTarget; ignored")
             return
         self.accept()
         self._out.note(now, f"Transfer to {asked.target}")
+        self._sender = by
         if asked.notify and self._failed is None:
             self.phase = Phase.TRANSFERRING
             self._timers.start(Timer.VOICE_SIDE, now + RINGING_TIMEOUT_S)
         else:
-            ending = Ending("bot", "transferred", asked.reason or "Transferred by the bot")
+            ending = _transferred(by, asked.reason)
             if self._failed is not None:
                 reason = f"{self._failed.reason}; transferred to {asked.target}"
                 ending = Ending("gateway", "transferred", reason, self._failed.cause)
@@ -279,10 +267,7 @@ class Life:
         if mover is not None:
             self._moves.append((mover[1], "" if event.succeeded else problem or "error"))
         if event.succeeded:
-            self._closing.ending = Ending("bot", "transferred", "Transferred by the bot")
-            if mover is not None:
-                by = f"Transferred by {mover[0]}"
-                self._closing.ending = Ending("operator", "transferred", by)
+            self._closing.ending = _transferred(mover[0] if mover is not None else self._sender)
             self.end(now)
             return
         self._out.note(now, f"The transfer failed: {problem}")
@@ -294,12 +279,14 @@ class Life:
 
     # --- the end ------------------------------------------------------------------------------
 
-    def bot_hangs_up(self, activity: Activity, now: float) -> None:
-        """The bot's ``hangup``, or the one that is configured for a failure."""
+    def bot_hangs_up(self, activity: Activity, now: float, by: str = "") -> None:
+        """The bot's ``hangup``, one that ``by`` sent, or the one configured for a failure."""
         self._closing.bot_result = vocabulary.bot_result(activity)
         configured = self._params[CallControl].hangup_reason
         reason = str(activity.parameter("hangupReason") or configured)
         ending = Ending("bot", "bot-disconnected", reason or "The bot hung up")
+        if by:
+            ending = Ending("operator", "bot-disconnected", reason or f"Ended by {by}")
         if self._failed is not None:
             ending = failure(self._failed.cause, reason or self._failed.reason)
         self.hang_up(ending, now, vocabulary.hang_up_headers(activity))
@@ -390,6 +377,12 @@ class Life:
         self._notices.send(vocabulary.conversation_end(finish.reason_code, finish.reason))
         self._out.show("ended")
         self._out.emit(finish)
+
+
+def _transferred(by: str, reason: str = "") -> Ending:
+    """The call was moved by ``by``; empty: the bot."""
+    reason = reason or f"Transferred by {by or 'the bot'}"
+    return Ending("operator" if by else "bot", "transferred", reason)
 
 
 def _cut(utterance: int, heard_ms: float) -> events.PlaybackDone:

@@ -29,18 +29,19 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     configured: bool = False
     """The activity is an administrator's, for a failure."""
     act: int | None = None
-    """The number of the supervisor's act that this line is."""
+    """The number of the supervisor's act that this line is, or is part of."""
 
     @property
     def by_bot(self) -> bool:
         """The bot sent it in this call."""
-        return self.activity is not None and not self.configured
+        return self.activity is not None and not self.configured and self.act is None
 
 
 class Action(msgspec.Struct, frozen=True):
-    """Something to do when its turn comes: config, hang up, transfer."""
+    """Something to do when its turn comes: config, hang up, transfer; ``act`` as of a `Prompt`."""
 
     activity: Activity
+    act: int | None = None
 
 
 class AudioFile(msgspec.Struct, frozen=True):
@@ -167,9 +168,9 @@ class PromptQueue:
         self.playing = None
 
     def holds(self, act: int) -> bool:
-        """Whether the supervisor's line of that act waits or plays."""
+        """Whether something of the supervisor's act waits or plays."""
         playing = self.playing is not None and self.playing.act == act
-        return playing or any(isinstance(i, Prompt) and i.act == act for i in self._waiting)
+        return playing or any(item.act == act for item in self._waiting)
 
     def take_acts(self) -> list[Playing]:
         """The supervisors' lines that have ended since the last call."""

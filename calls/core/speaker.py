@@ -77,13 +77,14 @@ class Speaker:
             interruptible=interruptible,
             by_bot=prompt.by_bot,
             file=AudioFile(url, files.play_url_failure_handling),
+            act=prompt.act,
         )
         self._out.emit(
             commands.PlayUrl(
                 utterance=playing.utterance,
                 url=url,
                 media_format=files.play_url_media_format,
-                cache=files.play_url_caching or not prompt.by_bot,
+                cache=files.play_url_caching or prompt.activity is None or prompt.configured,
                 text=text,
                 interruptible=interruptible,
                 activity=prompt.activity,

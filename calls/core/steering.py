@@ -1,16 +1,20 @@
-"""What a supervisor may have done in a live call: the closed union that browsers send.
+"""What may be done in a live call from outside: the closed union that browsers and clients send.
 
-A command travels from the browser's socket over the channel layer to the process that carries the
-call, becomes an event of the engine there, and is answered by `Outcome` with the effect that was
-observed, not with the click.
+A command travels from the browser's socket, or the API, over the channel layer to the process that
+carries the call, becomes an event of the engine there, and is answered by `Outcome` with the effect
+that was observed, not with the click.
 """
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
+from bots.core.activities import Activity
+
 MAX_TEXT_CHARACTERS = 2_000
 MAX_REASON_CHARACTERS = 500
+MAX_ACTIVITIES = 20
+MAX_ACTIVITIES_BYTES = 65_536
 
 
 class HangUp(msgspec.Struct, frozen=True, tag="hangup", tag_field="do"):
@@ -52,8 +56,16 @@ class SetParameter(msgspec.Struct, frozen=True, kw_only=True, tag="set", tag_fie
     value: Any
 
 
+class Activities(msgspec.Struct, frozen=True, kw_only=True, tag="activities", tag_field="do"):
+    """Carry out ``activities`` as if the bot had sent them (`calls.core.sending`)."""
+
+    activities: Annotated[
+        tuple[Activity, ...], msgspec.Meta(min_length=1, max_length=MAX_ACTIVITIES)
+    ]
+
+
 Status = Literal["accepted", "done", "failed"]
-Steering = HangUp | Transfer | Say | Message | Mute | SetParameter
+Steering = HangUp | Transfer | Say | Message | Mute | SetParameter | Activities
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,21 +5,25 @@ or ``failed`` when its effect was seen: the line was heard, the bot answered, th
 answered, the call has ended.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
+from bots.core.activities import Activity
 from bots.core.params.sections.speech import Speech
-from calls.core import commands, events, steering, vocabulary
+from calls.core import commands, events, sending, steering, vocabulary
 from calls.core.bot import BotSide
-from calls.core.life import BEFORE_CLOSING, Life, Phase
+from calls.core.life import Life
 from calls.core.outbox import Outbox
-from calls.core.prompts import Playing, Prompt, PromptQueue
+from calls.core.phases import BEFORE_CLOSING, Phase
+from calls.core.prompts import Action, Playing, Prompt, PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.speaker import Speaker
 from calls.core.steering import Outcome
 from calls.core.timeouts import Timer, Timers
 from calls.core.transcript import spoken_text
+from calls.core.vocabulary import Purpose
 
 ANSWER_TIMEOUT_S = 30.0
 """How long a message to the bot waits for an answer before it counts as failed."""
@@ -28,11 +32,18 @@ MAX_PENDING = 50
 
 
 class _Pending(msgspec.Struct):
-    """An act that was accepted; ``due`` is set while the bot's answer to it is awaited."""
+    """An act that was accepted; ``due`` is set while the bot's answer to it is awaited.
+
+    ``to_do``: how many of the activities sent were not carried out yet, or heard; ``trouble``: what
+    went wrong with one of them.
+    """
 
     act: steering.Steering
     at: float
+    by: str
     due: float | None = None
+    to_do: int = 0
+    trouble: str = ""
 
 
 class Supervision:
@@ -48,6 +59,7 @@ class Supervision:
         speaker: Speaker,
         bot: BotSide,
         life: Life,
+        enter: Callable[[Activity, float, int | None], None],
     ) -> None:
         self.muted = False
         """The caller hears nothing of the bot."""
@@ -58,6 +70,8 @@ class Supervision:
         self._speaker = speaker
         self._bot = bot
         self._life = life
+        self._enter = enter
+        """Puts the parameters that an activity brings in force."""
         self._pending: dict[int, _Pending] = {}
 
     def acted(self, event: events.SupervisorActed, now: float) -> None:
@@ -67,7 +81,7 @@ class Supervision:
             self._report(event.number, "failed", problem)
             return
         self._report(event.number, "accepted")
-        self._pending[event.number] = _Pending(event.act, now)
+        self._pending[event.number] = _Pending(event.act, now, event.by)
         self._carry_out(event, now)
 
     def _problem(self, event: events.SupervisorActed) -> str:
@@ -85,7 +99,14 @@ class Supervision:
             return "There is nothing to say in this text"
         if isinstance(act, steering.Message) and not self._bot.present:
             return "The bot has left the call"
+        if isinstance(act, steering.Activities):
+            return self._problem_of(act)
         return ""
+
+    def _problem_of(self, act: steering.Activities) -> str:
+        if self._queue.full:
+            return "Too much waits to be said in this call"
+        return sending.problem(act.activities, self._params)
 
     def _carry_out(self, event: events.SupervisorActed, now: float) -> None:
         act = event.act
@@ -104,11 +125,14 @@ class Supervision:
                 if interrupt:
                     self._speaker.silence(now)
                 self._queue.add_act(Prompt(text=text, act=event.number))
+                self._pending[event.number].to_do = 1
                 self._record(event, interrupt=interrupt)
             case steering.Message(text=text):
                 self._message(event, text, now)
             case steering.Mute(on=on):
                 self._mute(event, now, on=on)
+            case steering.Activities(activities=sent):
+                self._send(event, sent, now)
             case _:
                 self._set(event, act, now)
 
@@ -122,6 +146,24 @@ class Supervision:
         self._bot.asked()
         self._pending[event.number].due = now + ANSWER_TIMEOUT_S
         self._arm()
+
+    def _send(self, event: events.SupervisorActed, sent: tuple[Activity, ...], now: float) -> None:
+        names = sending.names(sent)
+        self._note(event, now, f"sent {', '.join(names)}", activities=names)
+        pending, number = self._pending[event.number], event.number
+        for activity in sent:
+            purpose = vocabulary.purpose(activity)
+            if purpose is Purpose.ABORT_PROMPTS:
+                self._enter(activity, now, number)
+                self._speaker.silence(now)
+                continue
+            pending.to_do += 1
+            if purpose in (Purpose.MESSAGE, Purpose.PLAY_URL):
+                prompt = Prompt(text=activity.text or "", activity=activity, act=number)
+                self._queue.add(prompt)
+                self._speaker.prepare(prompt)
+            else:
+                self._queue.add(Action(activity, number))
 
     def _mute(self, event: events.SupervisorActed, now: float, *, on: bool) -> None:
         self.muted = on
@@ -157,6 +199,20 @@ class Supervision:
                 self._finish(number, "failed", "The bot has not answered")
         self._arm()
 
+    def author(self, act: int | None) -> str:
+        """Who did ``act``; empty when it was nobody's, but the bot's."""
+        return self._pending[act].by if act is not None else ""
+
+    def carried_out(self, act: int | None) -> None:
+        """An activity of ``act`` was carried out."""
+        if act is not None:
+            self._pending[act].to_do -= 1
+
+    def refused(self, act: int | None, problem: str) -> None:
+        """Something that an activity of ``act`` asks for is not done."""
+        if act is not None:
+            self._pending[act].trouble = problem
+
     def settle(self) -> None:
         """After every event: tell what came of lines and transfers, and what cannot come any more.
 
@@ -168,8 +224,10 @@ class Supervision:
             failed = f"The transfer failed: {problem}" if problem else "The call was transferred"
             self._finish(number, "failed" if problem else "done", failed)
         for number, pending in list(self._pending.items()):
-            if isinstance(pending.act, steering.Say) and not self._queue.holds(number):
-                self._finish(number, "failed", "It was dropped before it was spoken")
+            lasts = isinstance(pending.act, steering.Say | steering.Activities)
+            if lasts and not self._queue.holds(number):
+                problem = pending.trouble or (_DROPPED if pending.to_do else "")
+                self._finish(number, "failed" if problem else "done", problem or "It was done")
 
     def ended(self) -> None:
         """The call is over."""
@@ -179,16 +237,23 @@ class Supervision:
             self._finish(number, "done" if hung_up else "failed", "The call has ended")
 
     def _spoken(self, playing: Playing) -> None:
-        number = playing.act or 0
+        number, talking = playing.act or 0, self._life.phase is Phase.TALKING
+        status: steering.Status = "failed"
         heard = f"after {playing.heard_ms / 1000:.1f} s"
         if playing.failed:
-            self._finish(number, "failed", "The line could not be spoken")
+            detail = "The line could not be spoken"
         elif not playing.interrupted:
-            self._finish(number, "done", "The caller heard it")
-        elif self._life.phase is Phase.TALKING:
-            self._finish(number, "done" if playing.heard_ms else "failed", f"Cut off {heard}")
+            status, detail = "done", "The caller heard it"
         else:
-            self._finish(number, "failed", f"The call ended {heard}")
+            status = "done" if playing.heard_ms and talking else "failed"
+            detail = f"Cut off {heard}" if talking else f"The call ended {heard}"
+        pending = self._pending[number]
+        if isinstance(pending.act, steering.Say):
+            self._finish(number, status, detail)
+            return
+        pending.to_do -= 1
+        if playing.failed or playing.interrupted:
+            pending.trouble = pending.trouble or detail
 
     def _arm(self) -> None:
         due = [pending.due for pending in self._pending.values() if pending.due is not None]
@@ -216,6 +281,7 @@ class Supervision:
         self._out.emit(record)
 
 
+_DROPPED = "It was dropped before it was spoken"
 _NOT_TALKING = {
     Phase.TRANSFERRING: "The call is being transferred",
     Phase.FAILING: "The call has failed and is about to end",

@@ -8,7 +8,7 @@ from typing import Any
 from bots.core import activities
 from bots.core.activities import Activity, Json
 from calls.core import recording
-from calls.core.commands import EndedBy
+from calls.core.commands import Answerer, EndedBy
 from calls.core.events import CallerSaid, TransferDone
 
 BOT_LEFT = activities.event("hangup", activity_params={"hangupReason": "The bot left"})
@@ -27,6 +27,7 @@ OWN_ARGUMENTS = LEAVING | recording.EVENTS | {"senddtmf", "sendmetadata"}
 _HANGUP_ARGUMENTS = frozenset({"hangupReason", "hangupSipHeaders"})
 _DIGITS = re.compile(r"[0-9*#]{1,20}")
 _ENDED_BY: dict[str, EndedBy] = {
+    **dict.fromkeys(("no-answer", "busy", "declined"), "caller"),
     "client-disconnected": "caller",
     "bot-disconnected": "bot",
     "transferred": "bot",
@@ -137,6 +138,11 @@ def transfer_status(done: TransferDone) -> Activity:
     if done.reason:
         value["reason"] = done.reason
     return activities.event("transferStatus", value=value)
+
+
+def machine_detection(detected: Answerer) -> Activity:
+    """Our event ``machineDetection``: AudioCodes' own is not documented (8.5)."""
+    return activities.event("machineDetection", value={"detected": detected})
 
 
 def conversation_end(reason_code: str, reason: str) -> Activity:

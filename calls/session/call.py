@@ -24,7 +24,7 @@ from calls.core.closing import Cause
 from calls.core.commands import Command
 from calls.core.engine import Conversation
 from calls.core.events import Event
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from calls.core.ports import CallStart, VoiceLeg
 from calls.core.steering import Outcome, Steering
 from calls.session.bot import BotLine, stamped

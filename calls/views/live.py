@@ -15,6 +15,7 @@ from calls.selectors import LIVE_LIMIT, Sight, live_calls, visible_to
 DEMO_BOT = "demo"
 STATES = {
     "connecting": gettext_lazy("Connecting"),
+    "ringing": gettext_lazy("Ringing"),
     "bot speaking": gettext_lazy("Bot speaking"),
     "caller speaking": gettext_lazy("Caller speaking"),
     "listening": gettext_lazy("Listening"),

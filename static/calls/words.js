@@ -12,6 +12,7 @@ const sides = {
 // As calls.core.commands.CallState.
 const states = {
   connecting: gettext("connecting"),
+  ringing: gettext("ringing"),
   "bot speaking": gettext("bot speaking"),
   listening: gettext("listening"),
   "caller speaking": gettext("caller speaking"),

@@ -18,7 +18,7 @@ from calls.core.closing import (
 from calls.core.commands import CallState, Command
 from calls.core.engine import Conversation
 from calls.core.events import Event
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from calls.core.speaker import STOP_TIMEOUT_S
 from calls.core.transcript import spoken_text
 

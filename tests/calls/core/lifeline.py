@@ -8,7 +8,7 @@ from calls.core import commands, events
 from calls.core.commands import Command
 from calls.core.engine import Conversation
 from calls.core.events import Event
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from calls.core.ports import LegCapabilities
 from tests.calls.core.reader import START, configured, says
 

@@ -2,9 +2,10 @@
 
 ``0.4 > Event(arguments)`` happens at 0.4 s; every ``0.4 < command`` line that follows must come
 out, in this order and no other. ``params name=value ...`` (JSON values) configures the call;
-``text session`` makes the voice side speak and recognise itself. After every event the engine must
-have a deadline, until it has finished; ``deadline 5.4`` demands an exact one. ``UseParameters``
-shows what has changed, and a message its language when that is not English.
+``dialled(...)`` is the arrival of an outbound call. ``text session`` makes the voice side speak and
+recognise itself. After every event the engine must have a deadline, until it has finished;
+``deadline 5.4`` demands an exact one. ``UseParameters`` shows what has changed, and a message its
+language when that is not English.
 """
 
 import json
@@ -20,8 +21,9 @@ from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
 from bots.core.params.sections import COMMON
 from calls.core import commands, events, steering
 from calls.core.commands import Command
+from calls.core.dialout import DialoutOrder, MachineDetection
 from calls.core.engine import Conversation
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from calls.core.ports import LegCapabilities
 
 START = activities.event("start", parameters={"caller": "+15550100", "callee": "+15550199"})
@@ -53,7 +55,20 @@ def anna(act: steering.Steering, number: int = 1) -> events.SupervisorActed:
     return events.SupervisorActed(number=number, by="anna", act=act)
 
 
-NAMES |= {"says": says, "anna": anna}
+def dialled(detection: MachineDetection = "disabled", **order: Any) -> events.CallArrived:
+    """An outbound call is to be placed."""
+    wanted = DialoutOrder(
+        dialout_id="", bot="test", target="tel:+15550123", machine_detection=detection, **order
+    )
+    return events.CallArrived(start=START, dialout=wanted)
+
+
+def refused(reason_code: str) -> events.CallerHungUp:
+    """The called party did not take the call."""
+    return events.CallerHungUp(reason_code=reason_code, reason="")
+
+
+NAMES |= {"says": says, "anna": anna, "dialled": dialled, "refused": refused}
 NAMES |= {name: value for name, value in vars(steering).items() if isinstance(value, type)}
 
 
@@ -111,6 +126,8 @@ def written(command: Command) -> str:
         case commands.ReportOutcome():
             outcome = command.outcome
             return f"ReportOutcome {command.number} {outcome.status} {outcome.detail!r}"
+        case commands.ReportMachine(detected=detected, after_ms=after_ms):
+            return f"ReportMachine {detected} after {after_ms} ms"
         case commands.StopPlayback(utterance):
             return f"StopPlayback {utterance}"
         case commands.ShowInterim(side, text):

@@ -13,7 +13,7 @@ from bots.core.errors import Fault
 from calls.core import commands, events, steering
 from calls.core.engine import Conversation
 from calls.core.events import Event
-from calls.core.life import WITH_BOT, Phase
+from calls.core.phases import WITH_BOT, Phase
 from calls.core.ports import LegCapabilities
 from calls.core.vocabulary import Purpose, purpose
 from tests.calls.core.driver import HANG_UP, Driver, Settings

@@ -10,7 +10,7 @@ from calls.core.closing import (
     RINGING_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
 )
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from tests.calls.core.lifeline import BOT_FAILED, BUSY, FILE, GONE, MOVE, SORRY, TO_A_DESK, Call
 from tests.calls.core.reader import START, anna, says
 

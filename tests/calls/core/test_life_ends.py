@@ -10,7 +10,7 @@ from calls.core import commands, events
 from calls.core.closing import (
     HANG_UP_TIMEOUT_S,
 )
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from tests.calls.core.lifeline import (
     BOT_FAILED,
     GONE,

@@ -4,7 +4,7 @@ import pytest
 
 from bots.core.errors import Fault
 from calls.core import commands, events, steering
-from calls.core.life import Phase
+from calls.core.phases import Phase
 from calls.core.supervision import ANSWER_TIMEOUT_S, MAX_PENDING
 from tests.calls.core.lifeline import BOT_FAILED, BUSY, GONE, SORRY, Call
 from tests.calls.core.reader import START, anna, says

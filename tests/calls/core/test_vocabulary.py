@@ -210,7 +210,10 @@ def test_metadata_is_the_value_or_else_the_parameters(
         ("client-disconnected", ("caller", "client-disconnected")),
         ("bot-disconnected", ("bot", "bot-disconnected")),
         ("transferred", ("bot", "transferred")),
-        ("no-answer", ("gateway", "no-answer")),
+        ("no-answer", ("caller", "no-answer")),
+        ("busy", ("caller", "busy")),
+        ("declined", ("caller", "declined")),
+        ("machine-detected", ("gateway", "machine-detected")),
         ("", ("gateway", "error")),
     ],
 )
