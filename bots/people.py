@@ -65,6 +65,16 @@ class Person(msgspec.Struct, frozen=True, kw_only=True):
         narrow = Member.objects.filter(all_bots=False).exclude(bots__in=beyond)
         return User.objects.filter(member__in=narrow, is_superuser=False)
 
+    def visible_clients(self) -> QuerySet[ApiClient]:
+        """The API clients the person may see and change: those that reach no bots beyond."""
+        everyone: QuerySet[ApiClient] = ApiClient.objects.all()
+        if not self.may(Permission.MANAGE_CLIENTS):
+            return everyone.none()
+        if self.bots is None:
+            return everyone
+        beyond = Bot.objects.exclude(name__in=self.bots)
+        return everyone.filter(all_bots=False).exclude(bots__in=beyond)
+
     def may_manage(self, user: User) -> bool:
         """Whether the person may change a visible account.
 

@@ -142,9 +142,11 @@ def test_a_disabled_client_gets_no_token_and_its_tokens_end(
 
 
 @pytest.mark.db
-def test_narrowing_a_client_ends_the_tokens_with_the_wider_scopes(
+def test_narrowing_a_client_narrows_the_tokens_it_has(
     client: Client, issued: tuple[ApiClient, str]
 ) -> None:
     _, body = ask(client, *issued)
+    token = body["access_token"]
     assert api_client_update(issued[0], scopes=["bots:read"]).allowed_scopes == ["bots:read"]
-    assert not access.token_grants(body["access_token"], "bots:read", bot="retail")
+    assert access.token_grants(token, "bots:read", bot="retail")
+    assert not access.token_grants(token, "voice:connect", bot="retail")
