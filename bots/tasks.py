@@ -5,8 +5,11 @@ from importlib import import_module
 import structlog
 from celery import shared_task
 from django.conf import settings
+from django.utils import timezone
 
 from bots import journal
+from bots.deliveries import courier, retention
+from bots.rest import idempotency
 
 log = structlog.get_logger(__name__)
 
@@ -22,3 +25,22 @@ def expire_audit_events() -> None:
 def clear_expired_sessions() -> None:
     """Delete the sessions of people that have expired; they would only accumulate."""
     import_module(settings.SESSION_ENGINE).SessionStore.clear_expired()
+
+
+@shared_task(name="bots.tasks.forget_answers")  # type: ignore[untyped-decorator]  # as above
+def forget_answers() -> None:
+    """Delete the answers of API requests that can no longer be repeated."""
+    idempotency.forget_answers()
+
+
+@shared_task(name="bots.tasks.deliver")  # type: ignore[untyped-decorator]  # as above
+def deliver() -> None:
+    """Make the deliveries that are due; safe to run several times at once."""
+    courier.deliver()
+
+
+@shared_task(name="bots.tasks.expire_deliveries")  # type: ignore[untyped-decorator]  # as above
+def expire_deliveries() -> None:
+    """Delete deliveries that were done with long ago."""
+    if expired := retention.expire(timezone.now()):
+        log.info("deliveries.expired", deliveries=expired)

@@ -10,5 +10,5 @@ class GatewayProjectConfig(AppConfig):
     verbose_name = "Gateway"
 
     def ready(self) -> None:
-        """Listen to people signing in and out."""
-        from gateway_project import sessions  # noqa: F401 - its receivers; needs the models
+        """Listen to people signing in and out; name the broker to whoever wakes the worker."""
+        from gateway_project import celery, sessions  # noqa: F401 - receivers; needs the models

@@ -10,6 +10,7 @@ from celery.schedules import crontab
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gateway_project.settings")
 
 app = Celery("gateway")
+app.set_default()  # in every thread
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = {
     "close-lost-calls": {
@@ -53,6 +54,22 @@ app.conf.beat_schedule = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "forget-answers": {
+        "task": "bots.tasks.forget_answers",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
+    # Each change wakes the worker; this finds retries, and what a lost wake-up left behind.
+    "deliver": {
+        "task": "bots.tasks.deliver",
+        "schedule": timedelta(seconds=5),
+        "options": {"expires": 5},
+    },
+    "expire-deliveries": {
+        "task": "bots.tasks.expire_deliveries",
+        "schedule": timedelta(hours=1),
+        "options": {"expires": 3600},
+    },
     "clear-expired-tokens": {
         "task": "calls.tasks.clear_expired_tokens",
         "schedule": crontab(hour="3", minute="17"),
@@ -79,3 +96,11 @@ def _catch_up(**_: Any) -> None:
     for name in AT_START:
         entry = app.conf.beat_schedule[name]
         app.send_task(entry["task"], **entry["options"])
+
+
+@signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]  # as above
+def _stop_delivering(**_: Any) -> None:
+    # NB the applications are not loaded yet when this module is.
+    from bots.deliveries import courier
+
+    courier.stop()

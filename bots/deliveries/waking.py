@@ -1,6 +1,7 @@
 """Telling the worker that there is something to deliver."""
 
 import threading
+from collections.abc import Callable
 
 import structlog
 from celery import current_app
@@ -13,20 +14,21 @@ EXPIRES_S = 60
 log = structlog.get_logger(__name__)
 
 
-class _Waker:
-    """One thread that sends the wake-ups of this process.
+class Waker:
+    """One thread that does ``send`` soon after `wake`, for all that called it meanwhile at once.
 
-    Who commits never waits for the broker, and many commits at once are one wake-up. One that gets
-    lost does no harm: the schedule looks every few seconds.
+    Who commits never waits for the broker. A wake-up that gets lost does no harm: the schedule
+    looks every few seconds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, send: Callable[[], None]) -> None:
+        self._send = send
         self._due = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
     def wake(self) -> None:
-        """Have a wake-up sent soon; never blocks, never raises."""
+        """Have the wake-up sent; never blocks, never raises."""
         self._due.set()
         with self._starting:
             if self._thread is None:
@@ -37,10 +39,14 @@ class _Waker:
         while True:
             self._due.wait()
             self._due.clear()
-            try:
-                current_app.send_task(TASK, expires=EXPIRES_S, retry=False)
-            except (OperationalError, OSError) as error:
-                log.debug("deliveries.not_woken", error=type(error).__name__)
+            self._send()
 
 
-wake = _Waker().wake
+def _send() -> None:
+    try:
+        current_app.send_task(TASK, expires=EXPIRES_S, retry=False)
+    except (OperationalError, OSError) as error:
+        log.debug("deliveries.not_woken", error=type(error).__name__)
+
+
+wake = Waker(_send).wake

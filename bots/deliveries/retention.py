@@ -1,0 +1,31 @@
+"""How long the outbox keeps what is done."""
+
+from datetime import datetime, timedelta
+
+from django.db.models import Exists, OuterRef, Q
+
+from bots.models import Delivery, Destination
+
+KEPT_DAYS = {Delivery.State.DELIVERED: 7, Delivery.State.DEAD: 90}
+BATCH = 500
+"""Rows that one transaction deletes."""
+
+
+def expire(now: datetime) -> int:
+    """Delete what was delivered or given up long ago; how many deliveries there were.
+
+    A destination that was not used for as long goes too.
+    """
+    deleted = 0
+    for state, days in KEPT_DAYS.items():
+        before = now - timedelta(days=days)
+        old = Delivery.objects.filter(state=state, created_at__lt=before, finished_at__lt=before)
+        keys = old.order_by().values_list("pk", flat=True)
+        while batch := list(keys[:BATCH]):
+            deleted += old.filter(pk__in=batch).delete()[0]
+    before = now - timedelta(days=max(KEPT_DAYS.values()))
+    left = Delivery.objects.filter(destination=OuterRef("pk"))
+    unused = Q(last_success_at=None) | Q(last_success_at__lt=before)
+    unused &= Q(last_failure_at=None) | Q(last_failure_at__lt=before)
+    Destination.objects.filter(~Exists(left), unused).delete()
+    return deleted
