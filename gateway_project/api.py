@@ -5,10 +5,12 @@ decided by `gateway_project.api_frame` before it comes here.
 """
 
 import structlog
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
+from ninja.errors import HttpError, ValidationError
 
 from bots import api as bots_api
+from bots.rest.authentication import as_client
 from bots.rest.bodies import StrictParser
 from bots.rest.problems import Problem, problem_of
 from calls import api as calls_api
@@ -25,11 +27,16 @@ api = NinjaAPI(
     urls_namespace="api",
     parser=StrictParser(),
 )
+api.add_decorator(as_client)
 for router in (*bots_api.routers, *calls_api.routers):
     api.add_router("", router)
 
 
+# NB ninja has handlers of its own for the others, which count before that for any exception.
 @api.exception_handler(Exception)
+@api.exception_handler(Http404)
+@api.exception_handler(HttpError)
+@api.exception_handler(ValidationError)
 def refuse(request: HttpRequest, error: Exception) -> HttpResponse:
     """The problem that ``error`` is; what the client did not cause is logged and not explained."""
     problem = problem_of(error)

@@ -1,6 +1,6 @@
 """REST API of this room: bots, providers, routes, and what can be configured."""
 
-from ninja import Router
+from bots.api import bots, catalogue, providers, revisions, routes
 
-routers: tuple[Router, ...] = ()
+routers = (bots.router, revisions.router, providers.router, routes.router, catalogue.router)
 """What the project mounts under ``/api/v1/``; each path begins with its resource."""

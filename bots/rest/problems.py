@@ -17,8 +17,11 @@ from django.core.exceptions import (
 )
 from django.http import Http404, HttpResponse
 from ninja.errors import HttpError, ValidationError
+from pydantic.alias_generators import to_camel
 
+from bots.core import catalogue
 from bots.core.errors import Denied, ParameterError
+from bots.core.params.problems import sentence
 from bots.services import StaleRevision
 
 CONTENT_TYPE = "application/problem+json"
@@ -85,7 +88,7 @@ def problem_of(error: Exception) -> Problem | None:
         case ValidationError():
             return wrong_fields(_by_field(error.errors))
         case ParameterError():
-            return wrong_fields(error.problems)
+            return wrong_fields({wire_name(name): text for name, text in error.problems.items()})
         case StaleRevision():
             return Problem(412, detail=str(error), code="stale_revision")
         case LookupError() if not isinstance(error, KeyError | IndexError):
@@ -108,6 +111,15 @@ def problem_of(error: Exception) -> Problem | None:
             return None
 
 
+def wire_name(name: str) -> str:
+    """The name on the wire of a field of a row; that of a parameter is one already.
+
+    What concerns another bot is keyed ``bot.name``.
+    """
+    other, dot, own = name.rpartition(".")
+    return f"{other}{dot}{own if own in catalogue.everything() else to_camel(own)}"
+
+
 def wrong_fields(problems: Mapping[str, str]) -> Problem:
     """Status 422 with every wrong field."""
     listed = "; ".join(f"{field}: {text}" for field, text in list(problems.items())[:3])
@@ -117,7 +129,7 @@ def wrong_fields(problems: Mapping[str, str]) -> Problem:
     )
 
 
-def _by_field(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+def _by_field(errors: Iterable[Any]) -> dict[str, str]:
     """Pydantic's errors by dotted field name, without place and name of the argument."""
     found: dict[str, str] = {}
     for each in errors:
@@ -125,5 +137,5 @@ def _by_field(errors: Iterable[Mapping[str, Any]]) -> dict[str, str]:
         if source == "body" and path:
             path = path[1:]
         field = ".".join(str(part) for part in path) or str(source)
-        found.setdefault(field[:200], str(each["msg"]))
+        found.setdefault(field[:200], sentence(each))
     return found

@@ -22,6 +22,7 @@ _PLAIN = {
     "int_parsing": "must be a whole number",
     "int_parsing_size": "must be a whole number",
     "int_type": "must be a whole number",
+    "list_type": "must be a list",
     "missing": "is missing",
     "model_type": "must be an object",
     "string_too_short": "must not be empty",

@@ -1,0 +1,86 @@
+"""The forms of bodies and answers: closed, bounded, camelCase on the wire.
+
+Bodies are strict: a number is no text and ``"5"`` no number. What they hold was read by
+`bots.rest.bodies`, so texts are storable and ``20.0`` has become 20.
+"""
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from bots.core.configuration_file import Name
+from bots.rest.bodies import storable
+from bots.services.traces import MAX_MESSAGE_CHARS
+
+
+class Body(BaseModel):
+    """What a client sends; a field that is not declared is refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+class Shown(BaseModel):
+    """What the gateway answers."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, validate_by_name=True
+    )
+
+
+class Filters(BaseModel):
+    """The query of a list."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
+
+    limit: Annotated[int, BeforeValidator(lambda value: _whole(value))] = Field(
+        50, ge=1, le=200, description="How many items a page has at most."
+    )
+    after: Annotated[str, AfterValidator(lambda value: _storable(value))] = Field(
+        "", max_length=500, description="The member `next` of the page before."
+    )
+
+
+def _whole(value: Any) -> Any:
+    """Digits only: pydantic itself also takes ``1_0`` and spaces."""
+    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value):
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _storable(value: str) -> str:
+    if not storable(value):
+        raise ValueError("holds half a surrogate pair")
+    return value
+
+
+Flag = Literal["true", "false"]
+"""A yes or no in a query."""
+Text = Annotated[str, AfterValidator(_storable)]
+"""A text in a query."""
+Message = Annotated[
+    str,
+    Field(max_length=MAX_MESSAGE_CHARS, description="Why, for the history and the audit log."),
+]
+Slug = Annotated[Name, Field(json_schema_extra={"pattern": "^[a-z0-9][a-z0-9_-]*$"})]
+"""Name of a bot or provider, as it is given; it must be lower-case letters, digits, - and _."""
+
+
+class Wrong(Shown):
+    """One wrong field of a request."""
+
+    field: str = Field(description="Name of the field, parameter or header.")
+    message: str = Field(description="What is wrong with it, and what would be right.")
+
+
+class ProblemBody(Shown):
+    """A problem (RFC 9457); AudioCodes' dialers read `error` and `message`."""
+
+    type: str = Field(description="Always about:blank: the status says what kind it is.")
+    title: str
+    status: int = Field(ge=400, le=599)
+    detail: str = Field(description="What is wrong with this very request.")
+    error: str = Field(description="Short code that does not change, such as wrong_fields.")
+    message: str = Field(description="The same as detail.")
+    errors: list[Wrong] | None = Field(None, description="Every wrong field, where fields are.")
