@@ -6,6 +6,7 @@ from django.utils import timezone
 from oauth2_provider.models import clear_expired
 
 from calls import exporting, services, statistics
+from calls.dialouts.recovery import recover
 from calls.session.plugins import tts_store
 
 log = structlog.get_logger(__name__)
@@ -13,10 +14,11 @@ log = structlog.get_logger(__name__)
 
 @shared_task(name="calls.tasks.close_lost_calls")  # type: ignore[untyped-decorator]  # no types
 def close_lost_calls() -> None:
-    """End the calls whose process died."""
+    """End the calls whose process died, and bring forward outbound calls that stay behind."""
     closed = services.close_lost_calls(timezone.now())
-    if closed:
-        log.warning("calls.lost", calls=closed)
+    recovered = recover(timezone.now())
+    if closed or recovered:
+        log.warning("calls.lost", calls=closed, dialouts=recovered)
 
 
 @shared_task(name="calls.tasks.delete_expired_transcripts")  # type: ignore[untyped-decorator]

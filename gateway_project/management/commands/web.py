@@ -32,8 +32,9 @@ class Command(BaseCommand):
 
 
 async def start() -> None:
-    """Before the port opens: the session host, and the calls an earlier process left behind."""
+    """Before the port opens: calls, those an earlier process left behind, and outbound ones."""
     from calls.database import db
+    from calls.dialout.runner import runner
     from calls.services import close_lost_calls
     from calls.session.host import session_host
 
@@ -41,12 +42,15 @@ async def start() -> None:
     closed = await db(close_lost_calls, timezone.now())
     if closed:
         log.warning("calls.lost", calls=closed)
+    runner().start()
 
 
 async def drain() -> None:
-    """After the port closed: not ready any more, live calls come to their end."""
+    """After the port closed: not ready any more, no more outbound calls, live ones end."""
+    from calls.dialout.runner import runner
     from calls.session.host import session_host
     from gateway_project import health
 
     health.draining.set()
+    await runner().stop()
     await session_host().drain(settings.DRAIN_SECONDS)
