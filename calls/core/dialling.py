@@ -166,7 +166,7 @@ def display_name(text: str) -> str:
     Raises:
         ValueError: it is too long, or has quotation marks, brackets or invisible characters.
     """
-    name = text.strip()
+    name = text.strip(" ")
     if len(text) > NAME_CHARS:
         raise ValueError(f"must not be longer than {NAME_CHARS} characters")
     # Cc and Cf: control and direction; Cs: half characters; Zl and Zp: line ends.
@@ -204,9 +204,9 @@ def checked_metadata(value: Json | None) -> Json | None:
 
 
 def _check_json(value: Any, depth: int) -> None:
-    if depth < 0:
-        raise ValueError(f"must not be deeper than {METADATA_DEPTH} objects and lists")
     match value:
+        case dict() | list() if depth == 0:
+            raise ValueError(f"must not be deeper than {METADATA_DEPTH} objects and lists")
         case dict():
             for name, each in value.items():
                 _check_text(name)
