@@ -4,10 +4,13 @@ Whatever goes wrong is answered as a problem (see `bots.rest.problems`); what a 
 decided by `gateway_project.api_frame` before it comes here.
 """
 
+from collections.abc import Iterator
+
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
+from ninja.operation import Operation
 
 from bots import api as bots_api
 from bots.rest.authentication import as_client
@@ -30,6 +33,17 @@ api = NinjaAPI(
 api.add_decorator(as_client)
 for router in (*bots_api.routers, *calls_api.routers):
     api.add_router("", router)
+
+
+def operations() -> Iterator[Operation]:
+    """Every operation of the API."""
+    for bound in api._get_bound_routers():
+        for view in bound.path_operations.values():
+            yield from view.operations
+
+
+for operation in operations():
+    operation.by_alias = True  # names as on the wire
 
 
 # NB ninja has handlers of its own for the others, which count before that for any exception.

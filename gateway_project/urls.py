@@ -7,6 +7,7 @@ from oauth2_provider.urls import metadata_urlpatterns
 from calls.channels import routes as voice
 from gateway_project import health, oauth
 from gateway_project.api import api
+from gateway_project.openapi import openapi_json
 
 # Only what machine clients need: no pages where a signed-in user could register an application.
 # The names are those the metadata document looks up.
@@ -25,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", health.readyz, name="readyz"),
     *voice.http_urlpatterns,
     path("", include((_oauth, "oauth2_provider"))),
+    path("api/openapi.json", openapi_json, name="openapi"),
     path("api/v1/", api.urls),
     path("", include("gateway_project.console_urls")),
     path("bots/", include("bots.urls.bots")),
