@@ -84,22 +84,25 @@ def _record(call: Call) -> dict[str, Any]:
 def _tell(call: Call, kind: str, at: datetime, data: dict[str, Any], *, fact: str) -> None:
     if call.webhook is None:
         return
+    # NB whatever is wrong with a webhook, the call's record must not be lost with it.
     try:
         webhook = secrets.opened_texts(call.webhook)
     except LookupError:
-        # The call's record must not be lost with its key.
         log.error("webhook.unreadable", call=str(call.pk))
         return
     if kind not in webhook["events"].split():
         return
     body = msgspec.json.encode({"type": kind, "timestamp": at, "data": data}).decode()
-    outbox.put(
-        stream=f"call:{call.pk}",
-        kind=kind,
-        url=webhook["url"],
-        body=body,
-        bot=call.bot_name,
-        secret=webhook["secret"],
-        at=at,
-        fact=fact,
-    )
+    try:
+        outbox.put(
+            stream=f"call:{call.pk}",
+            kind=kind,
+            url=webhook["url"],
+            body=body,
+            bot=call.bot_name,
+            secret=webhook["secret"],
+            at=at,
+            fact=fact,
+        )
+    except ValueError:
+        log.error("webhook.malformed", call=str(call.pk))

@@ -7,6 +7,12 @@ from collections.abc import Iterable
 _Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
+_NAME = re.compile(
+    r"(?=.{1,253}\Z)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z]([a-z0-9-]{0,61}[a-z0-9])?\.?"
+)
+"""A host name; its last label begins with a letter (RFC 1123, 2.1), so it is no address."""
+_LOCAL = re.compile(r"(^|\.)(localhost|localdomain)\.?\Z")
+"""Names of this machine (RFC 6761, 6.3)."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 """IPv4 addresses seen from a network that only speaks IPv6 (RFC 6052, section 2.1)."""
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -45,6 +51,29 @@ class Destinations:
         """Whether ``address`` (IPv4 or IPv6) is public or in an allowed network."""
         ip = _meant(address)
         return _is_public(ip) or any(ip in network for network in self._networks)
+
+    def adds(self, host: str) -> bool:
+        """Whether ``host``, a name or an address, is allowed by an entry of its own."""
+        if self.names(host):
+            return True
+        try:
+            ip = _meant(host)
+        except ValueError:
+            return False
+        return any(ip in network for network in self._networks)
+
+    def may_include(self, host: str) -> bool:
+        """Whether ``host``, a name or an address, can be one that is reached.
+
+        Where a name leads is only known when a connection is made. Names of this machine and
+        what only some programs take for an address (``2130706433``, ``0x7f.1``) are neither.
+        """
+        if self.names(host):
+            return True
+        try:
+            return self.includes(host)
+        except ValueError:
+            return bool(_NAME.fullmatch(host)) and not _LOCAL.search(host)
 
 
 def _entry(text: str) -> _Network | str:
