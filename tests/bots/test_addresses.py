@@ -114,3 +114,19 @@ def test_an_entry_that_is_neither_network_nor_name_is_refused(entry: str) -> Non
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - its text is the entry
         Destinations(["crm.internal", entry])
     assert refused.value.args == (entry,)
+
+
+def test_what_an_entry_adds_is_told_from_what_is_public_anyway() -> None:
+    allowed = Destinations(["10.1.0.0/16", "crm.internal"])
+    hosts = ("10.1.0.1", "CRM.internal.", "9.9.9.9", "10.2.0.1", "example.com", "localhost")
+    assert [allowed.adds(host) for host in hosts] == [True, True, False, False, False, False]
+    assert [allowed.may_include(host) for host in hosts] == [True, True, True, False, True, False]
+
+
+@pytest.mark.parametrize(
+    "host",
+    ["", ".", "2130706433", "0x7f.1", "127.1", "a..b", "-a.example", "a.example.1", "x" * 64,
+     "localhost.", "db.localhost", "x.localdomain", "a b", f"{'a.' * 127}com"],
+)  # fmt: skip
+def test_what_is_neither_name_nor_address_is_not_reached(host: str) -> None:
+    assert not Destinations().may_include(host)
