@@ -25,7 +25,7 @@ from bots.core import catalogue
 from bots.core.auditing import Action
 from bots.core.params.resolve import MASK
 from bots.core.roles import Permission
-from calls.core import steering
+from calls.core import sending, steering
 from calls.core.steering import MAX_REASON_CHARACTERS, Steering
 from calls.core.wording import clean
 from calls.models import Call
@@ -114,6 +114,8 @@ class Visitor:
         Raises:
             Refused: the call is not theirs to control, is over, or the reason is missing.
         """
+        if isinstance(act, steering.Activities) and not reason.strip():  # one may be a hang-up
+            raise Refused(4400, _("Give a reason: it goes into the audit log"))
         with transaction.atomic(), self._acting(sight := self.look()):
             step_in(sight, call_id, act, reason)
         return sight.who.name
@@ -172,7 +174,9 @@ def may_meter(sight: Sight, call: Call) -> bool:
 
 
 def _shown(act: Steering) -> dict[str, Any]:
-    """``act`` as the audit log keeps it."""
+    """``act`` as the audit log keeps it; of activities only what they are."""
+    if isinstance(act, steering.Activities):
+        return {"do": "activities", "activities": sending.names(act.activities)}
     shown: dict[str, Any] = msgspec.to_builtins(act)
     known = catalogue.everything()
     if isinstance(act, steering.SetParameter) and act.name in known:

@@ -27,7 +27,7 @@ class Call:
 
     def __init__(self, *, failover: list[dict[str, Any]] | None = None, **values: Any) -> None:
         lists = {"general": failover or []}
-        given = configured(failoverActivities=lists, connectOnPrompt=False, **values)
+        given = configured(failoverActivities=lists, **{"connectOnPrompt": False, **values})
         self.engine = Conversation(given, LegCapabilities(audio=True))
         self.now = 0.0
         self.produced: list[Command] = []

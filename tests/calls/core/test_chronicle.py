@@ -14,6 +14,7 @@ from bots.core.params.declare import BOT_SETTABLE, Level, Param, ParamSet
 from bots.core.params.resolve import MASK, Layer, Resolved, resolve
 from calls.core import commands, events
 from calls.core.chronicle import MAX_NAMES, WITHHELD, Chronicle, Happening, no_input
+from calls.core.dialout import DialoutOrder
 
 pytestmark = pytest.mark.pure
 
@@ -81,6 +82,13 @@ def test_of_an_activity_only_harmless_values_are_told(chronicle: Chronicle) -> N
         "userNoInputTimeoutMS": 1.5,
     }
     assert detail["sessionParams"] == {"testMode": WITHHELD}
+
+
+def test_an_outbound_call_is_dialled_before_it_is_answered(chronicle: Chronicle) -> None:
+    order = DialoutOrder(dialout_id="", bot="demo", target="tel:+15550123")
+    arrived = events.CallArrived(start=event("start"), dialout=order)
+    assert told(chronicle.of(arrived)) == ("gateway", "dialout", {})
+    assert told(chronicle.of(commands.AcceptCall())) == ("gateway", "dialing", {})
 
 
 @pytest.mark.parametrize("value", [None, 1 << 60, ["a"], {"a": 1}, float("inf")])
@@ -163,6 +171,11 @@ def test_words_in_messages_values_and_digits_are_never_told(chronicle: Chronicle
             ("gateway", "end-requested", {"cause": "shutdown"}),
         ),
         (commands.AcceptCall(), ("gateway", "accepted", {})),
+        (commands.ReportAnswer(), ("voice", "answered", {})),
+        (
+            commands.ReportMachine(detected="machine", after_ms=2900),
+            ("gateway", "machine-detection", {"detected": "machine", "afterMs": 2900}),
+        ),
         (commands.SendToBot(event("start")), ("gateway", "start", {"to": "bot"})),
         (commands.SendToVoiceSide(event("config")), ("gateway", "config", {"to": "voice"})),
         (

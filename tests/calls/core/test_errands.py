@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bots.core.activities import Activity
 from calls.core import errands, steering
 from calls.core.errands import ANSWER_SECONDS, EFFECT_SECONDS, UNDER_WAY, Errands, cleaned
 from calls.core.steering import Outcome, Steering
@@ -58,6 +59,10 @@ def test_only_so_many_commands_are_under_way_at_a_time() -> None:
     assert under_way.begin("one more", "c", 0.0)
 
 
+def sent(**fields: Any) -> steering.Activities:
+    return steering.Activities(activities=(Activity(type="message", **fields),))
+
+
 @pytest.mark.parametrize(
     ("act", "kept"),
     [
@@ -70,6 +75,7 @@ def test_only_so_many_commands_are_under_way_at_a_time() -> None:
             steering.SetParameter(name=" bargeIn ", value={"a": [1]}),
             steering.SetParameter(name="bargeIn", value={"a": [1]}),
         ),
+        (sent(text=" One. "), sent(text=" One. ")),
     ],
 )
 def test_texts_of_people_are_made_fit_to_keep(act: Steering, kept: Steering) -> None:
@@ -86,6 +92,11 @@ def test_texts_of_people_are_made_fit_to_keep(act: Steering, kept: Steering) -> 
         (steering.Say(text="a" * 2_001), "longer than 2000 characters"),
         (steering.Transfer(target="1" * 201), "longer than 200 characters"),
         (steering.SetParameter(name="voiceName", value="a\x00b"), "cannot be kept"),
+        (steering.SetParameter(name="voiceName", value="a\ud800"), "cannot be kept"),
+        (sent(text="a\x00b"), "cannot be kept"),
+        (sent(text="a\ud800"), "cannot be kept"),
+        (sent(activity_params={"\x00": 1}), "cannot be kept"),
+        (sent(text="a" * 65_536), "larger than 65536 bytes"),
     ],
 )
 def test_what_says_nothing_or_too_much_is_refused_in_words(act: Steering, problem: str) -> None:

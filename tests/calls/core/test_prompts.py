@@ -134,6 +134,7 @@ def test_a_prompt_is_the_bots_unless_the_gateway_brought_it() -> None:
     assert Prompt(text="Hello.", activity=greeting).by_bot
     assert not Prompt(text="Are you there?").by_bot
     assert not Prompt(text="Hello.", activity=greeting, configured=True).by_bot
+    assert not Prompt(text="Hello.", activity=greeting, act=1).by_bot
 
 
 def test_a_purge_leaves_the_playing_prompt_to_its_own_end() -> None:

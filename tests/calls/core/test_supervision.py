@@ -2,14 +2,19 @@
 
 import pytest
 
+from bots.core.activities import Activity, event, message
 from bots.core.errors import Fault
 from calls.core import commands, events, steering
 from calls.core.phases import Phase
+from calls.core.prompts import MAX_WAITING
 from calls.core.supervision import ANSWER_TIMEOUT_S, MAX_PENDING
-from tests.calls.core.lifeline import BOT_FAILED, BUSY, GONE, SORRY, Call
+from tests.calls.core.lifeline import BOT_FAILED, BUSY, GONE, SORRY, TO_A_DESK, Call
 from tests.calls.core.reader import START, anna, says
 
 pytestmark = pytest.mark.pure
+
+
+MOVED = event("transfer", activity_params=TO_A_DESK)
 
 
 def outcomes(call: Call) -> list[tuple[int, str, str]]:
@@ -46,6 +51,93 @@ def test_a_line_that_the_caller_interrupts_is_done_if_some_of_it_was_heard(
     call.feed(cut)
 
     assert outcomes(call) == [outcome]
+
+
+def sends(*sent: Activity, number: int = 1) -> events.SupervisorActed:
+    """A client of the API sends activities."""
+    act = steering.Activities(activities=sent)
+    return events.SupervisorActed(number=number, by="client dialer", act=act)
+
+
+def test_activities_are_done_when_the_last_of_them_is() -> None:
+    digits = event("sendDtmf", activity_params={"dtmfDigits": "1"})
+    call = Call().talking().feed(sends(message("One."), message("Two."), digits))
+    assert outcomes(call) == [(1, "accepted", "")]
+    (act,) = call.of(commands.RecordAct)
+    assert (act.by, act.name) == ("client dialer", "activities")
+    assert act.detail == {"activities": ["message", "message", "sendDtmf"]}
+
+    assert outcomes(call.over(2)) == []
+    assert outcomes(call.over(3)) == [(1, "done", "It was done")]
+    assert [line.side for line in call.of(commands.RecordLine)] == [
+        "system",
+        "operator",
+        "operator",
+        "system",
+    ]
+
+
+def test_activities_are_no_answer_of_the_bot() -> None:
+    call = Call(botNoInputGiveUpTimeoutMS=5000).talking()
+    call.feed(events.CallerSaid(text="Is it open?", final=True), sends(message("One moment.")))
+    call.over(2)
+    assert call.of(commands.ShowState)[-1] == commands.ShowState("thinking")
+    assert call.due().of(commands.ReportFault)[0].service == "bot"
+
+
+def test_activities_are_spoken_though_the_bot_is_muted_or_has_left() -> None:
+    call = Call().talking().feed(anna(steering.Mute(on=True), 7), sends(message("One.")))
+    assert [play.text for play in call.of(commands.Play)] == ["One."]
+
+    call = Call().talking().feed(says("Goodbye."), events.BotLeft(), sends(message("One.")))
+    assert outcomes(call)[0] == (1, "accepted", "")
+
+
+def test_activities_name_who_ended_or_moved_the_call() -> None:
+    for sent, code in ((event("hangup"), "bot-disconnected"), (MOVED, "transferred")):
+        call = Call().talking().feed(sends(sent), GONE)
+        assert outcomes(call)[-1] == (1, "done", "It was done")
+        assert call.finish() == ("operator", code, "")
+
+
+def test_activities_that_are_not_known_are_refused_together() -> None:
+    call = Call().talking().feed(sends(message("One."), event("dance")))
+    assert outcomes(call) == [(1, "failed", "Activity 2, dance: it is not known")]
+    assert call.of(commands.Play) == []
+
+
+def test_activities_are_refused_when_too_much_waits() -> None:
+    call = Call().talking().feed(*[says("Once more.")] * (MAX_WAITING + 1), sends(message("One.")))
+    assert outcomes(call) == [(1, "failed", "Too much waits to be said in this call")]
+
+
+def test_activities_that_cannot_all_be_done_have_failed() -> None:
+    wrong = event("config", session_params={"nonsense": 1})
+    call = Call().talking().feed(sends(wrong))
+    assert outcomes(call)[-1] == (1, "failed", "nonsense: is not a parameter")
+
+    call = Call().talking().feed(sends(message("One."), message("Two.")))
+    call.feed(events.ServiceFailed(service="tts", fault=Fault.SERVER, utterance=2)).over(3)
+    assert outcomes(call)[-1] == (1, "failed", "The line could not be spoken")
+    assert call.phase is Phase.TALKING
+
+    call = Call(bargeIn=True).talking().feed(sends(message("One."), message("Two.")))
+    call.feed(events.VoiceStarted()).over(2, heard_ms=0)
+    assert outcomes(call)[-1] == (1, "failed", "Cut off after 0.0 s")
+
+
+def test_activities_abort_prompts_at_once_and_speak_behind_them() -> None:
+    call = Call().talking().feed(says("A long story."), says("And on."))
+    call.produced.clear()
+    call.feed(sends(event("abortPrompts"), message("One."))).over(2, heard_ms=0)
+    assert len(call.of(commands.StopPlayback)) == 1
+    assert [play.text for play in call.of(commands.Play)] == ["One."]
+
+
+def test_activities_of_which_the_caller_hears_nothing_more_have_failed() -> None:
+    call = Call().talking().feed(sends(message("One."), event("hangup")), GONE)
+    call.over(2, heard_ms=0)
+    assert outcomes(call)[-1] == (1, "failed", "The call ended after 0.0 s")
 
 
 def test_a_line_that_is_dropped_or_cannot_be_spoken_has_failed() -> None:

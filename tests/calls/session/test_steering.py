@@ -94,7 +94,8 @@ async def test_an_end_needs_a_reason_and_ends_the_call(
 ) -> None:
     session = await talk()
     supervisor, hang_up = world.people["supervisor"], {"do": "hangup"}
-    for act in (hang_up, {"do": "transfer", "target": "tel:+4930"}):
+    sent = {"do": "activities", "activities": [{"type": "event", "name": "hangup"}]}
+    for act in (hang_up, {"do": "transfer", "target": "tel:+4930"}, sent):
         ((status, detail),) = await attempt(supervisor, session.call_id, act, "  ")
         assert (status, "reason" in detail) == ("failed", True)
     assert not await db(AuditEvent.objects.filter(kind="call").exists)
@@ -104,6 +105,19 @@ async def test_an_end_needs_a_reason_and_ends_the_call(
     await host.drain(0)
     happened = await db(list, CallEvent.objects.filter(source="operator").values("name", "detail"))
     assert {"name": "hangup", "detail": {"by": "supervisor"}} in happened
+
+
+async def test_activities_are_carried_out_and_audited_without_their_words(
+    world: World, talk: OpenCall
+) -> None:
+    session = await talk()
+    sent = [{"type": "message", "text": "Goodbye."}, {"type": "event", "name": "hangup"}]
+    steer = {"do": "activities", "activities": sent}
+    told = await attempt(world.people["supervisor"], session.call_id, steer, "as agreed")
+    assert told == [("accepted", ""), ("done", "It was done")]
+    assert session.leg.told[-3:-1] == [("stop", "whole"), ("hang up", "bot-disconnected")]
+    audited = await db(AuditEvent.objects.get, action=Action.CALL_CONTROLLED)
+    assert audited.after == {"do": "activities", "activities": ["message", "hangup"]}
 
 
 async def test_muting_shows_in_the_table_of_calls(world: World, talk: OpenCall) -> None:
