@@ -31,9 +31,10 @@ from calls.carriers.sandbox_numbers import (
 )
 from calls.carriers.sandbox_voice import Voices
 from calls.channels.ac_stream import AcStream
-from calls.channels.expected import ExpectedCall, called_party
+from calls.channels.expected import called_party
 from calls.core.dialout import DialoutOrder
 from calls.dialout.port import CarrierBusy, CarrierRefused, Desk
+from calls.dialouts.matching import ExpectedCall
 from calls.session.host import NoCapacity
 from calls.testcall.caller import Caller
 from calls.testcall.plan import CallPlan

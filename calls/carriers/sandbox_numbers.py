@@ -15,7 +15,7 @@ LATE_REPLY_S = 3.0
 CUT_AFTER_S = 2.0
 GREETING_AFTER_S = 0.5
 """How soon after picking up people speak."""
-PATIENT_S = 120.0
+PATIENT_S = 60.0
 """How long one stays on the line who says nothing."""
 
 Manners = Literal["talks", "silent", "voicemail", "hangs-up", "keys"]
@@ -105,6 +105,7 @@ CALLEES = (
         name="drops",
         number="+12025550111",
         summary="Answers, and the line breaks during the call.",
+        manner="silent",
         drops=True,
     ),
     Callee(

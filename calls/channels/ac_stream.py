@@ -16,9 +16,10 @@ from bots.core.audio import LPCM16_16K, AudioFormat, wav_header
 from bots.protocols import ac_bot_api as wire
 from bots.protocols.ac_bot_api import MediaFormat, ServerState, StreamServer
 from bots.selectors import CallConfiguration
-from calls.channels.expected import ExpectedCall, named_in, start_among, told_to_bot
+from calls.channels.expected import begun, named_in, start_among, told_to_bot
 from calls.core import events
 from calls.core.ports import CallStart, LegCapabilities
+from calls.dialouts.matching import ExpectedCall
 from calls.session.bot import stamped
 from calls.session.call import CallSession
 from calls.session.host import NoCapacity, SessionHost
@@ -98,6 +99,11 @@ class AcStream:
     def idle(self) -> bool:
         """Nothing was asked on this socket yet."""
         return self._server.state is ServerState.CONNECTED
+
+    @property
+    def undecided(self) -> bool:
+        """Accepted, and ``start`` has to tell which call it is."""
+        return self._request is not None and self._session is None
 
     # --- from the carrier -----------------------------------------------------------------------
 
@@ -212,7 +218,7 @@ class AcStream:
             is_test=self._is_test,
             announced=True,
         )
-        self._start = start if expected is None else expected.begun(start)
+        self._start = start if expected is None else begun(start, expected.order)
         try:
             self._session = self._host.open(configuration, self, self._start)
         except NoCapacity as reason:

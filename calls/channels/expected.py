@@ -5,29 +5,23 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from bots.core.activities import Activity, Json
-from bots.selectors import CallConfiguration
 from calls.core.dialout import DialoutOrder
 from calls.core.ports import CallStart
+from calls.dialouts.matching import ExpectedCall
 
 DIALOUT_KEY = "voiceGatewayDialout"
 """Where a carrier brings the id of the dialout back, within ``start.dialoutMetadata``."""
 
 
-class ExpectedCall(msgspec.Struct, frozen=True, kw_only=True):
-    """An outbound call that a carrier brings back; ``configuration`` is the one it has."""
-
-    order: DialoutOrder
-    configuration: CallConfiguration
-
-    def begun(self, start: CallStart) -> CallStart:
-        """``start`` as that of this call: who calls whom is what was ordered."""
-        return msgspec.structs.replace(
-            start,
-            caller=self.order.caller,
-            callee=called_party(self.order.target),
-            direction="outbound",
-            dialout=self.order,
-        )
+def begun(start: CallStart, order: DialoutOrder) -> CallStart:
+    """``start`` as that of an ordered call: who calls whom is what was ordered."""
+    return msgspec.structs.replace(
+        start,
+        caller=order.caller,
+        callee=called_party(order.target),
+        direction="outbound",
+        dialout=order,
+    )
 
 
 def called_party(target: str) -> str:

@@ -13,7 +13,8 @@ from bots.selectors import admit, call_configuration
 @require_http_methods(["GET", "HEAD", "POST"])
 def probe(request: HttpRequest, bot: str) -> HttpResponse:
     """200 with the documented body when calls to ``bot`` would be taken, else 401, 404 or 503."""
-    admission = admit(bot, request.headers.get("Authorization"))
+    address = request.META.get("REMOTE_ADDR") or None
+    admission = admit(bot, request.headers.get("Authorization"), address)
     status, reason = admission.status, admission.reason
     if status == 200:
         try:

@@ -16,12 +16,16 @@ from django.db import DatabaseError, InterfaceError
 from bots.core.errors import ParameterError
 from bots.selectors import Admission, CallConfiguration, admit, call_configuration
 from calls.channels.ac_stream import AcStream
+from calls.channels.matching import Matching
 from calls.core.ports import TEST_CALLER
 from calls.database import db
+from calls.dialouts.matching import awaits_calls
 from calls.session.host import session_host
 
 FIRST_FRAME_TIMEOUT_S = 10.0
 """How long a peer may take to ask for a session."""
+LONGEST_RING_S = 660.0
+"""How long a peer may take to tell by ``start`` which call it brings, if that is not known."""
 ADMISSION_TIMEOUT_S = 5.0
 MAX_UNSENT_FRAMES = 1000
 """Frames for a peer that does not read; one more ends the connection."""
@@ -42,13 +46,16 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         bot = scope["url_route"]["kwargs"]["bot"]
         await receive()  # websocket.connect
         with structlog.contextvars.bound_contextvars(bot=bot, channel="audiocodes"):
-            admission, configuration = await _admitted(bot, _header(scope, b"authorization"))
+            address = str(scope["client"][0]) if scope.get("client") else None
+            authorization = _header(scope, b"authorization")
+            admission, configuration, awaited = await _admitted(bot, authorization, address)
             if admission.status != 200:
                 log.info("voice.denied", status=admission.status, reason=admission.reason)
                 await self._deny(admission)
                 return
             await send({"type": "websocket.accept"})
-            await self._carry(bot, configuration, is_test=_is_test(scope))
+            matching = Matching(bot, configuration) if configuration and awaited else None
+            await self._carry(bot, configuration, matching, is_test=_is_test(scope))
 
     async def _deny(self, admission: Admission) -> None:
         """An HTTP answer before the upgrade (ASGI extension ``websocket.http.response``)."""
@@ -61,7 +68,12 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         await self._socket_send({"type": "websocket.http.response.body", "body": body})
 
     async def _carry(
-        self, bot: str, configuration: CallConfiguration | None, *, is_test: bool
+        self,
+        bot: str,
+        configuration: CallConfiguration | None,
+        matching: Matching | None,
+        *,
+        is_test: bool,
     ) -> None:
         self._outbox: asyncio.Queue[str | int] = asyncio.Queue()
         stream = AcStream(
@@ -74,7 +86,7 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         )
         try:
             async with asyncio.TaskGroup() as tasks:
-                reader = tasks.create_task(self._read(stream))
+                reader = tasks.create_task(self._read(stream, matching))
                 tasks.create_task(self._write(reader))
         except* Exception:
             log.exception("voice.crashed")
@@ -89,14 +101,20 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         elif self._outbox.qsize() < MAX_UNSENT_FRAMES:
             self._outbox.put_nowait(frame)
 
-    async def _read(self, stream: AcStream) -> None:
+    async def _read(self, stream: AcStream, matching: Matching | None) -> None:
         """Frames to the call until the peer leaves or `_write` has closed the socket."""
+        patience_until = asyncio.get_running_loop().time() + LONGEST_RING_S
         try:
             async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S) as patience:
                 while (message := await self._receive())["type"] == "websocket.receive":
                     text = message.get("text")
-                    stream.receive(message["bytes"] if text is None else text)
-                    if not stream.idle:
+                    frame = message["bytes"] if text is None else text
+                    if matching is not None and stream.idle:
+                        await matching.prepare(stream, frame)
+                    stream.receive(frame)
+                    if stream.undecided:
+                        patience.reschedule(patience_until)
+                    elif not stream.idle:
                         patience.reschedule(None)
         except TimeoutError:
             log.info("voice.silent_peer")
@@ -128,25 +146,30 @@ def _header(scope: Any, wanted: bytes) -> str | None:
     return None
 
 
-async def _admitted(
-    bot: str, authorization: str | None
-) -> tuple[Admission, CallConfiguration | None]:
+_Admitted = tuple[Admission, CallConfiguration | None, bool]
+"""Whether the peer may connect, what calls use, and whether outbound calls are to come back."""
+
+
+async def _admitted(bot: str, authorization: str | None, address: str | None) -> _Admitted:
     try:
         async with asyncio.timeout(ADMISSION_TIMEOUT_S):
-            return await db(_admit, bot, authorization)
+            return await db(_admit, bot, authorization, address)
     except (DatabaseError, InterfaceError, TimeoutError) as error:
         log.error("voice.no_database", error=type(error).__name__)
-        return Admission(503, "the gateway cannot look the bot up now"), None
+        return Admission(503, "the gateway cannot look the bot up now"), None, False
 
 
-def _admit(bot: str, authorization: str | None) -> tuple[Admission, CallConfiguration | None]:
-    admission = admit(bot, authorization)
+def _admit(bot: str, authorization: str | None, address: str | None) -> _Admitted:
+    admission = admit(bot, authorization, address)
     if admission.status != 200:
-        return admission, None
+        return admission, None, False
     try:
-        return admission, call_configuration(bot)
+        configuration = call_configuration(bot)
     except LookupError:
-        return Admission(404, "no such bot"), None
+        return Admission(404, "no such bot"), None, False
     except ParameterError as error:
         log.error("bot.misconfigured", bot=bot, problems=error.problems)
-        return admission, None
+        return admission, None, False
+    # NB Bots that nobody calls with cost no query here.
+    awaited = configuration.carrier is not None and awaits_calls(bot)
+    return admission, configuration, awaited

@@ -21,7 +21,7 @@ class Rule(msgspec.Struct, frozen=True):
     get: Who
     post: Who = None
     of: str = ""
-    """``bot``, ``call``, ``person`` or ``own``: objects beyond a person's reach are not found."""
+    """``bot``, ``call``, ``client``, ``person`` or ``own``: objects beyond a person's reach are not found."""
 
 
 def page(*get: P, post: P | tuple[P, ...] | None = None, of: str = "") -> Rule:
@@ -46,6 +46,7 @@ URLS: dict[str, Rule] = {
     "livez": Rule("everybody", "everybody"),
     "readyz": Rule("everybody", "everybody"),
     "voice-probe": Rule("machines"),
+    "voice-dialout-report": Rule(None, "machines"),
     "oauth2_provider:token": Rule(None, "machines"),
     "oauth2_provider:revoke-token": Rule(None, "machines"),
     "oauth2_provider:introspect": Rule(None, "machines"),
@@ -113,6 +114,18 @@ URLS: dict[str, Rule] = {
     "people:deactivate": act(MANAGE, of="person"),
     "people:activate": act(MANAGE, of="person"),
     "people:delete": act(MANAGE, of="person"),
+    "clients:list": page(P.MANAGE_CLIENTS),
+    "clients:new": form(P.MANAGE_CLIENTS),
+    "clients:page": page(P.MANAGE_CLIENTS, of="client"),
+    "clients:settings": form(P.MANAGE_CLIENTS, of="client"),
+    "clients:bots": form(P.MANAGE_CLIENTS, of="client"),
+    "clients:enable": act(P.MANAGE_CLIENTS, of="client"),
+    "clients:disable": act(P.MANAGE_CLIENTS, of="client"),
+    "clients:delete": act(P.MANAGE_CLIENTS, of="client"),
+    "clients:tokens": form(P.MANAGE_CLIENTS, of="client"),
+    "clients:revoke": act(P.MANAGE_CLIENTS, of="client"),
+    "clients:rotate": act(P.MANAGE_CLIENTS, of="client"),
+    "clients:sign": act(P.MANAGE_CLIENTS, of="client"),
     "audit:list": page(P.READ_AUDIT),
     "audit:export": page(P.READ_AUDIT),
     # --- calls ---
@@ -128,6 +141,10 @@ URLS: dict[str, Rule] = {
     "calls:detail": page(P.SEE_HISTORY, of="call"),
     "calls:delete": act(P.DELETE_CALLS, of="call"),
     "calls:download": page(P.READ_TRANSCRIPTS, of="call"),
+    "calls:dialouts": page(P.SEE_HISTORY),
+    "calls:dialout_new": form(P.PLACE_CALLS),
+    "calls:dialout": page(P.SEE_HISTORY, of="bot"),
+    "calls:dialout_cancel": act(P.PLACE_CALLS, of="bot"),
     "calls:testcalls": page(P.PLACE_TEST_CALLS),
     "calls:testcall": page(P.PLACE_TEST_CALLS, of="bot"),
 }

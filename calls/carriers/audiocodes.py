@@ -1,0 +1,376 @@
+"""Carrier ``audiocodes``: VoiceAI Connect or Live Hub places the call.
+
+It is asked by its dialout API, connects to our bot over the voice WebSocket as for any call
+(`calls.channels.voice_consumer` tells which one it is), rings, and reports failures to
+``Desk.callback_url``. Source: VoiceAI Connect and Live Hub documentation, "Outbound calling".
+"""
+
+import asyncio
+import re
+from typing import Annotated, ClassVar, Literal
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+import aiohttp
+import msgspec
+import structlog
+from pydantic import AfterValidator, Field, SecretStr
+
+from bots.core import registry
+from bots.core.errors import Fault, ServiceError
+from bots.core.params.declare import Param, ParamSet
+from bots.net import Answer, Outbound, OutboundError, fault_of_status
+from calls.channels.expected import marked
+from calls.core.dialout import DialoutOrder
+from calls.core.events import EndRequested
+from calls.dialout.port import CarrierBusy, CarrierRefused, Desk
+
+PATH = "/api/v1/actions/dialout"
+TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
+ORDER_S = 10.0
+TOKEN_S = 4.0
+MAX_ANSWER_BYTES = 65_536
+UNREACHABLE_S = 10.0
+"""When to try again after no connection was had."""
+MOST_PATIENCE_S = 300.0
+"""The longest ``Retry-After`` that is believed."""
+ASSUMED_LIFE_S = 300.0
+"""How long a token lives that does not say so."""
+NO_TOKEN_S = 1.0
+"""How long nobody else asks after no token could be had."""
+EARLY_S = 60.0
+"""How long before its end a token is fetched anew, at most a quarter of its life."""
+
+_VISIBLE = re.compile(r"[\x21-\x7e]{1,8000}")
+_CALL_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_SERVICE = "carrier:audiocodes"
+
+log = structlog.get_logger(__name__)
+
+
+def _http_url(value: str) -> str:
+    try:
+        parts = urlsplit(value)
+        sound = not value or (parts.scheme in ("http", "https") and bool(parts.hostname))
+        sound = sound and "@" not in parts.netloc
+    except ValueError:
+        sound = False
+    if not sound or not value.isascii() or any(c <= " " or c == "\x7f" for c in value):
+        raise ValueError("must be an http or https URL, such as https://livehub.audiocodes.io")
+    return value
+
+
+class AudioCodesParams(ParamSet):
+    """How VoiceAI Connect or Live Hub is asked to place calls (their dialout API)."""
+
+    SECTION: ClassVar[str] = "VoiceAI Connect dialout"
+
+    url: Annotated[
+        str,
+        AfterValidator(_http_url),
+        Param(help=f"Address of VoiceAI Connect or Live Hub; {PATH} is added unless it is there."),
+    ] = Field("", alias="dialoutUrl", max_length=500)
+    bot: Annotated[
+        str,
+        Param(
+            help="The bot connection that is to call, as it is named there (VoiceAI Connect: its "
+            "name, Live Hub: its id). It must lead to this bot. Empty: it has the bot's name."
+        ),
+    ] = Field("", alias="carrierBot", max_length=200)
+    auth: Annotated[
+        Literal["oauth", "basic", "token"],
+        Param(
+            help="oauth: a token by client credentials. basic: client id and secret with every "
+            "request. token: a permanent token."
+        ),
+    ] = Field("oauth", alias="dialoutAuth")
+    token_url: Annotated[
+        str,
+        AfterValidator(_http_url),
+        Param(help=f"Where OAuth tokens are fetched; empty: {TOKEN_PATH} at the same host."),
+    ] = Field("", alias="dialoutTokenUrl", max_length=500)
+
+
+class AudioCodesCredentials(ParamSet):
+    """What VoiceAI Connect or Live Hub gave the gateway to dial out with."""
+
+    SECTION: ClassVar[str] = "VoiceAI Connect dialout credentials"
+
+    client_id: Annotated[str, Param(help="Client id; for oauth and basic.")] = Field(
+        "", alias="dialoutClientId", max_length=500
+    )
+    client_secret: Annotated[
+        SecretStr, Param(help="Client secret; for oauth and basic.", secret=True)
+    ] = Field(SecretStr(""), alias="dialoutClientSecret", max_length=2000)
+    token: Annotated[SecretStr, Param(help="Permanent token.", secret=True)] = Field(
+        SecretStr(""), alias="dialoutToken", max_length=8000
+    )
+
+
+class _Request(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Body of the dialout request."""
+
+    bot: str
+    target: str
+    caller: str = ""
+    caller_host: str = ""
+    caller_display_name: str = ""
+    notify_url: str = ""
+    answer_timeout_sec: int = 0
+    machine_detection: str = ""
+    metadata: dict[str, object] = {}
+
+
+class _Reply(msgspec.Struct, frozen=True, rename="camel"):
+    conversation_id: str = ""
+
+
+class _Token(msgspec.Struct, frozen=True):
+    access_token: str
+    expires_in: float | str | None = None
+
+
+class _Denied(Exception):
+    """The token endpoint gives no token; the text says how it answered."""
+
+
+@registry.register(
+    "carrier",
+    "audiocodes",
+    "AudioCodes VoiceAI Connect, Live Hub",
+    summary="Places calls by the dialout API of VoiceAI Connect or Live Hub, which then connects "
+    "to the bot as for any other call.",
+    params=AudioCodesParams,
+    credentials=AudioCodesCredentials,
+)
+class AudioCodes:
+    """Asks VoiceAI Connect to call; tokens are fetched once for all calls."""
+
+    calls_back = True
+
+    def __init__(self, params: AudioCodesParams, credentials: AudioCodesCredentials) -> None:
+        self._params = params
+        self._credentials = credentials
+        self._url = _dialout_url(params.url)
+        self._lock = asyncio.Lock()
+        self._token = ""
+        self._token_until = 0.0
+        self._no_token = ""
+        self._no_token_until = 0.0
+
+    async def place(self, order: DialoutOrder, desk: Desk) -> str:
+        """See `calls.dialout.port.Carrier`.
+
+        Where it is not known whether the order arrived, it counts as taken, without an id: the
+        call may come, and ordering it again could call somebody twice.
+        """
+        if not self._url:
+            raise CarrierRefused("error", "The carrier has no address; set dialoutUrl")
+        body = msgspec.json.encode(self._request(order, desk.callback_url))
+        try:
+            answer = await self._authorised("POST", desk.outbound, body, deadline_s=ORDER_S)
+        except _Denied as denied:
+            reason = f"The carrier gives the gateway no token ({denied})"
+            raise CarrierRefused("error", reason) from None
+        except OutboundError as error:
+            if error.sent:
+                log.warning("carrier.no_reply", dialout=order.dialout_id, reason=error.reason)
+                return ""
+            raise _unreachable(error) from None
+        if answer.status == 504:
+            log.warning("carrier.no_reply", dialout=order.dialout_id, reason="HTTP 504")
+            return ""
+        _refuse_unless_taken(answer)
+        return _call_id(answer.body, order.dialout_id)
+
+    async def cancel(self, order: DialoutOrder, carrier_call_id: str, desk: Desk) -> None:
+        """See `calls.dialout.port.Carrier`; their API has no way but to hang up as the bot."""
+        session = desk.host.find(order.bot, carrier_call_id) if carrier_call_id else None
+        if session is not None:
+            session.take(
+                EndRequested(by="operator", reason_code="bot-disconnected", reason="Cancelled")
+            )
+
+    async def check(self, outbound: Outbound) -> None:
+        """See `calls.dialout.port.CheckedCarrier`; their API answers 405 to a GET, or the like."""
+        if not self._url:
+            raise ServiceError(_SERVICE, Fault.INVALID_REQUEST, "dialoutUrl is not set")
+        try:
+            answer = await self._authorised("GET", outbound, None, deadline_s=ORDER_S)
+        except _Denied as denied:
+            raise ServiceError(_SERVICE, Fault.AUTHENTICATION, f"no token: {denied}") from None
+        except OutboundError as error:
+            raise ServiceError(_SERVICE, error.fault, error.reason) from None
+        except CarrierBusy as error:
+            raise ServiceError(_SERVICE, Fault.RATE_LIMIT, error.reason) from None
+        if answer.status in (401, 403, 404) or answer.status >= 500:
+            detail = f"HTTP {answer.status} from {urlsplit(self._url).hostname}"
+            raise ServiceError(_SERVICE, fault_of_status(answer.status), detail)
+
+    def _request(self, order: DialoutOrder, callback_url: str) -> _Request:
+        return _Request(
+            bot=self._params.bot or order.bot,
+            target=order.target,
+            caller=order.caller,
+            caller_host=order.caller_host,
+            caller_display_name=order.caller_display_name,
+            notify_url=callback_url,
+            answer_timeout_sec=order.answer_timeout_s,
+            machine_detection=order.machine_detection,
+            metadata=marked(order),
+        )
+
+    # --- who we are -----------------------------------------------------------------------------
+
+    async def _authorised(
+        self, method: str, outbound: Outbound, body: bytes | None, *, deadline_s: float
+    ) -> Answer:
+        """Ask with the credentials; a token that is refused is fetched anew once.
+
+        Raises:
+            OutboundError: no answer to the request itself.
+            CarrierBusy: no token can be had now.
+            _Denied: the credentials are not accepted.
+        """
+        token = ""
+        for _ in range(2):
+            authorization, token = await self._authorization(outbound, refused=token)
+            headers = {"Authorization": authorization}
+            if body is not None:
+                headers["Content-Type"] = "application/json"
+            answer = await outbound.request(
+                method,
+                self._url,
+                deadline_s=deadline_s,
+                headers=headers,
+                body=body,
+                max_bytes=MAX_ANSWER_BYTES,
+            )
+            if answer.status != 401 or self._params.auth != "oauth":
+                break
+        return answer
+
+    async def _authorization(self, outbound: Outbound, *, refused: str) -> tuple[str, str]:
+        """The header, and the OAuth token in it; ``refused`` is one that was not accepted."""
+        match self._params.auth:
+            case "basic":
+                user, secret = self._credentials.client_id, self._credentials.client_secret
+                return aiohttp.encode_basic_auth(user, secret.get_secret_value()), ""
+            case "token":
+                return f"Bearer {self._credentials.token.get_secret_value()}", ""
+            case _:
+                token = await self._valid_token(outbound, refused)
+                return f"Bearer {token}", token
+
+    async def _valid_token(self, outbound: Outbound, refused: str) -> str:
+        """The token in use; whoever finds none fetches it while the others wait."""
+        clock = asyncio.get_running_loop().time
+        async with self._lock:
+            if self._token and self._token != refused and clock() < self._token_until:
+                return self._token
+            if clock() < self._no_token_until:  # those who waited would wait for nothing as well
+                raise CarrierBusy(self._no_token, retry_after_s=UNREACHABLE_S)
+            asked_at = clock()
+            try:
+                token = await self._fetched(outbound)
+            except CarrierBusy as busy:
+                self._no_token, self._no_token_until = busy.reason, clock() + NO_TOKEN_S
+                raise
+            life_s = _life_s(token.expires_in)
+            self._token = token.access_token
+            self._token_until = asked_at + life_s - min(EARLY_S, life_s / 4)
+            return self._token
+
+    async def _fetched(self, outbound: Outbound) -> _Token:
+        secret = self._credentials.client_secret.get_secret_value()
+        fields = {
+            "grant_type": "client_credentials",
+            "client_id": self._credentials.client_id,
+            "client_secret": secret,
+        }
+        try:
+            answer = await outbound.request(
+                "POST",
+                self._params.token_url or _token_url(self._url),
+                deadline_s=TOKEN_S,
+                headers={"Content-Type": "application/x-www-form-urlencoded"},
+                body=urlencode(fields).encode(),
+                max_bytes=MAX_ANSWER_BYTES,
+            )
+        except OutboundError as error:
+            reason = f"The carrier's token endpoint: {error.reason}"
+            raise CarrierBusy(reason, retry_after_s=UNREACHABLE_S) from None
+        if answer.status == 429 or answer.status >= 500:
+            reason = f"The carrier's token endpoint: HTTP {answer.status}"
+            raise CarrierBusy(reason, retry_after_s=_retry_after_s(answer))
+        if answer.status != 200:
+            raise _Denied(f"HTTP {answer.status}")
+        try:
+            token = msgspec.json.decode(answer.body, type=_Token)
+        except (msgspec.DecodeError, UnicodeError):
+            raise _Denied("an answer without a token") from None
+        if not _VISIBLE.fullmatch(token.access_token):
+            raise _Denied("a malformed token")
+        return token
+
+
+def _dialout_url(url: str) -> str:
+    """``url`` with the path of the dialout action, unless it has it."""
+    if not url or urlsplit(url).path.rstrip("/").endswith("/dialout"):
+        return url
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/") + PATH, "", ""))
+
+
+def _token_url(dialout_url: str) -> str:
+    parts = urlsplit(dialout_url)
+    return urlunsplit((parts.scheme, parts.netloc, TOKEN_PATH, "", ""))
+
+
+def _life_s(told: float | str | None) -> float:
+    """Seconds a token lives, from what was told in whatever form."""
+    try:
+        life_s = float(told if told is not None else ASSUMED_LIFE_S)
+    except ValueError:
+        return ASSUMED_LIFE_S
+    return min(life_s, 86_400.0) if life_s > 0 else ASSUMED_LIFE_S
+
+
+def _retry_after_s(answer: Answer) -> float:
+    told = answer.headers.get("Retry-After", "")
+    return max(1.0, min(float(told), MOST_PATIENCE_S)) if told.isdecimal() else UNREACHABLE_S
+
+
+def _unreachable(error: OutboundError) -> CarrierBusy | CarrierRefused:
+    if error.fault.retryable:
+        reason = f"The carrier cannot be reached: {error.reason}"
+        return CarrierBusy(reason, retry_after_s=UNREACHABLE_S)
+    return CarrierRefused("error", f"The carrier cannot be reached: {error.reason}")
+
+
+def _refuse_unless_taken(answer: Answer) -> None:
+    """What another status than success means (their dialer takes any but 200 as a failure).
+
+    Raises:
+        CarrierBusy: 429 or 503.
+        CarrierRefused: anything else.
+    """
+    if answer.status in (429, 503):
+        reason = f"The carrier takes no more calls now (HTTP {answer.status})"
+        raise CarrierBusy(reason, retry_after_s=_retry_after_s(answer))
+    if answer.status in (401, 403):
+        reason = f"The carrier does not let the gateway call (HTTP {answer.status})"
+        raise CarrierRefused("error", reason)
+    if not 200 <= answer.status < 300:
+        raise CarrierRefused("error", f"The carrier refused the order (HTTP {answer.status})")
+
+
+def _call_id(body: bytes, dialout_id: str) -> str:
+    """The carrier's id of the call; empty when it does not tell one."""
+    try:
+        told = msgspec.json.decode(body, type=_Reply).conversation_id
+    except (msgspec.DecodeError, UnicodeError):
+        told = ""
+    if not _CALL_ID.fullmatch(told):
+        log.warning("carrier.no_call_id", dialout=dialout_id)
+        return ""
+    return told
