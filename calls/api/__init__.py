@@ -2,7 +2,12 @@
 
 from ninja import Router
 
-from calls.api import calls, control, system
+from calls.api import calls, control, dialouts, system
 
-routers: tuple[Router, ...] = (calls.router, control.router, system.router)
+routers: tuple[Router, ...] = (
+    calls.router,
+    control.router,
+    dialouts.router,
+    system.router,
+)
 """What the project mounts under ``/api/v1/``; each path begins with its resource."""

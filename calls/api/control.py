@@ -56,8 +56,8 @@ def activities(
 
     Answered as soon as the call has accepted them; 409 when it refuses them or is over.
     """
-    given = {"do": "activities", **body.model_dump()}
-    return _done(request, call_id, given, "", wait)
+    given = {"do": "activities", "activities": body.activities}
+    return _done(request, call_id, given, body.reason, wait)
 
 
 @router.post(
@@ -83,7 +83,7 @@ def _done(
         act = cleaned(msgspec.convert(given, Steering))
         step_in(Sight(asker.who), call_id, act, reason)
         outcome = async_to_sync(have_done)(call_id, act, asker.name, wait_s=wait)
-    except (ValueError, msgspec.ValidationError) as error:
+    except (ValueError, OverflowError, msgspec.ValidationError) as error:
         raise wrong_fields({_FIELDS[given["do"]]: str(error)}) from None
     except Refused as refused:
         raise _problem(refused) from None

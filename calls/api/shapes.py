@@ -188,6 +188,9 @@ class TurnList(Shown):
 
 # --- acting ---------------------------------------------------------------------------------------
 
+Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS, description="For the audit log.")]
+Words = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
+
 
 class ActivitiesBody(Body):
     """Activities of the Bot API for a live call."""
@@ -198,17 +201,14 @@ class ActivitiesBody(Body):
         description="Carried out in order, as if the bot had sent them.",
         examples=[[{"type": "message", "text": "One moment, please."}]],
     )
-
-
-Reason = Annotated[str, Field(max_length=MAX_REASON_CHARACTERS)]
-Words = Annotated[str, Field(min_length=1, max_length=MAX_TEXT_CHARACTERS)]
+    reason: Reason = ""
 
 
 class HangUpStep(Body):
     """End the call."""
 
     do: Literal["hangup"]
-    reason: Reason = Field(min_length=1, description="For the audit log.")
+    reason: Reason = Field(min_length=1)
 
 
 class TransferStep(Body):
@@ -216,7 +216,7 @@ class TransferStep(Body):
 
     do: Literal["transfer"]
     target: str = Field(min_length=1, max_length=200)
-    reason: Reason = Field(min_length=1, description="For the audit log.")
+    reason: Reason = Field(min_length=1)
 
 
 class SayStep(Body):
