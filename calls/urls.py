@@ -4,6 +4,8 @@ from django.urls import path
 
 from calls.views.dashboard import dashboard, dashboard_part
 from calls.views.detail import delete, detail
+from calls.views.dialling import dialout_new
+from calls.views.dialouts import dialout, dialout_cancel, dialouts
 from calls.views.export import export, export_file, exports
 from calls.views.history import delete_view, history, save_view
 from calls.views.live import live
@@ -25,6 +27,10 @@ urlpatterns = [
     path("calls/<uuid:call_id>/", detail, name="detail"),
     path("calls/<uuid:call_id>/delete", delete, name="delete"),
     path("calls/<uuid:call_id>/transcript.<slug:form>", download, name="download"),
+    path("dialouts/", dialouts, name="dialouts"),
+    path("dialouts/new", dialout_new, name="dialout_new"),
+    path("dialouts/<uuid:dialout_id>/", dialout, name="dialout"),
+    path("dialouts/<uuid:dialout_id>/cancel", dialout_cancel, name="dialout_cancel"),
     path("test/", testcalls, name="testcalls"),
     path("test/<slug:bot>/", testcall, name="testcall"),
 ]

@@ -64,6 +64,14 @@ GROUPS = (
                 "c",
             ),
             Page(
+                "calls:dialouts",
+                _("Outbound calls"),
+                "dialout",
+                (P.SEE_HISTORY,),
+                ("calls:dialout",),
+                "o",
+            ),
+            Page(
                 "calls:testcalls",
                 _("Test call"),
                 "phone",
@@ -98,7 +106,23 @@ GROUPS = (
     Group(
         _("Administration"),
         (
+            Page(
+                "clients:list",
+                _("API clients"),
+                "client",
+                (P.MANAGE_CLIENTS,),
+                ("clients:",),
+                "i",
+            ),
             Page("people:list", _("People"), "people", (P.MANAGE_PEOPLE,), ("people:",), "u"),
+            Page(
+                "deliveries:list",
+                _("Deliveries"),
+                "deliver",
+                (P.SEE_HISTORY,),
+                ("deliveries:",),
+                "s",
+            ),
             Page("audit:list", _("Audit log"), "audit", (P.READ_AUDIT,), ("audit:",), "a"),
         ),
     ),

@@ -20,6 +20,8 @@ class Permission(StrEnum):
     WRITE_CONFIGURATION = "configuration.write"
     PLACE_TEST_CALLS = "calls.test"
     """Talk to a bot from the browser; the texts of test calls are for whoever may place them."""
+    PLACE_CALLS = "calls.place"
+    """Have a bot call somebody; take back outbound calls that were not answered yet."""
     SEE_LIVE = "calls.live"
     """See which calls are going on, without what is said."""
     READ_LIVE = "calls.live_text"
@@ -51,6 +53,7 @@ _WORDS = {
     Permission.READ_CONFIGURATION: gettext_noop("See bots, providers and routes"),
     Permission.WRITE_CONFIGURATION: gettext_noop("Change bots, providers and routes"),
     Permission.PLACE_TEST_CALLS: gettext_noop("Place test calls"),
+    Permission.PLACE_CALLS: gettext_noop("Place and cancel outbound calls"),
     Permission.SEE_LIVE: gettext_noop("See which calls are going on"),
     Permission.READ_LIVE: gettext_noop("Read along in live calls"),
     Permission.CONTROL_CALLS: gettext_noop("Step into live calls"),
@@ -95,13 +98,15 @@ ROLES: dict[str, Role] = {
             name="operator",
             title=gettext_noop("Operator"),
             help=gettext_noop(
-                "Configures bots, providers and routes and tries them by test calls."
+                "Configures bots, providers and routes, tries them by test calls, and has bots "
+                "call people."
             ),
             grants=frozenset(
                 {
                     *_EVERYBODY,
                     P.WRITE_CONFIGURATION,
                     P.PLACE_TEST_CALLS,
+                    P.PLACE_CALLS,
                     P.SEE_LIVE,
                     P.SEE_HISTORY,
                     P.HANDLE_ALARMS,

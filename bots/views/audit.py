@@ -24,6 +24,9 @@ PAGE_SIZE = 50
 _PAGES = {
     "bot": "bots:edit",
     "call": "calls:detail",
+    "delivery": "deliveries:delivery",
+    "client": "clients:page",
+    "dialout": "calls:dialout",
     "provider": "providers:page",
     "route": "routes:edit",
     "user": "people:person",

@@ -126,6 +126,12 @@ URLS: dict[str, Rule] = {
     "clients:revoke": act(P.MANAGE_CLIENTS, of="client"),
     "clients:rotate": act(P.MANAGE_CLIENTS, of="client"),
     "clients:sign": act(P.MANAGE_CLIENTS, of="client"),
+    "deliveries:list": page(P.SEE_HISTORY),
+    "deliveries:destinations": page(P.SEE_HISTORY),
+    "deliveries:delivery": page(P.SEE_HISTORY, of="delivery"),
+    "deliveries:replay": act(WRITE, of="delivery"),
+    "deliveries:replay_dead": act(WRITE, of="delivery"),
+    "deliveries:close_circuit": act(WRITE, of="delivery"),
     "audit:list": page(P.READ_AUDIT),
     "audit:export": page(P.READ_AUDIT),
     # --- calls ---
