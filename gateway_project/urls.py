@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("providers/", include("bots.urls.providers")),
     path("routes/", include("bots.urls.routes")),
     path("people/", include("bots.urls.people")),
+    path("clients/", include("bots.urls.clients")),
     path("audit/", include("bots.urls.audit")),
     path("", include("calls.urls")),
 ]

@@ -37,12 +37,19 @@ class Settings(TypedDict, total=False):
     sign_notifications: bool
 
 
+class Described(Settings):
+    """Everything that a client is made of."""
+
+    name: str
+    scopes: Collection[str]
+
+
 class ClientFields(Settings, total=False):
     """Everything that can be set of a client."""
 
     name: str
-    enabled: bool
     scopes: Collection[str]
+    enabled: bool
 
 
 def checked(

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from bots.core.roles import Permission, granted
-from bots.models import Bot, Provider, Route
+from bots.models import ApiClient, Bot, Provider, Route
 from bots.people import person
 from bots.services.traces import record_revision
 from calls.models import Call
@@ -28,6 +28,7 @@ class Things(msgspec.Struct, frozen=True):
     route: Route
     someone: User
     """Reaches every bot; nobody of the world."""
+    client: ApiClient
     outsider: User
     """May do everything, but only with the bot ``elsewhere``."""
 
@@ -40,6 +41,8 @@ class Things(msgspec.Struct, frozen=True):
             "number": 1,
             "key": self.route.pk,
             "user_id": self.someone.pk,
+            "client_key": self.client.pk,
+            "token_key": 1,
             "call_id": self.call.pk,
             "call": self.call.pk,
             "export_id": self.call.pk,
@@ -79,7 +82,7 @@ def things(world: World) -> Things:
     route = Route.objects.create(pattern="+1555*", bot=bot)
     someone = with_role("viewer", name="someone")
     outsider = with_role("administrator", name="outsider", bots=[elsewhere])
-    return Things(bot, call, provider, route, someone, outsider)
+    return Things(bot, call, provider, route, someone, world.dialer, outsider)
 
 
 def everyone(world: World) -> dict[str, User | AnonymousUser]:
