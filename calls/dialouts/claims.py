@@ -46,7 +46,7 @@ def claim_due(owner: str, now: datetime, room: int) -> Claims:
     """Claim up to ``room`` dialouts that are due for the process ``owner``.
 
     Each client gets an equal share, those with the fewest calls under way first; what one leaves
-    goes to the others. Safe to run in several processes at once.
+    goes to those after it, and to the others at the next claim. Safe in several processes at once.
     """
     taken: list[Claimed] = []
     clients = _lanes(now)
@@ -69,7 +69,8 @@ def _due(now: datetime) -> QuerySet[Dialout]:
 def _lanes(now: datetime) -> list[list[tuple[int | None, int | None]]]:
     """The lanes in which something is due, by client."""
     lanes: dict[int | None, list[tuple[int | None, int | None]]] = {}
-    for lane in _due(now).order_by().values_list("client_id", "bot_id").distinct():
+    due = _due(now).values_list("client_id", "bot_id").distinct()
+    for lane in due.order_by("client_id", "bot_id"):
         lanes.setdefault(lane[0], []).append(lane)
     busy: Counter[int | None] = Counter()
     if len(lanes) > 1:
