@@ -114,14 +114,6 @@ GROUPS = (
                 ("clients:",),
                 "i",
             ),
-            Page(
-                "clients:list",
-                _("API clients"),
-                "client",
-                (P.MANAGE_CLIENTS,),
-                ("clients:",),
-                "i",
-            ),
             Page("people:list", _("People"), "people", (P.MANAGE_PEOPLE,), ("people:",), "u"),
             Page(
                 "deliveries:list",

@@ -24,7 +24,6 @@ PAGE_SIZE = 50
 _PAGES = {
     "bot": "bots:edit",
     "call": "calls:detail",
-    "client": "clients:page",
     "delivery": "deliveries:delivery",
     "client": "clients:page",
     "dialout": "calls:dialout",
