@@ -30,12 +30,18 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     registry.broken.clear()
 
 
+OURS = [
+    "voice/audiocodes/<slug:bot>",
+    "voice/audiocodes/dialouts/<uuid:dialout>/<str:token>",
+]
+
+
 def addresses() -> list[str]:
     return [str(route.pattern) for route in collected("HTTP_ROUTES")]
 
 
 def test_the_channels_of_the_gateway_are_found() -> None:
-    assert addresses() == ["voice/audiocodes/<slug:bot>"]
+    assert addresses() == OURS
     sockets = [str(route.pattern) for route in collected("WEBSOCKET_ROUTES")]
     assert sockets == ["voice/audiocodes/<slug:bot>"]
 
@@ -47,5 +53,5 @@ def test_a_channel_is_one_more_file(folder: Path) -> None:
 
 def test_a_broken_channel_is_named_and_leaves_the_others_working(folder: Path) -> None:
     (folder / "broken_channel.py").write_text("import a_package_that_is_not_there\n")
-    assert addresses() == ["voice/audiocodes/<slug:bot>"]
+    assert addresses() == OURS
     assert "a_package_that_is_not_there" in registry.broken["calls.channels.broken_channel"]
