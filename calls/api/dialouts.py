@@ -108,12 +108,8 @@ def dialouts(request: HttpRequest, filters: Query[DialoutFilters]) -> HttpRespon
         until=filters.to,
     )
     listed, more = dialout_page(found, size=filters.limit, after=place_of(filters.after))
-    return answer(
-        {
-            "items": [dialout_shown(each) for each in listed],
-            "next": cursor(str(more)) if more is not None else None,
-        }
-    )
+    items = [dialout_shown(each) for each in listed]
+    return answer(DialoutList(items=items, next=cursor(str(more)) if more is not None else None))
 
 
 @router.get(

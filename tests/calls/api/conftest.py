@@ -2,11 +2,15 @@
 
 import base64
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import AsyncClient, Client
+from django.test.utils import CaptureQueriesContext
 
 from bots.models import ApiClient, Bot
 from bots.services.clients import api_client_create
@@ -59,3 +63,15 @@ def wrong(response: Any) -> dict[str, str]:
     """The wrong fields that a problem names."""
     assert response.status_code == 422, response.content
     return {each["field"]: each["message"] for each in response.json()["errors"]}
+
+
+@contextmanager
+def queries(most: int) -> Iterator[None]:
+    """At most so many queries; what counts the use of clients, now and then, is left out."""
+    with CaptureQueriesContext(connection) as asked:
+        yield
+    found = [query["sql"] for query in asked if not COUNTING.search(query["sql"])]
+    assert len(found) <= most, "\n".join(found)
+
+
+COUNTING = re.compile(r'bots_clientusage|UPDATE "bots_(apiclient|mintedtoken)"|SAVEPOINT')
