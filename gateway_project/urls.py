@@ -5,7 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.urls import metadata_urlpatterns
 
 from calls.channels import routes as voice
-from gateway_project import health, oauth
+from gateway_project import apidocs, health, oauth
 from gateway_project.api import api
 from gateway_project.openapi import openapi_json
 
@@ -27,6 +27,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     *voice.http_urlpatterns,
     path("", include((_oauth, "oauth2_provider"))),
     path("api/openapi.json", openapi_json, name="openapi"),
+    path("api/docs", apidocs.page, name="api-docs"),
     path("api/v1/", api.urls),
     path("", include("gateway_project.console_urls")),
     path("bots/", include("bots.urls.bots")),
@@ -34,6 +35,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("routes/", include("bots.urls.routes")),
     path("people/", include("bots.urls.people")),
     path("clients/", include("bots.urls.clients")),
+    path("deliveries/", include("bots.urls.deliveries")),
     path("audit/", include("bots.urls.audit")),
     path("", include("calls.urls")),
 ]

@@ -46,6 +46,8 @@ class Action(StrEnum):
     TEST_CALL_PLACED = "call.test_placed"
     DIALOUT_REQUESTED = "dialout.requested"
     DIALOUT_CANCELLED = "dialout.cancelled"
+    DELIVERY_REPLAYED = "delivery.replayed"
+    CIRCUIT_CLOSED = "delivery.circuit_closed"
 
     @property
     def words(self) -> str:
@@ -92,4 +94,6 @@ _TITLES = {
     Action.TEST_CALL_PLACED: gettext_noop("Placed a test call"),
     Action.DIALOUT_REQUESTED: gettext_noop("Asked for an outbound call"),
     Action.DIALOUT_CANCELLED: gettext_noop("Cancelled an outbound call"),
+    Action.DELIVERY_REPLAYED: gettext_noop("Had a delivery made again"),
+    Action.CIRCUIT_CLOSED: gettext_noop("Had a destination tried at once"),
 }

@@ -12,11 +12,13 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from bots.core.roles import Permission, granted
-from bots.models import ApiClient, Bot, Provider, Route
+from bots.deliveries.outbox import put
+from bots.models import ApiClient, Bot, Delivery, Provider, Route
 from bots.people import person
 from bots.services.traces import record_revision
-from calls.models import Call
+from calls.models import Call, Dialout
 from tests.worlds import World, with_role
+URL = "https://crm.example/hook"
 
 
 class Things(msgspec.Struct, frozen=True):
@@ -24,11 +26,13 @@ class Things(msgspec.Struct, frozen=True):
 
     bot: Bot
     call: Call
+    dialout: Dialout
     provider: Provider
     route: Route
     someone: User
     """Reaches every bot; nobody of the world."""
     client: ApiClient
+    delivery: Delivery
     outsider: User
     """May do everything, but only with the bot ``elsewhere``."""
 
@@ -42,9 +46,12 @@ class Things(msgspec.Struct, frozen=True):
             "key": self.route.pk,
             "user_id": self.someone.pk,
             "client_key": self.client.pk,
+            "delivery_id": self.delivery.pk,
+            "destination_id": self.delivery.destination_id,
             "token_key": 1,
             "call_id": self.call.pk,
             "call": self.call.pk,
+            "dialout_id": self.dialout.pk,
             "export_id": self.call.pk,
             "view_id": 1,
             "token": "none",
@@ -82,7 +89,17 @@ def things(world: World) -> Things:
     route = Route.objects.create(pattern="+1555*", bot=bot)
     someone = with_role("viewer", name="someone")
     outsider = with_role("administrator", name="outsider", bots=[elsewhere])
-    return Things(bot, call, provider, route, someone, world.dialer, outsider)
+    delivery = put(stream="call:1", kind="call.ended", url=URL, body="{}", bot="retail", at=now())
+    dialout = Dialout.objects.create(
+        bot=bot,
+        bot_name=bot.name,
+        requested_by="admin",
+        target="tel:+15550100",
+        not_before=now(),
+        not_after=now() + timedelta(hours=1),
+        created_at=now(),
+    )
+    return Things(bot, call, dialout, provider, route, someone, world.dialer, delivery, outsider)
 
 
 def everyone(world: World) -> dict[str, User | AnonymousUser]:
