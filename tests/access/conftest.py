@@ -18,6 +18,7 @@ from bots.people import person
 from bots.services.traces import record_revision
 from calls.models import Call, Dialout
 from tests.worlds import World, with_role
+
 URL = "https://crm.example/hook"
 
 
