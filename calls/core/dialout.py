@@ -117,9 +117,7 @@ def outcome_of(
         return Outcome(State.COMPLETED, code, reason)
     if cancelled:
         return CANCELLED
-    # Whoever hangs up a call that was not answered has not answered it.
-    code = "no-answer" if reason_code == "client-disconnected" else reason_code
-    return Outcome(State.FAILED, code if code in FAILED_CODES else "error", reason)
+    return Outcome(State.FAILED, reason_code if reason_code in FAILED_CODES else "error", reason)
 
 
 # --- what the dialer is told ----------------------------------------------------------------------

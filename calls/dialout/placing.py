@@ -1,8 +1,6 @@
 """One placement: from a claimed dialout to a carrier that has the call, or to why there is none."""
 
 import asyncio
-import hashlib
-import secrets
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
@@ -10,6 +8,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from bots import access
 from bots.core.errors import ParameterError
 from bots.selectors import CallConfiguration, call_configuration
 from calls.core.events import EndRequested
@@ -84,10 +83,10 @@ class Placement:
 
     async def _place(self, configuration: CallConfiguration) -> None:
         configuration = configured(configuration, self._dialout)
-        token = secrets.token_urlsafe(32)
+        token = access.new_token()
         carrier, desk = self._desk(configuration, token)
         self._host.admit()
-        digest = hashlib.sha256(token.encode()).hexdigest() if desk.callback_url else ""
+        digest = access.digest(token) if desk.callback_url else ""
         if not await self._hand_over(configuration, digest):
             return
         self.asked = True

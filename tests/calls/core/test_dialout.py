@@ -50,7 +50,7 @@ def test_nothing_follows_an_end_and_everything_else_can_come_to_one() -> None:
         (False, "caller", "busy", "busy"),
         (False, "caller", "no-answer", "no-answer"),
         (False, "caller", "declined", "declined"),
-        (False, "caller", "client-disconnected", "no-answer"),
+        (False, "caller", "client-disconnected", "error"),
         (False, "bot", "bot-disconnected", "error"),
         (False, "gateway", "", "error"),
         (True, "caller", "client-disconnected", "client-disconnected"),
