@@ -1,5 +1,7 @@
 """Outbound calls in words: states, ends, who asked for them, what became of notifications."""
 
+from datetime import timedelta
+
 from django import template
 from django.utils.timezone import now
 from django.utils.translation import gettext, pgettext
@@ -10,6 +12,9 @@ from calls.models import Dialout, DialoutEvent
 from calls.templatetags.calls import clock
 
 register = template.Library()
+
+SOON = timedelta(minutes=1)
+"""A page is kept up to date for calls that are to be placed within this time."""
 
 
 @register.filter
@@ -71,9 +76,10 @@ def tone(dialout: Dialout) -> str:
 
 
 @register.filter
-def under_way(dialout: Dialout) -> bool:
-    """Whether its state will change by itself."""
-    return State(dialout.state) not in FINAL
+def moves(dialout: Dialout) -> bool:
+    """Whether its state will change within minutes."""
+    waits = dialout.state == State.QUEUED and dialout.not_before > now() + SOON
+    return State(dialout.state) not in FINAL and not waits
 
 
 @register.filter

@@ -78,6 +78,7 @@ def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
         "tabs": tabs.items(),
         "tab": tab,
         "advice": advice(call.cause),
+        "dialout_id": _dialout_id(sight, call),
         "failed": failed_providers(call) if call.cause else [],
         "may_delete": sight.may(Permission.DELETE_CALLS, call.bot_name),
         "reason_limit": MAX_REASON_CHARACTERS,
@@ -102,6 +103,13 @@ def delete(request: HttpRequest, call_id: UUID) -> HttpResponse:
         return redirect("calls:detail", call.pk)
     messages.success(request, gettext("The call and its transcript were deleted."))
     return redirect("calls:history")
+
+
+def _dialout_id(sight: Sight, call: Call) -> UUID | None:
+    """The outbound call that was asked for and became ``call``, if the person may see it."""
+    if call.direction != "outbound":
+        return None
+    return sight.dialouts().filter(call=call).values_list("pk", flat=True).first()
 
 
 def _tabs(sight: Sight) -> dict[str, Any]:

@@ -30,7 +30,7 @@ from calls.dialouts.asking import dialout_page, matching_dialouts
 from calls.models import Dialout
 from calls.search import Cursor
 from calls.selectors import Sight, visible_to
-from calls.templatetags.dialouts import named_state, number
+from calls.templatetags.dialouts import moves, named_state, number
 
 PAGE_SIZE = 50
 LATEST = 500
@@ -140,7 +140,7 @@ def dialouts(request: HttpRequest) -> HttpResponse:
         "query": query.urlencode(),
         "older": more,
         "later_page": cursor is not None,
-        "moves": any(each.state not in FINAL for each in listed),
+        "moves": any(map(moves, listed)),
     }
     return render(request, "dialouts/list.html", context)
 
@@ -169,7 +169,7 @@ def dialout(request: HttpRequest, dialout_id: UUID) -> HttpResponse:
         "dialout": found,
         "events": list(found.events.order_by("seq")),
         "notifications": notifications,
-        "moves": found.state not in FINAL,
+        "moves": moves(found),
         "waits": waiting,
         "stoppable": found.state in (State.QUEUED, State.PLACING, State.DIALING),
         "may_place": sight.may(Permission.PLACE_CALLS, found.bot_name),
