@@ -201,7 +201,7 @@ class AudioCodes:
         except OutboundError as error:
             raise ServiceError(_SERVICE, error.fault, error.reason) from None
         except CarrierBusy as error:
-            raise ServiceError(_SERVICE, Fault.RATE_LIMIT, error.reason) from None
+            raise ServiceError(_SERVICE, Fault.CONNECTIVITY, error.reason) from None
         if answer.status in (401, 403, 404) or answer.status >= 500:
             detail = f"HTTP {answer.status} from {urlsplit(self._url).hostname}"
             raise ServiceError(_SERVICE, fault_of_status(answer.status), detail)
