@@ -1,10 +1,9 @@
 """How much API clients ask for and when they did last, counted in memory and written in batches.
 
 No request writes for itself: what came together is written when `FLUSH_SECONDS` are over, with the
-next request, and before a page shows it. A process that ends writes what is left.
+next request, before a page shows it, and when the web server stops.
 """
 
-import atexit
 import threading
 import time
 from collections import Counter
@@ -94,4 +93,3 @@ def _write(
 
 meter = Meter()
 """What this process has counted."""
-atexit.register(meter.flush)

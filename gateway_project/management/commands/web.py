@@ -47,10 +47,13 @@ async def start() -> None:
 
 async def drain() -> None:
     """After the port closed: not ready any more, no more outbound calls, live ones end."""
+    from bots.rest.metering import meter
+    from calls.database import db
     from calls.dialout.runner import runner
     from calls.session.host import session_host
     from gateway_project import health
 
     health.draining.set()
     await runner().stop()
+    await db(meter.flush)
     await session_host().drain(settings.DRAIN_SECONDS)
