@@ -32,8 +32,9 @@ TAGS = {
     "Providers": "Bot frameworks, speech services and carriers with their credentials.",
     "Routes": "Which bot takes which calls.",
     "Catalogue": "What can be configured: plug-ins and parameters.",
-    "Calls": "Live and past calls: records, transcripts, events, acting on live ones.",
-    "Dialouts": "Outbound calls: placing, following and cancelling them.",
+    "Calls": "Live and past calls: records, transcripts, events, turns.",
+    "Live calls": "Acting on calls that go on: activities of the bot, steps of a supervisor.",
+    "Outbound calls": "Outbound calls: placing, following and cancelling them.",
     "System": "The state of the gateway.",
     "Alarms": "What is wrong at this moment, and what was.",
 }
@@ -98,7 +99,10 @@ def document(public_url: str) -> Json:
         tag for item in made["paths"].values() for each in item.values() for tag in each["tags"]
     }
     made["info"] = {"title": api.title, "version": VERSION, "description": _DESCRIPTION}
-    made["tags"] = [{"name": tag, "description": text} for tag, text in TAGS.items() if tag in used]
+    ordered = [*TAGS, *sorted(used - TAGS.keys())]
+    made["tags"] = [
+        {"name": tag, "description": TAGS.get(tag, "")} for tag in ordered if tag in used
+    ]
     made["servers"] = [{"url": public_url}]
     made["components"] = {
         "schemas": {name: _untitled(schemas[name]) for name in sorted(schemas)},
