@@ -21,6 +21,7 @@ SECRET_KEY = ENVIRONMENT.secret_key or keys.stored_key(VAR_DIR / "secret.key")
 DEBUG = ENVIRONMENT.debug
 
 # The gateway.
+VERSION = "0.1.0"
 DEMO = ENVIRONMENT.demo
 MAX_CALLS = ENVIRONMENT.max_calls
 DRAIN_SECONDS = ENVIRONMENT.drain_seconds

@@ -1,7 +1,5 @@
 """Operations on the gateway itself: whether it works, and what needs attention."""
 
-from importlib.metadata import version
-
 import msgspec
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -78,7 +76,7 @@ def system(request: HttpRequest) -> HttpResponse:
     dialouts = Dialout.objects.filter(**reached)
     states = Dialout.State
     shown = SystemShown(
-        version=version("voice-ai-gateway"),
+        version=settings.VERSION,
         live_calls=active.count(),
         queued_dialouts=dialouts.filter(state=states.QUEUED).count(),
         dialouts_under_way=dialouts.filter(

@@ -36,8 +36,11 @@ class Api:
 
     async def apost(self, path: str, body: Any) -> Any:
         """The response to POST of ``body``, on the running loop."""
-        return await AsyncClient(headers=self.headers).post(
-            f"/api/v1{path}", json.dumps(body), content_type="application/json"
+        return await AsyncClient().post(
+            f"/api/v1{path}",
+            json.dumps(body),
+            content_type="application/json",
+            headers=self.headers,
         )
 
 
