@@ -6,10 +6,11 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from bots.core.errors import ParameterError
 from bots.core.scopes import SCOPES
 from bots.models import ApiClient, Bot
 from bots.people import Person
-from bots.services.client_rules import Described
+from bots.services.client_rules import Described, checked
 
 _SCOPES = [(scope.name, scope.title) for scope in SCOPES.values()]
 
@@ -68,21 +69,34 @@ class ClientForm(forms.Form):
 
     def __init__(self, who: Person, client: ApiClient | None = None, data: Any = None) -> None:
         super().__init__(data, initial=_initial(client or ApiClient()))
+        self._who, self._client = who, client
         bots = Bot.objects.filter(is_base=False)
         if who.bots is not None:
             bots = bots.filter(name__in=who.bots)
         names = [(name, name) for name in bots.order_by("name").values_list("name", flat=True)]
         self.fields["bots"].choices = names  # type: ignore[attr-defined]  # of this field
 
+    def clean(self) -> None:
+        """Also what the rules find, so that every wrong field shows at once."""
+        try:
+            checked(self._read(), self._who, self._client)
+        except ParameterError as refused:
+            for field, problem in refused.problems.items():
+                self.add_error(field, problem)
+
     def given(self) -> Described:
         """What the valid form sets."""
-        found: dict[str, Any] = dict(self.cleaned_data)
-        listed = found.pop("reach") == "listed"
-        found["bots"] = frozenset(found["bots"]) if listed else None
-        for field in ("allowed_networks", "notify_hosts"):
-            found[field] = found[field].split()
-        fields: Described = found  # type: ignore[assignment]  # the fields have these names
+        fields: Described = self._read()  # type: ignore[assignment]  # the fields have these names
         return fields
+
+    def _read(self) -> dict[str, Any]:
+        """What the fields that are well-formed set."""
+        found: dict[str, Any] = dict(self.cleaned_data)
+        if found.pop("reach", "listed") == "all":
+            found["bots"] = None
+        for field in {"allowed_networks", "notify_hosts"} & found.keys():
+            found[field] = found[field].split()
+        return found
 
     @property
     def chosen(self) -> dict[str, Collection[str]]:
