@@ -11,6 +11,7 @@ import msgspec
 
 from calls.core import commands, events
 from calls.core.closing import (
+    ANSWER_MARGIN_S,
     HANG_UP_TIMEOUT_S,
     RINGING_TIMEOUT_S,
     TRANSFER_TIMEOUT_S,
@@ -26,6 +27,7 @@ HANG_UP = "(hang-up)"
 """Stands for the bot's hang-up in `Driver.expected`, where its prompts are texts."""
 A_PERSON = "A person speaks."
 """What a supervisor has said to the caller."""
+A_FILE_OF_A_CLIENT = "https://example.com/sent.wav"
 OURS = frozenset(
     {
         "Are you still there?",
@@ -35,11 +37,13 @@ OURS = frozenset(
         "You may speak again.",
         "Welcome.",
         A_PERSON,
+        A_FILE_OF_A_CLIENT,
     }
 )
 """Prompts of the gateway and of supervisors, which no bot sent."""
 FAILOVER = ("We are sorry.", "https://example.com/sorry.wav")
 """What is said when a service has failed, in order."""
+ANSWER_TIMEOUT_S = 20
 TTS_TIMEOUT_S = 10.0
 DIGIT_TIMEOUT_S = 2.0
 """The acknowledgement of a digit, and the pause between two that are collected."""
@@ -57,6 +61,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     digits_interrupt: bool = False
     words_to_interrupt: int = 1
     continuous: bool = False
+    outbound: bool = False
+    detects: bool = False
+    """It is to be found out what answers."""
 
 
 class Driver:
@@ -74,6 +81,10 @@ class Driver:
         self.gone = False
         """The bot has left or failed; it is told nothing more."""
         self.accepted = False
+        """There is somebody who hears: the call was taken, or answered."""
+        self.placed = False
+        self.known = False
+        """What answered was reported."""
         self.moving = False
         """A transfer was ordered and its outcome is not known."""
         self.hung_up = False
@@ -100,6 +111,16 @@ class Driver:
         """A file or a supervisor's line that is late is stopped; what waits behind it is not."""
         self._reported: commands.Play | commands.PlayUrl | None = None
         self._cut = False
+
+    @property
+    def ringing(self) -> bool:
+        """An outbound call was placed and not answered yet."""
+        return self.placed and not self.accepted
+
+    @property
+    def detecting(self) -> bool:
+        """Everything is listened to, because it is not known what answered."""
+        return self.settings.detects and self.accepted and not self.known
 
     # --- what happens -----------------------------------------------------------------------------
 
@@ -176,7 +197,13 @@ class Driver:
         return interrupts
 
     def _is_late(self, event: Event) -> bool:
-        return self._late and self.gate and isinstance(event, events.CallerSaid) and event.final
+        return (
+            not self.detecting
+            and self._late
+            and self.gate
+            and isinstance(event, events.CallerSaid)
+            and event.final
+        )
 
     def _follow_interim(self, event: Event, produced: list[Command]) -> None:
         told = [
@@ -235,7 +262,16 @@ class Driver:
         match command:
             case commands.AcceptCall():
                 assert not self.accepted, "accepted twice"
+                assert not self.placed, "placed twice"
+                assert self.joined
+                self.placed = self.settings.outbound
+                self.accepted = not self.placed
+            case commands.ReportAnswer():
+                assert self.ringing, "answered without ringing, or twice"
                 self.accepted = True
+            case commands.ReportMachine():
+                assert self.detecting, "reported without being asked, or twice"
+                self.known = True
             case commands.Play() | commands.PlayUrl():
                 self._play(command)
             case commands.StopPlayback(utterance):
@@ -265,7 +301,9 @@ class Driver:
                 self.shown = state
             case commands.RecordAct():
                 self.muted = command.muted
-                if command.muted or command.name == "transfer" or command.detail.get("interrupt"):
+                aborted = "abortPrompts" in command.detail.get("activities", ())
+                moved = command.name == "transfer"
+                if command.muted or moved or aborted or command.detail.get("interrupt"):
                     self._purge()
             case commands.ReportOutcome(number=number, outcome=outcome):
                 first = outcome.status == "accepted" or number not in self.acts
@@ -311,7 +349,7 @@ class Driver:
             assert self.accepted
             self.moving = True
             return
-        if command.reason == HANG_UP:
+        if command.reason == HANG_UP and not self.ringing:
             assert self.playing is None, "hung up in the middle of a prompt"
             assert self.expected[0] == HANG_UP, "hung up before the prompts in front were played"
         self.hung_up, self.moving = True, False
@@ -379,6 +417,8 @@ class Driver:
             assert not self.gate, "a caller is heard who is not talked with"
         elif not self.settings.audio:
             assert self.gate, "what the voice side of a text session sends is passed over"
+        elif self.detecting:
+            assert self.gate, "what a machine says is passed over"
         elif self.playing is not None:
             early = self.gate and self.ending
             assert early or self.gate == self.playing.interruptible
@@ -391,6 +431,8 @@ class Driver:
         settings, audio = self.settings, self.settings.audio
         if self.shown == "listening" and self.playing is None and audio and not self.muted:
             limits.append(settings.user_timeout_s)
+        if self.shown == "ringing":
+            limits.append(ANSWER_TIMEOUT_S + ANSWER_MARGIN_S)
         if self.stopping:
             limits.append(STOP_TIMEOUT_S)
         if self.shown == "thinking" and self.playing is None and not self.muted:

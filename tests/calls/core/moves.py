@@ -3,10 +3,11 @@
 from typing import Any
 
 from bots.core import activities
+from bots.core.activities import Activity
 from bots.core.errors import Fault
 from calls.core import events, steering
 from calls.core.events import Event
-from tests.calls.core.driver import A_PERSON, FAILOVER, HANG_UP
+from tests.calls.core.driver import A_FILE_OF_A_CLIENT, A_PERSON, FAILOVER, HANG_UP
 
 TEXTS = ["One two three four.", "<speak>Five <break/> six</speak>", "Seven", ""]
 FILE = "https://example.com/jingle.wav"
@@ -74,8 +75,30 @@ FAILOVERS: dict[str, list[dict[str, Any]]] = {
         },
     ],
 }
-BOT_EVENTS = ["speechHypothesis", "voiceDetected", "silenceDetected", "playFinished"]
+VERDICTS = [
+    activities.event("machineDetection", value={"detected": detected})
+    for detected in ("human", "machine")
+]
+BOT_EVENTS = [
+    "dialoutInitiated",
+    "speechHypothesis",
+    "voiceDetected",
+    "silenceDetected",
+    "playFinished",
+]
 
+
+def sent(*content: Activity) -> steering.Activities:
+    """What a client of the API has done in the bot's place."""
+    return steering.Activities(activities=content)
+
+
+LAST_ACTS: list[steering.Steering] = [
+    steering.HangUp(),
+    sent(activities.event("hangup")),
+    sent(activities.message(A_PERSON), activities.event("hangup")),
+    sent(NOTIFIED),
+]
 ACTS: list[steering.Steering] = [
     steering.Say(text=A_PERSON),
     steering.Say(text=A_PERSON, interrupt=True),
@@ -86,5 +109,11 @@ ACTS: list[steering.Steering] = [
     steering.SetParameter(name="bargeIn", value=None),
     steering.SetParameter(name="bargeIn", value="perhaps"),
     steering.Transfer(target="tel:+15550123"),
+    sent(activities.message(A_PERSON)),
+    sent(activities.event("abortPrompts"), activities.message(A_PERSON)),
+    sent(activities.message(A_PERSON), activities.event("sendDtmf", value="1")),
+    sent(activities.event("playUrl", activity_params={"playUrlUrl": A_FILE_OF_A_CLIENT})),
+    sent(activities.event("config", session_params={"language": "de-DE", "nonsense": 1})),
+    sent(activities.message(A_PERSON), activities.event("dance")),
 ]
 """What a supervisor may do without ending the call at once."""

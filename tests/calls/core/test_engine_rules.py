@@ -11,27 +11,31 @@ from bots.core import activities
 from bots.core.activities import Activity
 from bots.core.errors import Fault
 from calls.core import commands, events, steering
+from calls.core.dialout import MachineDetection
 from calls.core.engine import Conversation
 from calls.core.events import Event
 from calls.core.phases import WITH_BOT, Phase
 from calls.core.ports import LegCapabilities
 from calls.core.vocabulary import Purpose, purpose
-from tests.calls.core.driver import HANG_UP, Driver, Settings
+from tests.calls.core.driver import ANSWER_TIMEOUT_S, HANG_UP, Driver, Settings
 from tests.calls.core.moves import (
     ACTIONS,
     ACTS,
     BOT_EVENTS,
     ENDS,
     FAILOVERS,
+    LAST_ACTS,
     LEAVING,
     NOTIFIED,
     OUTCOMES,
     SPEAKING,
+    VERDICTS,
 )
-from tests.calls.core.reader import START, configured, says
+from tests.calls.core.reader import START, configured, dialled, refused, says
 
 pytestmark = pytest.mark.pure
 
+BEFORE_TALKING = frozenset({Phase.JOINING, Phase.STARTING, Phase.RINGING})
 MOST_STEPS_TO_THE_END = 150
 """Deadlines of the shortest timer (0.5 s) in the longest call (60 s), a transfer, the closing."""
 
@@ -52,6 +56,7 @@ start_rule = initialize(
     audio=st.sampled_from([True, True, False]),
     announced=st.booleans(),
     joined=st.sampled_from([True, True, True, True, False]),
+    dialout=st.sampled_from([None, None, None, "disabled", "detect", "disconnect"]),
     steps=st.integers(5, 30),
     player_answers=st.sampled_from([True, True, True, False]),
 )
@@ -78,9 +83,12 @@ class ConversationRules(RuleBasedStateMachine):
         audio: bool,
         announced: bool,
         joined: bool,
+        dialout: MachineDetection | None,
         steps: int,
         player_answers: bool,
     ) -> None:
+        detects = dialout not in (None, "disabled")
+        continuous = continuous and not detects
         parameters = configured(
             bargeIn=barge_in,
             bargeInMinWordCount=words,
@@ -113,12 +121,17 @@ class ConversationRules(RuleBasedStateMachine):
                 digits_interrupt=digits_interrupt,
                 words_to_interrupt=words,
                 continuous=continuous and audio,
+                outbound=dialout is not None,
+                detects=detects,
             ),
         )
         self.one_by_one = digits == "single"
         self.steps_before_the_end = steps
         self.player_answers = player_answers
-        self.driver.feed(events.CallArrived(start=START, announced=announced))
+        arrival = events.CallArrived(start=START, announced=announced)
+        if dialout is not None:
+            arrival = dialled(dialout, answer_timeout_s=ANSWER_TIMEOUT_S)
+        self.driver.feed(arrival)
         if joined:
             self.it_is_joined()
 
@@ -137,19 +150,36 @@ class ConversationRules(RuleBasedStateMachine):
 
     # --- joining ----------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.driver.engine.phase in (Phase.JOINING, Phase.STARTING))
+    @precondition(lambda self: self.driver.engine.phase in BEFORE_TALKING)
     @rule()
     def joining(self) -> None:
         self.it_is_joined()
+        if self.driver.ringing:
+            self.driver.feed(events.CallStarted(START))
 
     def it_is_joined(self) -> None:
         self.driver.feed(events.BotJoined())
-        self.driver.feed(events.CallStarted(START))
+        if not self.driver.ringing:
+            self.driver.feed(events.CallStarted(START))
+
+    @precondition(lambda self: self.driver.ringing)
+    @rule(answered=st.booleans(), reason_code=st.sampled_from(["busy", "no-answer", "error"]))
+    def it_has_rung(self, answered: bool, reason_code: str) -> None:
+        if answered or self.steps_before_the_end > 0:
+            self.driver.feed(events.CallStarted(START))
+        else:
+            self.driver.feed(refused(reason_code))
 
     @rule(event=st.sampled_from([events.BotJoined(), events.CallArrived(start=START)]))
     def it_joins_again(self, event: Event) -> None:
         if self.driver.engine.phase is not Phase.JOINING:
             self.driver.feed(event)
+
+    @precondition(lambda self: self.driver.ringing)
+    @rule(event=st.sampled_from(ENDS))
+    def something_ends_it_while_it_rings(self, event: Event) -> None:
+        self.driver.feed(event)
+        assert self.driver.ringing, "an end is an answer"
 
     # --- the bot ----------------------------------------------------------------------------------
 
@@ -196,6 +226,7 @@ class ConversationRules(RuleBasedStateMachine):
         driver, playing = self.driver, self.driver.playing
         enough = len(text.split()) >= driver.settings.words_to_interrupt
         free = playing is None or driver.stopping or not playing.interruptible
+        detecting = driver.detecting  # then not all that is heard is a turn
         heard = driver.gate and driver.finish is None and not driver.gone
         counts = heard and final and text != "" and (enough or free)
         produced = driver.feed(events.CallerSaid(text=text, final=final))
@@ -205,7 +236,7 @@ class ConversationRules(RuleBasedStateMachine):
             if isinstance(command, commands.SendToBot) and command.activity.kind == "message"
         ]
         assert len(said) <= 1, "the bot is told the same twice"
-        if not driver.settings.continuous:
+        if not driver.settings.continuous and (not detecting or said):
             assert bool(said) == counts
 
     @rule(pressed=st.sampled_from(["1", "2", "34", "#", "5#6"]))
@@ -222,6 +253,11 @@ class ConversationRules(RuleBasedStateMachine):
     def the_voice_side_reports_something(self) -> None:
         self.driver.feed(events.VoiceSideReported(activities.event("agentConnected")))
         self.driver.feed(events.MetaDataSent("HTTP 503"))
+
+    @rule(verdict=st.sampled_from(VERDICTS))
+    def the_voice_side_knows_what_answered(self, verdict: Activity) -> None:
+        self.driver.feed(events.VoiceSideReported(verdict))
+        assert not self.driver.detecting or self.driver.engine.phase is not Phase.TALKING
 
     @precondition(lambda self: self.driver.engine.phase is Phase.TRANSFERRING)
     @rule(outcome=st.sampled_from(OUTCOMES))
@@ -249,9 +285,9 @@ class ConversationRules(RuleBasedStateMachine):
         self.step_in(act)
 
     @precondition(lambda self: self.steps_before_the_end < 0)
-    @rule()
-    def a_supervisor_hangs_up(self) -> None:
-        self.step_in(steering.HangUp())
+    @rule(act=st.sampled_from(LAST_ACTS))
+    def a_supervisor_ends_it(self, act: steering.Steering) -> None:
+        self.step_in(act)
 
     def step_in(self, act: steering.Steering) -> None:
         number = len(self.driver.acts) + 1

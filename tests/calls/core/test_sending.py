@@ -63,5 +63,10 @@ def test_what_is_configured_need_not_be_sent() -> None:
 
 @pytest.mark.pure
 def test_names_tell_nothing_of_the_content() -> None:
-    sent = [message("Secret."), event("sendDtmf", value="4711"), Activity(type="x"), event("e" * 99)]
+    sent = [
+        message("Secret."),
+        event("sendDtmf", value="4711"),
+        Activity(type="x"),
+        event("e" * 99),
+    ]
     assert names(sent) == ["message", "sendDtmf", "", "e" * 60]
