@@ -19,6 +19,7 @@ _PROVIDERS: tuple[tuple[str, Kind, str], ...] = (
     ("offline-stt", "stt", "pocketsphinx"),
     ("offline-tts", "tts", "offline"),
     ("webrtc", "vad", "webrtc"),
+    ("sandbox", "carrier", "sandbox"),
 )
 _BASE_PARAMS: dict[str, Any] = {
     "language": "en-US",
@@ -28,12 +29,13 @@ _BASE_PARAMS: dict[str, Any] = {
     "userNoInputTimeoutMS": 6000,
     "userNoInputRetries": 2,
     "userNoInputSendEvent": True,
+    "dialoutCaller": "+12025550100",
 }
 
 
 @transaction.atomic
 def seed_demo() -> None:
-    """Create what is missing of the demo: four providers, base bot ``demo-base``, bot ``demo``.
+    """Create what is missing of the demo: five providers, base bot ``demo-base``, bot ``demo``.
 
     A bot that only this function has ever written follows the shipped version; one that anybody
     else has changed is left alone.
@@ -53,6 +55,7 @@ def seed_demo() -> None:
         stt_provider=providers["stt"],
         tts_provider=providers["tts"],
         vad_provider=providers["vad"],
+        carrier_provider=providers["carrier"],
         params=_BASE_PARAMS,
     )
     _seed(

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from bots.core.errors import ParameterError
+from bots.core.params.sections.outbound_calls import OutboundCalls
 from bots.core.params.sections.timeouts import Timeouts
 from bots.models import Bot, BotRevision, Provider
 from bots.selectors import call_configuration
@@ -33,6 +34,10 @@ def test_the_seeded_demo_takes_calls_with_speech_and_the_shipped_dialogue() -> N
     assert found.tts is not None
     assert (found.stt.plugin, found.tts.plugin) == ("pocketsphinx", "offline")
     assert found.resolved[Timeouts].user_no_input_timeout_ms == 6000
+    assert found.carrier is not None
+    assert found.carrier.plugin == "sandbox"
+    assert found.resolved[OutboundCalls].dialout_caller == "+12025550100"
+    assert found.resolved[OutboundCalls].dialout_clients == ()
     assert found.resolved.origin("bargeIn").name == "base bot demo-base"
     assert found.resolved.origin("scriptDialogue").name == "bot demo"
     stored = Bot.objects.get(name="demo").params["scriptDialogue"]
