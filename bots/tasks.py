@@ -7,7 +7,7 @@ from celery import shared_task
 from django.conf import settings
 from django.utils import timezone
 
-from bots import journal
+from bots import clientele, journal
 from bots.deliveries import courier, retention
 from bots.rest import idempotency
 
@@ -44,3 +44,9 @@ def expire_deliveries() -> None:
     """Delete deliveries that were done with long ago."""
     if expired := retention.expire(timezone.now()):
         log.info("deliveries.expired", deliveries=expired)
+
+
+@shared_task(name="bots.tasks.forget_client_usage")  # type: ignore[untyped-decorator]  # as above
+def forget_client_usage() -> None:
+    """Delete the counts of API clients that no page shows any more."""
+    clientele.forget_usage(timezone.now())

@@ -70,6 +70,11 @@ app.conf.beat_schedule = {
         "schedule": timedelta(hours=1),
         "options": {"expires": 3600},
     },
+    "forget-client-usage": {
+        "task": "bots.tasks.forget_client_usage",
+        "schedule": crontab(hour="3", minute="37"),
+        "options": {"expires": 3600},
+    },
     "clear-expired-tokens": {
         "task": "calls.tasks.clear_expired_tokens",
         "schedule": crontab(hour="3", minute="17"),
