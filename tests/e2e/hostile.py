@@ -29,14 +29,27 @@ TEXTS = (
 """What callers say, numbers and names hold, bots answer."""
 CALL = UUID("11111111-2222-4333-8444-555555555555")
 
+DELIVERY = UUID("11111111-2222-4333-8444-777777777777")
+CLIENT = 4711
+
 
 def plant() -> None:
     """One of everything that a page shows, made of `TEXTS`."""
     from django.contrib.auth.models import User
     from django.utils.timezone import now
+    from oauth2_provider.models import AccessToken
 
     from bots.core.auditing import Action
-    from bots.models import AuditEvent, Bot, Provider, Route
+    from bots.models import (
+        ApiClient,
+        AuditEvent,
+        Bot,
+        Delivery,
+        Destination,
+        MintedToken,
+        Provider,
+        Route,
+    )
     from calls.models import Call, CallEvent, ServiceFault, TranscriptEntry
 
     bot = Bot.objects.create(
@@ -107,4 +120,34 @@ def plant() -> None:
         after={"displayName": TEXTS[3]},
         message=TEXTS[5],
     )
+    Delivery.objects.create(
+        id=DELIVERY,
+        stream=TEXTS[4],
+        seq=1,
+        kind=TEXTS[0][:40],
+        bot_name=TEXTS[1],
+        destination=Destination.objects.create(
+            origin=TEXTS[2], failures=5, open_until=ended, last_problem=TEXTS[0]
+        ),
+        shown_url=TEXTS[16],
+        target={},
+        body="\n".join(TEXTS),
+        state="dead",
+        created_at=ended,
+        next_attempt_at=ended,
+        finished_at=ended,
+        last_problem=TEXTS[1],
+    )
+    client = ApiClient.objects.create(
+        id=CLIENT,
+        name=TEXTS[0],
+        client_id=TEXTS[2],
+        owner=TEXTS[1],
+        notes=TEXTS[5],
+        allowed_scopes=["bots:read", TEXTS[4]],
+    )
+    token = AccessToken.objects.create(
+        application=client, token="hostile", scope=TEXTS[2], expires=ended + timedelta(days=9)
+    )
+    MintedToken.objects.create(token=token, name=TEXTS[1], author=TEXTS[2])
     assert provider.pk

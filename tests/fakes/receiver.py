@@ -1,4 +1,4 @@
-"""A system that is told by HTTP: a loopback server that answers, fails and remembers as scripted."""
+"""A system that is told by HTTP: a loopback server that answers and fails as scripted."""
 
 import socket
 import threading

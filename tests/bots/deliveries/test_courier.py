@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from bots.deliveries import courier
+from bots.deliveries import claims, courier
 from bots.models import Delivery, Destination
 from tests.bots.deliveries.owed import SECRET, again, deliver, overdue, owe
 from tests.fakes.receiver import Receiver, Reply, receiving
@@ -161,7 +161,7 @@ def test_a_courier_who_died_before_noting_the_result_is_followed_by_one_who_repe
     receiver: Receiver,
 ) -> None:
     delivery = owe(receiver.url)
-    [claimed] = courier.claims.claim(timezone.now(), 10)
+    [claimed] = claims.claim(timezone.now(), 10)
     deliver()
     assert receiver.received == [], "it is leased"
     Delivery.objects.filter(pk=claimed.pk).update(lease_until=timezone.now())
