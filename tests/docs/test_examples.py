@@ -27,6 +27,8 @@ from bots.protocols.ac_bot_api import (
 )
 from bots.protocols.dialogue import Dialogue
 from gateway_project import environment
+from tests.calls.carriers.desk import Office, configured, order
+from tests.calls.media.leaping import leap
 
 ROOT = Path(__file__).parents[2]
 
@@ -129,6 +131,27 @@ async def test_the_speech_provider_of_the_guide_hums_for_each_word(
         audio = b"".join([piece async for piece in tts.synthesise(request)])
         assert len(audio) == 3 * 2 * rate_hz // 4
         assert any(audio)
+
+
+def test_the_carrier_of_the_guide_calls_the_parrot(
+    plugin_of: Callable[[str], ModuleType],
+) -> None:
+    plugin_of("docs/how-to/add-a-carrier.md")
+
+    async def go() -> Office:
+        office = Office(configured("parrot", parrotPatience=1))
+        await office.carrier.place(order("sip:parrot@cage"), office.desk)
+        await office.until_idle()
+        return office
+
+    office = leap(go())
+    assert office.lines == [
+        ("bot", "How can I help you?"),
+        ("caller", "How can I help you?"),
+        ("bot", "Pardon?"),
+    ]
+    assert (office.end.reason_code, office.end.reason) == ("client-disconnected", "It flew away")
+    assert office.answered
 
 
 async def test_the_bot_framework_of_the_guide_talks(
