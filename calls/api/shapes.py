@@ -54,7 +54,9 @@ class CallFilters(Filters):
         [], max_length=4, description="What it had; all of them if named several times."
     )
     test: Literal["hidden", "shown", "only"] = Field(
-        "hidden", description="Test calls, to which those of the sandbox carrier belong."
+        "hidden",
+        description="Test calls, to which those of the sandbox carrier belong; with `dialout` they "
+        "are shown.",
     )
 
 

@@ -65,7 +65,7 @@ def dialout_request(wish: Wish, *, who: Person, client: ApiClient | None, now: d
     if problems or found is None or configuration is None:
         raise ParameterError(problems)
     queued = Dialout.objects.filter(client=client, state=Dialout.State.QUEUED, placed_at=None)
-    if queued.order_by()[:MOST_QUEUED].count() == MOST_QUEUED:
+    if queued.order_by()[MOST_QUEUED - 1 : MOST_QUEUED].exists():
         raise TooManyQueued(f"{MOST_QUEUED} outbound calls wait for their turn already")
     dialout = _row(found, configuration, params, now)
     dialout.client = client
@@ -111,6 +111,10 @@ def _params(
 ) -> dict[str, Any]:
     """The request's parameters as they are stored; a missing caller is a problem as well."""
     resolved, known = configuration.resolved, configuration.resolved.catalogue
+    if not wish.caller and not resolved[OutboundCalls].dialout_caller:
+        problems["caller"] = "is needed, since the bot has no dialoutCaller"
+    if not wish.parameters:
+        return {}
     taken, wrong = secrets.received(known, wish.parameters, None)
     problems |= {f"parameters.{name}": text for name, text in wrong.items()}
     try:
@@ -119,8 +123,6 @@ def _params(
     except ParameterError as error:
         for name, text in error.problems.items():
             problems.setdefault(f"parameters.{name}", text)
-    if not wish.caller and not resolved[OutboundCalls].dialout_caller:
-        problems["caller"] = "is needed, since the bot has no dialoutCaller"
     return secrets.sealed(known, taken)
 
 

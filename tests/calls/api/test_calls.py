@@ -88,6 +88,7 @@ def test_filters_are_those_of_the_history(make_api: MakeApi, make_call: MakeCall
     assert ids(api.get("/calls", bot="sales")) == [str(sales.pk)]
     assert ids(api.get("/calls", number="30123")) == [str(sales.pk)]
     assert ids(api.get("/calls", dialout=dialout.pk)) == [str(sales.pk)]
+    assert ids(api.get("/calls", dialout=dialled(test).pk)) == [str(test.pk)]
     assert ids(api.get("/calls", result="active")) == [str(live.pk)]
     assert ids(api.get("/calls", reason="tts:timeout", has=["fault"])) == [str(failed.pk)]
     assert ids(api.get("/calls", test="only")) == [str(test.pk)]
