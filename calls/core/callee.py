@@ -45,8 +45,9 @@ class Callee:
         notices: Notices,
         life: Life,
     ) -> None:
-        self.order: DialoutOrder | None = None
-        """What was asked for; None for an inbound call."""
+        self.called = False
+        """The call is outbound, and was placed."""
+        self._order: DialoutOrder
         self._params = params
         self._out = out
         self._timers = timers
@@ -66,6 +67,7 @@ class Callee:
 
     def ring(self, order: DialoutOrder, arrival: events.CallArrived, now: float) -> None:
         """The bot is there: have the call placed. Only the answer's time counts as its duration."""
+        self.called, self._order = True, order
         self._life.ring()
         self._timers.stop(Timer.MAX_DURATION)
         self._timers.start(Timer.ANSWER, now + order.answer_timeout_s + ANSWER_MARGIN_S)
@@ -75,11 +77,9 @@ class Callee:
 
     def start(self, activity: Activity) -> Activity:
         """The start activity with what the order says, unless the voice side said it."""
-        if self.order is None:
-            return activity
-        ours: Json = {"outboundTarget": self.order.target}
-        if self.order.metadata is not None:
-            ours["dialoutMetadata"] = self.order.metadata
+        ours: Json = {"outboundTarget": self._order.target}
+        if self._order.metadata is not None:
+            ours["dialoutMetadata"] = self._order.metadata
         fields = ours | (activity.parameters or {})
         return msgspec.structs.replace(activity, parameters=fields)
 
@@ -95,7 +95,7 @@ class Callee:
         self._timers.start(Timer.MAX_DURATION, now + limit_ms / 1000)
         self._out.emit(commands.ReportAnswer())
         self._answered_at = now
-        if self.order is not None and self.order.machine_detection != "disabled":
+        if self._order.machine_detection != "disabled":
             lag_s = self._params[Speech].speech_silence_ms / 1000
             self._detection = Detection(self._params[MachineDetection], now, lag_s=lag_s)
 
@@ -119,7 +119,8 @@ class Callee:
     def reported(self, activity: Activity, now: float) -> bool:
         """A voice side that listens itself may know; True when ``activity`` is its verdict."""
         found = machine_detection.told(activity)
-        if found is None or self.order is None or self.order.machine_detection == "disabled":
+        asked = self.called and self._order.machine_detection != "disabled"
+        if found is None or not asked:
             return False
         if self.unknown:
             self._decide(found, now)
@@ -127,8 +128,7 @@ class Callee:
 
     def expired(self, now: float) -> None:
         """The detection's deadline has come."""
-        if self._detection is not None:
-            self._decide(self._detection.expired(now), now)
+        self._decide(self._detection.expired(now) if self._detection is not None else None, now)
 
     def _decide(self, found: Answerer | None, now: float) -> None:
         if found is None:
@@ -139,8 +139,7 @@ class Callee:
         who = "A machine" if found == "machine" else "A person"
         self._out.note(now, f"{who} answered, after {after_s:.1f} s")
         self._bot.tell(vocabulary.machine_detection(found))
-        order = self.order
-        if found == "machine" and order is not None and order.machine_detection == "disconnect":
+        if found == "machine" and self._order.machine_detection == "disconnect":
             self._life.hang_up(MACHINE, now)
 
     def settle(self, now: float) -> None:

@@ -214,7 +214,7 @@ class Conversation:
         if self.phase is not Phase.NEW:
             return
         self._life.phase = Phase.JOINING
-        self._arrival, self._callee.order = event, event.dialout
+        self._arrival = event
         limits = self._params[Timeouts]
         self._timers.start(Timer.MAX_DURATION, now + limits.max_call_duration_ms / 1000)
         if limits.bot_no_input_give_up_timeout_ms:
@@ -262,7 +262,7 @@ class Conversation:
                 self._bot.tell(told)
         # A bot that has greeted already owes nothing, nor does one that a welcome stands in for;
         # but the prompt that connects the call is always owed. Whoever was called speaks first.
-        called = self._callee.order is not None
+        called = self._callee.called
         greets = not welcome and (begun.initial is not None or not self._life.accepted)
         if (hello is not None or greets) and self._queue.idle and not called:
             self._bot.asked(opening=True)

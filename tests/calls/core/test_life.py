@@ -12,7 +12,7 @@ from calls.core.closing import (
 )
 from calls.core.phases import Phase
 from tests.calls.core.lifeline import BOT_FAILED, BUSY, FILE, GONE, MOVE, SORRY, TO_A_DESK, Call
-from tests.calls.core.reader import START, anna, says
+from tests.calls.core.reader import START, anna, dialled, says
 
 pytestmark = pytest.mark.pure
 
@@ -26,6 +26,16 @@ def test_a_failure_before_the_answer_refuses_the_call_without_a_prompt() -> None
     assert joining.phase is Phase.CLOSING
     assert len(joining.of(commands.HangUp)) == 1
     assert joining.of(commands.Play) == []
+
+
+def test_an_outbound_call_is_placed_once_and_connected_when_it_is_answered() -> None:
+    call = Call().feed(dialled(), events.BotJoined())
+    assert len(call.of(commands.AcceptCall)) == 1
+
+    call.feed(events.CallStarted(START), says("Hello."))
+
+    assert call.phase is Phase.TALKING
+    assert call.of(commands.AcceptCall) == []
 
 
 def test_a_failure_in_the_call_is_reported_and_its_activities_carried_out_in_order() -> None:

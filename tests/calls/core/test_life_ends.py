@@ -6,7 +6,7 @@ import pytest
 
 from bots.core import activities
 from bots.core.errors import Fault
-from calls.core import commands, events
+from calls.core import commands, events, steering
 from calls.core.closing import (
     HANG_UP_TIMEOUT_S,
 )
@@ -62,6 +62,17 @@ def test_a_hang_up_that_is_configured_for_a_failure_keeps_the_cause() -> None:
         assert call.feed(GONE).finish() == ("gateway", "error", "bot:server")
 
     assert reasons == ["Technical", "The bot failed: server"]
+
+
+def test_a_hang_up_that_somebody_sends_is_theirs_unless_it_has_a_reason() -> None:
+    for arguments, reason in ((None, "Ended by client dialer"), ({"hangupReason": "Done"}, "Done")):
+        hang_up = activities.event("hangup", activity_params=arguments)
+        act = steering.Activities(activities=(hang_up,))
+        sent = events.SupervisorActed(number=1, by="client dialer", act=act)
+        call = Call().talking().feed(sent)
+        (asked,) = call.of(commands.HangUp)
+        assert asked.reason == reason
+        assert call.feed(GONE).finish() == ("operator", "bot-disconnected", "")
 
 
 def test_a_hang_up_that_nobody_confirms_ends_in_time() -> None:

@@ -170,6 +170,16 @@ def test_a_file_of_the_bot_is_not_kept_unasked_but_one_of_ours_is() -> None:
     assert by_bot.text == ours.text == "(audio jingle.wav)"
 
 
+def test_a_file_that_a_client_sent_is_kept_no_more_than_one_of_the_bot() -> None:
+    stage = Stage(playUrlUrl=URL)
+    (sent,) = stage.play(Prompt(activity=activities.event("playUrl"), act=1))
+
+    assert isinstance(sent, commands.PlayUrl)
+    assert not sent.cache
+    assert stage.queue.playing is not None
+    assert (stage.queue.playing.act, stage.queue.playing.by_bot) == (1, False)
+
+
 def test_an_audio_activity_without_a_file_is_noted() -> None:
     stage = Stage()
     (note,) = stage.play_file()

@@ -106,6 +106,13 @@ def test_activities_that_are_not_known_are_refused_together() -> None:
     assert call.of(commands.Play) == []
 
 
+def test_what_the_bot_does_is_nobodys_act() -> None:
+    wrong = event("config", session_params={"nonsense": 1})
+    call = Call().talking().feed(events.BotSpoke(wrong))
+    (note,) = call.of(commands.RecordLine)
+    assert note.text == "The bot set nonsense: is not a parameter"
+
+
 def test_activities_are_refused_when_too_much_waits() -> None:
     call = Call().talking().feed(*[says("Once more.")] * (MAX_WAITING + 1), sends(message("One.")))
     assert outcomes(call) == [(1, "failed", "Too much waits to be said in this call")]

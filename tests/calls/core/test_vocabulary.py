@@ -116,6 +116,9 @@ def test_what_the_bot_is_told_has_its_documented_names() -> None:
     assert vocabulary.conversation_end("error", "why") == activities.event(
         "conversationEnd", value={"reasonCode": "error", "reason": "why"}
     )
+    assert vocabulary.machine_detection("human") == activities.event(
+        "machineDetection", value={"detected": "human"}
+    )
     assert vocabulary.play_url_failed("u", "404", self_generated=True) == activities.event(
         "playUrlFailed", value={"playUrlUrl": "u", "reason": "404", "selfGenerated": True}
     )
