@@ -94,7 +94,7 @@ def test_a_client_reaches_its_bots_only() -> None:
     Bot.objects.create(name="other")
     client, _ = api_client_create(name="crm", scopes=["bots:read"], bots=["retail"])
     who = scoped("bots:read")(asking(minted(client))).who
-    assert who.bots == {"retail"}
+    assert who.bots == frozenset({"retail"})
     assert [bot.name for bot in who.visible_bots()] == ["retail"]
     assert not who.may_change_shared
 
