@@ -37,13 +37,13 @@ from calls.dialout.port import CarrierBusy, CarrierRefused, Desk
 from calls.dialouts.matching import ExpectedCall
 from calls.session.host import NoCapacity
 from calls.testcall.caller import Caller
-from calls.testcall.plan import CallPlan
+from calls.testcall.plan import CallPlan, Step
 
 LONGEST_CALL_S = 900.0
 OVERTAKEN_S = 10.0
 """How long the reply to an order is kept back at most, for the call to be answered before it."""
 BUSY_S = 5.0
-"""When to try again while this process takes no more calls."""
+"""When to try again while this process takes no more calls, or has no time to synthesise."""
 TEXT_FRAME_S = 0.1
 """How often callees of text sessions think; they hear no audio."""
 
@@ -140,24 +140,37 @@ class Sandbox:
         if call is not None and not call.line.callee.up:
             call.line.hang_up(call.stream)
 
+    async def _voiced(
+        self, todo: tuple[Step, ...], language: str, *, tone: bool
+    ) -> tuple[Step, ...]:
+        try:
+            return await self._voices.of(todo, language, tone=tone)
+        except ServiceError as error:
+            if error.fault.retryable:
+                reason = "The sandbox cannot synthesise its callee's voice now"
+                raise CarrierBusy(reason, retry_after_s=BUSY_S) from None
+            problem = str(error.fault)
+        except (LookupError, ParameterError) as error:
+            problem = type(error).__name__
+        log.warning("sandbox.speechless", problem=problem)
+        reason = "The sandbox has no voice for its callee; see sandboxMode and sandboxSays"
+        raise CarrierRefused("error", reason)
+
     async def _plan(
         self, order: DialoutOrder, callee: Callee, configuration: CallConfiguration
     ) -> CallPlan:
         params = self._params
         language = configuration.resolved[Speech].language
         text = params.mode == "text" or configuration.stt is None or configuration.tts is None
-        todo = steps(
-            callee, says=params.says, greeting=params.greeting, keys=params.keys, text=text
-        )
-        try:
-            todo = await self._voices.of(todo, language, tone=callee.manner == "voicemail")
-        except (ServiceError, LookupError, ParameterError) as error:
-            log.warning("sandbox.speechless", error=type(error).__name__)
-            reason = "The sandbox has no voice for its callee; see sandboxMode and sandboxSays"
-            raise CarrierRefused("error", reason) from None
         ring_s, pick_up = params.ring_ms / 1000, callee.pick_up
         if pick_up == "no-answer" or ring_s >= order.answer_timeout_s:
             ring_s, pick_up = float(order.answer_timeout_s), "no-answer"
+        todo: tuple[Step, ...] = ()
+        if pick_up == "answered":
+            todo = steps(
+                callee, says=params.says, greeting=params.greeting, keys=params.keys, text=text
+            )
+            todo = await self._voiced(todo, language, tone=callee.manner == "voicemail")
         return CallPlan(
             conversation_id=UUID(order.dialout_id),
             epoch=datetime.now(UTC),

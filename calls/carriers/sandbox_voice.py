@@ -1,5 +1,6 @@
 """Voices of the sandbox: what callees say, made once, and the tone of an answering machine."""
 
+import asyncio
 import math
 from array import array
 from collections.abc import Sequence
@@ -20,6 +21,8 @@ class Voices:
 
     def __init__(self) -> None:
         self._made: dict[tuple[str, str], Utterance] = {}
+        self._lock = asyncio.Lock()
+        """Many calls at once say the same; the bots need the synthesiser as well."""
 
     async def of(self, steps: Sequence[Step], language: str, *, tone: bool) -> tuple[Step, ...]:
         """``steps`` with all words spoken; ``tone``: each is followed by that of a machine.
@@ -29,12 +32,15 @@ class Voices:
             LookupError: the offline synthesiser is not installed.
             ParameterError: nothing can be heard of a text.
         """
-        return tuple(
-            [
-                await self._spoken(step, language, tone=tone) if isinstance(step, Words) else step
-                for step in steps
-            ]
-        )
+        async with self._lock:
+            return tuple(
+                [
+                    await self._spoken(step, language, tone=tone)
+                    if isinstance(step, Words)
+                    else step
+                    for step in steps
+                ]
+            )
 
     async def _spoken(self, words: Words, language: str, *, tone: bool) -> Utterance:
         key = (language, words.label)

@@ -296,31 +296,46 @@ def test_a_machine_speaks_its_greeting_and_a_tone() -> None:
 class Mute:
     """A synthesiser that fails."""
 
-    broken = True
+    fault = Fault.INVALID_REQUEST
 
     def __init__(self, params: NoParams, credentials: NoParams) -> None:
         pass
 
     async def synthesise(self, _request: object) -> Any:
-        if self.broken:
-            raise ServiceError("tts", Fault.SERVER, "no engine")
+        for fault in (self.fault,):
+            raise ServiceError("tts", fault, "no engine")
         yield b""
 
 
-def test_without_a_voice_for_its_callee_the_order_is_refused(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.fixture
+def _mute(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(registry, "_plugins", dict(registry._plugins))
     registry.register("tts", "mute", "Mute")(Mute)
     monkeypatch.setattr("calls.testcall.speech.SYNTHESISER", "mute")
-    office_speaks = configured("sandbox", speech=True)
+
+
+@pytest.mark.usefixtures("_mute")
+@pytest.mark.parametrize(
+    ("fault", "problem"),
+    [(Fault.INVALID_REQUEST, CarrierRefused), (Fault.TIMEOUT, CarrierBusy)],
+)
+def test_without_a_voice_for_its_callee_the_order_is_not_taken(
+    fault: Fault, problem: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Mute, "fault", fault)
 
     async def go() -> None:
-        office = Office(office_speaks)
+        office = Office(configured("sandbox", speech=True))
         await office.carrier.place(order("sip:talks@sandbox"), office.desk)
 
-    with pytest.raises(CarrierRefused, match="has no voice"):
+    with pytest.raises(problem, match="voice"):
         leap(go())
+
+
+@pytest.mark.usefixtures("_mute")
+def test_who_does_not_answer_needs_no_voice() -> None:
+    office, _ = placed("sip:busy@sandbox", speech=True)
+    assert office.end.reason_code == "busy"
 
 
 def test_every_number_is_reserved_for_fiction_and_described() -> None:
