@@ -88,7 +88,7 @@ def _done(
     except Refused as refused:
         raise _problem(refused) from None
     except NoAnswer as error:
-        raise Problem(504, detail=str(error), code=error.code) from None
+        raise Problem(504, detail=str(error), code="no_answer") from None
     if outcome.status == "failed":
         raise Problem(409, detail=outcome.detail, code="refused")
     return answer({"status": outcome.status, "detail": outcome.detail})

@@ -78,7 +78,7 @@ def dial_out(request: HttpRequest, body: DialoutBody) -> HttpResponse:
     try:
         reply = answered_once(request, asker.client, queue)
     except NotAllowed as error:
-        raise Problem(403, detail=str(error), code=error.code.replace("-", "_")) from None
+        raise Problem(403, detail=str(error), code="dialout_not_allowed") from None
     except TooManyQueued as error:
         raise Problem(429, detail=str(error), headers={"Retry-After": "10"}) from None
     wake_runner()

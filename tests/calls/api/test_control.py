@@ -1,17 +1,22 @@
 """Acting on live calls by the API: in this process, in another, and when nobody answers."""
 
 import asyncio
+import json
+import re
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.test import override_settings
+from pydantic import TypeAdapter
 
 from bots.models import AuditEvent, Bot
 from bots.selectors import call_configuration
 from calls import acting
+from calls.api.shapes import ActivitiesBody, Step
 from calls.core.errands import NO_ANSWER
 from calls.core.ports import CallStart
 from calls.core.steering import Mute, Outcome, Steering
@@ -123,6 +128,15 @@ async def test_what_cannot_be_meant_is_refused_before_anybody_is_asked(
     assert await events() == []
 
 
+async def test_the_bodies_of_the_guide_are_understood(repository: Path) -> None:
+    guide = (repository / "docs/how-to/control-a-live-call.md").read_text()
+    shown = [json.loads(text) for text in re.findall(r"^\| `({.*?})` \|", guide, re.MULTILINE)]
+    steps = [TypeAdapter(Step).validate_python(body) for body in shown]
+    assert {step.do for step in steps} == {"say", "message", "mute", "set", "transfer", "hangup"}
+    blocks = [json.loads(text) for text in re.findall(r"```json\n(.*?)```", guide, re.DOTALL)]
+    assert ActivitiesBody(**blocks[0]).reason
+
+
 async def test_calls_that_are_over_unknown_or_beyond_reach_cannot_be_acted_on(
     make_call: MakeCall, make_api: MakeApi, api: Api
 ) -> None:
@@ -203,7 +217,7 @@ async def test_a_call_whose_process_does_not_answer_is_a_timeout(
     monkeypatch.setattr(acting, "ANSWER_SECONDS", 0.05)
     call = await db(make_call, ended=False)
     response = await api.apost(f"/calls/{call.pk}/steps", MUTE)
-    assert (response.status_code, response.json()["error"]) == (504, "no-answer")
+    assert (response.status_code, response.json()["error"]) == (504, "no_answer")
     assert response.json()["detail"] == NO_ANSWER
 
 

@@ -1,10 +1,14 @@
 """Outbound calls by the API: asked for, refused, followed, cancelled."""
 
+import json
+import re
 import time
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from django.db.models.signals import post_save
 from django.utils.timezone import now
@@ -15,6 +19,7 @@ from bots.models import AuditEvent, Bot, Delivery
 from bots.selectors import call_configuration
 from bots.services import bot_create, provider_create
 from calls.carriers.sandbox_numbers import CALLEES
+from calls.core import dialout
 from calls.core.dialout import State
 from calls.dialouts import asking, states
 from calls.dialouts.orders import configured, order_of
@@ -72,6 +77,20 @@ def test_a_dialer_gets_a_conversation_id_and_nothing_else(dialer: Api) -> None:
     assert row.requested_by == dialer.client.client_id
     (event,) = row.events.all()
     assert (event.seq, event.state) == (1, "queued")
+
+
+def test_the_request_of_the_guide_is_taken(dialer: Api, repository: Path) -> None:
+    guide = (repository / "docs/how-to/place-outbound-calls.md").read_text()
+    (body, reply, notice) = (
+        json.loads(text) for text in re.findall(r"```json\n(.*?)```", guide, re.DOTALL)
+    )
+    response = dialer.post("/actions/dialout", {**body, "bot": "caller"})
+    assert response.status_code == 200
+    assert response.json().keys() == reply.keys()
+    told = dialout.notice(
+        "x", State.COMPLETED, at=now(), reason_code="client-disconnected", reason="y"
+    )
+    assert msgspec.to_builtins(told).keys() == notice.keys()
 
 
 def test_a_request_as_audiocodes_sample_dialer_sends_it_is_taken(dialer: Api) -> None:
