@@ -2,14 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
-from django.db import transaction
+from django.db import models, transaction
 
 from bots import credentials, secrets
 from bots.core import catalogue
 from bots.core.params.resolve import Catalogue
-from bots.models import Bot, BotRevision, Provider
+from bots.models import ApiClient, Bot, BotRevision, Delivery, Provider
 from bots.services.providers import plugin_of
 
 BATCH = 100
@@ -29,8 +30,9 @@ class Rotation(msgspec.Struct, kw_only=True):
 
 
 def rotate_secrets() -> Rotation:
-    """Put the secrets of bots, base bots, providers and revisions under the first key.
+    """Put the secrets of bots, base bots, providers, revisions and clients under the first key.
 
+    Deliveries that have not arrived are among them; those of calls that go on are not kept longer.
     Calls and changes go on meanwhile. It can be stopped and repeated at any time: secrets under the
     first key are left alone. Revision numbers stay, for the values are the same.
     """
@@ -44,7 +46,25 @@ def rotate_secrets() -> Rotation:
             summary.encrypted += done["encrypted"]
             summary.current += done["current"]
             last = keys[-1]
+    for owed in Delivery.objects.exclude(state=Delivery.State.DELIVERED).values_list("pk"):
+        _rotate_envelope(Delivery.objects.filter(pk=owed[0]), "target", summary)
+    for client in ApiClient.objects.exclude(notification_secret=None).values_list("pk"):
+        _rotate_envelope(ApiClient.objects.filter(pk=client[0]), "notification_secret", summary)
     return summary
+
+
+@transaction.atomic
+def _rotate_envelope(found: models.QuerySet[Any], field: str, summary: Rotation) -> None:
+    """The same for a row whose ``field`` is one envelope; it may be gone."""
+    row = found.select_for_update().first()
+    if row is None:
+        return
+    values, done, lost = secrets.rotated(Catalogue(()), {field: getattr(row, field)})
+    if done["reencrypted"]:
+        found.update(**values)
+    summary.reencrypted += done["reencrypted"]
+    summary.current += done["current"]
+    summary.unreadable += [f"{row._meta.verbose_name} {row}" for _ in lost]
 
 
 @transaction.atomic

@@ -4,12 +4,17 @@ import threading
 from datetime import UTC, datetime
 
 import pytest
+from cryptography.fernet import Fernet
 from django.db import close_old_connections, connection, transaction
+from pytest_django import Settings
 
 from bots.deliveries import waking
 from bots.deliveries.outbox import put
 from bots.models import Delivery, Destination
-from tests.bots.deliveries.owed import SECRET, owe
+from bots.secrets import opened_texts
+from bots.services import rotate_secrets
+from bots.services.clients import api_client_create
+from tests.bots.deliveries.owed import SECRET, again, owe
 
 pytestmark = pytest.mark.db
 
@@ -87,3 +92,29 @@ def test_the_worker_is_woken_once_the_fact_is_there(
     with django_capture_on_commit_callbacks() as callbacks:  # type: ignore[operator]  # a fixture
         owe(URL)
     assert waking.wake in callbacks
+
+
+@pytest.mark.django_db
+def test_a_rotation_of_keys_takes_what_is_owed_along(settings: Settings) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    settings.FIELD_KEYS = (old,)
+    client, _ = api_client_create(name="dialer", scopes=["calls:read"])
+    owed, arrived = owe(URL, stream="a"), owe(URL, stream="b")
+    Delivery.objects.filter(pk=arrived.pk).update(state="delivered", finished_at=NOW)
+    settings.FIELD_KEYS = (new, old)
+    assert rotate_secrets().reencrypted == 2
+    assert rotate_secrets().current == 2
+    settings.FIELD_KEYS = (new,)
+    assert opened_texts(again(owed).target)["url"] == URL
+    client.refresh_from_db()
+    assert opened_texts(client.notification_secret)["secret"].startswith("whsec_")
+    with pytest.raises(LookupError):
+        opened_texts(again(arrived).target)
+    assert rotate_secrets().unreadable == []
+
+
+@pytest.mark.pure
+def test_what_is_no_envelope_holds_no_texts() -> None:
+    for wrong in (None, {}, {"url": URL}, {"$secret": "nonsense"}):
+        with pytest.raises(LookupError):
+            opened_texts(wrong)
