@@ -1,11 +1,15 @@
 """The console's pages of outbound calls: the list, one call, taking it back, asking for one."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
 from bots.deliveries.outbox import put
@@ -398,3 +402,18 @@ def test_only_bots_with_a_carrier_that_are_reached_are_offered(world: World, bot
     context = everywhere.get("/dialouts/new").context
     assert list(context["carriers"]) == ["dialling"]
     assert not Dialout.objects.exists()
+
+
+# --- queries --------------------------------------------------------------------------------------
+
+
+def test_the_list_asks_as_much_for_many_as_for_one(
+    world: World, operator: Client, repository: Path
+) -> None:
+    agreed = json.loads((repository / "tests" / "query_counts.json").read_text())
+    for _ in range(10):
+        ask(client=world.dialer)
+    operator.get("/dialouts/")
+    with CaptureQueriesContext(connection) as asked:
+        operator.get("/dialouts/")
+    assert len(asked) == agreed["calls:dialouts"]

@@ -29,6 +29,7 @@ TEXTS = (
 """What callers say, numbers and names hold, bots answer."""
 CALL = UUID("11111111-2222-4333-8444-555555555555")
 
+DIALOUT = UUID("11111111-2222-4333-8444-888888888888")
 DELIVERY = UUID("11111111-2222-4333-8444-777777777777")
 CLIENT = 4711
 
@@ -50,7 +51,7 @@ def plant() -> None:
         Provider,
         Route,
     )
-    from calls.models import Call, CallEvent, ServiceFault, TranscriptEntry
+    from calls.models import Call, CallEvent, Dialout, ServiceFault, TranscriptEntry
 
     bot = Bot.objects.create(
         name="hostile", display_name=TEXTS[1], base=Bot.objects.get(name="demo-base")
@@ -120,9 +121,32 @@ def plant() -> None:
         after={"displayName": TEXTS[3]},
         message=TEXTS[5],
     )
+    Dialout.objects.create(
+        id=DIALOUT,
+        bot=bot,
+        bot_name=TEXTS[1],
+        requested_by=TEXTS[0],
+        target=TEXTS[16],
+        caller=TEXTS[2],
+        caller_host=TEXTS[4],
+        caller_display_name=TEXTS[14],
+        notify_origin=TEXTS[5],
+        metadata={text: text for text in TEXTS},
+        not_before=ended,
+        not_after=ended,
+        created_at=ended,
+        placed_at=ended,
+        ended_at=ended,
+        state="failed",
+        reason_code=TEXTS[8][:40],
+        reason=TEXTS[0],
+        machine="machine",
+        carrier=TEXTS[2],
+        carrier_call_id=TEXTS[9],
+    )
     Delivery.objects.create(
         id=DELIVERY,
-        stream=TEXTS[4],
+        stream=f"dialout:{DIALOUT}",
         seq=1,
         kind=TEXTS[0][:40],
         bot_name=TEXTS[1],
