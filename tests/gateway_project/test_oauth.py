@@ -200,6 +200,18 @@ def test_failed_attempts_are_held_up_and_right_ones_are_not(
     assert posted("token", GRANT, basic(client.client_id, secret))[0] == 200
 
 
+def test_guesses_at_one_client_are_held_up_wherever_they_come_from(
+    issued: tuple[ApiClient, str],
+) -> None:
+    client, secret = issued
+    wrong = basic(client.client_id, "wrong")
+    statuses = [
+        posted("token", GRANT, wrong, REMOTE_ADDR=f"192.0.2.{number}")[0] for number in range(32)
+    ]
+    assert statuses == [401] * 30 + [429] * 2
+    assert posted("token", GRANT, basic(client.client_id, secret))[0] == 200
+
+
 def test_a_client_asks_for_so_many_tokens_at_once(
     issued: tuple[ApiClient, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
