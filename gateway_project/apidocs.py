@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -10,6 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.text import slugify
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -85,12 +87,17 @@ def page(request: HttpRequest) -> HttpResponse:
     signed_in = request.user.is_authenticated
     context = {
         "frame": "base.html" if signed_in else "api/outside.html",
-        "sections": sections(document(settings.PUBLIC_URL)),
+        "sections": _sections(settings.PUBLIC_URL, get_language()),
         "scopes": SCOPES.values(),
         "url": settings.PUBLIC_URL,
         "basic": settings.API_BASIC_AUTH,
     }
     return render(request, "api/docs.html", context)
+
+
+@cache
+def _sections(public_url: str, _language: str | None) -> tuple[Section, ...]:
+    return sections(document(public_url))
 
 
 def sections(described: Json) -> tuple[Section, ...]:
@@ -310,8 +317,6 @@ def _bounds(schema: Json) -> str:
             found.append(_("at most %(most)s %(unit)s") % {"most": high, "unit": unit})
         elif low is not None:
             found.append(_("at least %(least)s %(unit)s") % {"least": low, "unit": unit})
-    if "pattern" in schema:
-        found.append(schema["pattern"])
     return ", ".join(each.strip() for each in found)
 
 

@@ -21,7 +21,7 @@ from bots.api.bot_forms import (
 )
 from bots.api.reach import changeable_bot, demand_shared, principal, reached_bot, reached_bots
 from bots.core.errors import ParameterError
-from bots.core.merging import merged
+from bots.core.merge_patch import merged
 from bots.models import Bot, Provider
 from bots.people import Person
 from bots.rest.answers import answer, cursor, no_content, page, place, plain
@@ -30,7 +30,7 @@ from bots.rest.declared import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, declare
 from bots.rest.idempotency import Reply, answered_once
 from bots.rest.preconditions import expected_revision, tag_of, unchanged
 from bots.rest.problems import Problem
-from bots.rest.schemas import Flag
+from bots.rest.schemas import BotName, Flag
 from bots.selectors import ROLES, with_providers
 from bots.services import (
     BotFields,
@@ -109,7 +109,7 @@ def create(request: HttpRequest, body: NewBot) -> HttpResponse:
     summary="Read a bot",
     openapi_extra=declares(IF_NONE_MATCH),
 )
-def bot(request: HttpRequest, name: str) -> HttpResponse:
+def bot(request: HttpRequest, name: BotName) -> HttpResponse:
     """A bot with the values that are set on it itself; see effective for what calls use."""
     found = reached_bot(request, name)
     tag = tag_of(found.revision)
@@ -125,7 +125,7 @@ def bot(request: HttpRequest, name: str) -> HttpResponse:
     openapi_extra=declares(IF_MATCH),
 )
 def replace(
-    request: HttpRequest, name: str, body: BotSettings, dry_run: DryRun = "false"
+    request: HttpRequest, name: BotName, body: BotSettings, dry_run: DryRun = "false"
 ) -> HttpResponse:
     """Set everything: what is absent gets its default. Counts for the next call.
 
@@ -143,7 +143,7 @@ def replace(
     openapi_extra=declares(IF_MATCH),
 )
 def change(
-    request: HttpRequest, name: str, body: BotPatch, dry_run: DryRun = "false"
+    request: HttpRequest, name: BotName, body: BotPatch, dry_run: DryRun = "false"
 ) -> HttpResponse:
     """Set what is given and leave the rest; counts for the next call.
 
@@ -162,7 +162,7 @@ def change(
     summary="Delete a bot",
     openapi_extra=declares(IF_MATCH),
 )
-def delete(request: HttpRequest, name: str) -> HttpResponse:
+def delete(request: HttpRequest, name: BotName) -> HttpResponse:
     """Delete a bot with its revisions; call records keep its name.
 
     Refused with 409 while bots inherit from it, routes lead to it or calls are going on.
@@ -185,7 +185,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     summary="Clone a bot",
     openapi_extra=declares(IDEMPOTENCY_KEY),
 )
-def clone(request: HttpRequest, name: str, body: CloneOrder) -> HttpResponse:
+def clone(request: HttpRequest, name: BotName, body: CloneOrder) -> HttpResponse:
     """A bot that does the same under another name. Needs a client that reaches all bots.
 
     Tokens are not copied: the clone of a bot with a token asks for OAuth.

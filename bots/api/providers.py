@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from bots import credentials
 from bots.api.reach import demand_shared, known_provider, principal
 from bots.core.errors import ParameterError
-from bots.core.merging import merged
+from bots.core.merge_patch import merged
 from bots.core.registry import Kind
 from bots.credentials import State
 from bots.models import Provider
@@ -21,7 +21,7 @@ from bots.rest.declared import IDEMPOTENCY_KEY, IF_MATCH, declares
 from bots.rest.idempotency import Reply, answered_once
 from bots.rest.preconditions import expected_revision, tag_of
 from bots.rest.problems import Problem
-from bots.rest.schemas import Body, Filters, Shown, Slug, Text
+from bots.rest.schemas import Body, Filters, ProviderName, Shown, Slug, Text
 from bots.selectors import with_providers
 from bots.services import provider_create, provider_delete, provider_update
 from bots.services.probing import provider_test
@@ -215,7 +215,7 @@ def create(request: HttpRequest, body: NewProvider) -> HttpResponse:
     operation_id="getProvider",
     summary="Read a provider",
 )
-def provider(request: HttpRequest, name: str) -> HttpResponse:
+def provider(request: HttpRequest, name: ProviderName) -> HttpResponse:
     """A provider; of its credentials only whether they are set."""
     found = known_provider(name)
     return answer(_shown(found), tag=tag_of(found.revision))
@@ -229,7 +229,7 @@ def provider(request: HttpRequest, name: str) -> HttpResponse:
     summary="Replace a provider",
     openapi_extra=declares(IF_MATCH),
 )
-def replace(request: HttpRequest, name: str, body: ProviderSettings) -> HttpResponse:
+def replace(request: HttpRequest, name: ProviderName, body: ProviderSettings) -> HttpResponse:
     """Set all own values, and all credentials if given. Counts for the next call of every user."""
     found, revision = _changing(request, name)
     return _changed(found, revision, body.params, body.credentials)
@@ -243,7 +243,7 @@ def replace(request: HttpRequest, name: str, body: ProviderSettings) -> HttpResp
     summary="Change a provider",
     openapi_extra=declares(IF_MATCH),
 )
-def change(request: HttpRequest, name: str, body: ProviderPatch) -> HttpResponse:
+def change(request: HttpRequest, name: ProviderName, body: ProviderPatch) -> HttpResponse:
     """Set single values or credentials and leave the rest; null removes one."""
     found, revision = _changing(request, name)
     given: dict[str, Any] | None = None
@@ -262,7 +262,7 @@ def change(request: HttpRequest, name: str, body: ProviderPatch) -> HttpResponse
     summary="Delete a provider",
     openapi_extra=declares(IF_MATCH),
 )
-def delete(request: HttpRequest, name: str) -> HttpResponse:
+def delete(request: HttpRequest, name: ProviderName) -> HttpResponse:
     """Delete a provider; refused with 409 while a bot chooses it."""
     found, revision = _changing(request, name)
     try:
@@ -280,7 +280,7 @@ def delete(request: HttpRequest, name: str) -> HttpResponse:
     operation_id="getProviderUsage",
     summary="Read who uses a provider",
 )
-def usage(request: HttpRequest, name: str) -> HttpResponse:
+def usage(request: HttpRequest, name: ProviderName) -> HttpResponse:
     """The bots that choose a provider, and those that inherit the choice."""
     uses = provider_uses(with_providers()).get(known_provider(name).pk, [])
     visible = set(principal(request).who.visible_bots().values_list("pk", flat=True))
@@ -299,7 +299,7 @@ def usage(request: HttpRequest, name: str) -> HttpResponse:
     operation_id="testProvider",
     summary="Test a provider",
 )
-def try_out(request: HttpRequest, name: str, order: Query[TestQuery]) -> HttpResponse:
+def try_out(request: HttpRequest, name: ProviderName, order: Query[TestQuery]) -> HttpResponse:
     """Ask the provider's service for one thing, as a call would; takes up to 15 seconds."""
     demand_shared(request, "test providers")
     outcome = provider_test(provider=known_provider(name), language=order.language)

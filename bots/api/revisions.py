@@ -21,7 +21,7 @@ from bots.rest.declared import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, declare
 from bots.rest.idempotency import Reply, answered_once
 from bots.rest.preconditions import expected_revision, tag_of, tag_of_content, unchanged
 from bots.rest.problems import wire_name
-from bots.rest.schemas import Filters, Shown
+from bots.rest.schemas import BotName, Filters, Shown
 from bots.services import bot_restore
 from bots.services.traces import shown_params
 
@@ -99,7 +99,7 @@ class RevisionShown(RevisionListed):
     summary="Read what calls use",
     openapi_extra=declares(IF_NONE_MATCH),
 )
-def effective(request: HttpRequest, name: str) -> HttpResponse:
+def effective(request: HttpRequest, name: BotName) -> HttpResponse:
     """Every parameter that counts for a bot, with its value and where that is set."""
     found = inspect(reached_bot(request, name))
     shown = Effective(
@@ -133,7 +133,7 @@ def _effective(section: str, row: Row) -> EffectiveValue:
     operation_id="listRevisions",
     summary="List revisions",
 )
-def revisions(request: HttpRequest, name: str, filters: Query[Filters]) -> HttpResponse:
+def revisions(request: HttpRequest, name: BotName, filters: Query[Filters]) -> HttpResponse:
     """What every change of a bot did, who made it and why; the latest first."""
     found = reached_bot(request, name)
     below = place(filters.after, int) or [0]
@@ -149,7 +149,7 @@ def revisions(request: HttpRequest, name: str, filters: Query[Filters]) -> HttpR
     operation_id="getRevision",
     summary="Read a revision",
 )
-def revision(request: HttpRequest, name: str, number: Number) -> HttpResponse:
+def revision(request: HttpRequest, name: BotName, number: Number) -> HttpResponse:
     """What a bot was after one change."""
     then = revision_of(reached_bot(request, name), number)
     listed = _listed(Past(then, changes_between(revision_before(then), then)))
@@ -166,7 +166,7 @@ def revision(request: HttpRequest, name: str, number: Number) -> HttpResponse:
     summary="Restore a revision",
     openapi_extra=declares(IF_MATCH, IDEMPOTENCY_KEY),
 )
-def restore(request: HttpRequest, name: str, number: Number) -> HttpResponse:
+def restore(request: HttpRequest, name: BotName, number: Number) -> HttpResponse:
     """Give a bot the parameters and settings of one of its revisions, as a new revision.
 
     How callers prove who they are stays as it is.

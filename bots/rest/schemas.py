@@ -7,6 +7,7 @@ Bodies are strict: a number is no text and ``"5"`` no number. What they hold was
 import re
 from typing import Annotated, Any, Literal
 
+from ninja import Path
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
@@ -65,6 +66,10 @@ Message = Annotated[
 ]
 Slug = Annotated[Name, Field(json_schema_extra={"pattern": "^[a-z0-9][a-z0-9_-]*$"})]
 """Name of a bot or provider, as it is given; it must be lower-case letters, digits, - and _."""
+
+
+BotName = Annotated[str, Path(description="Name of the bot.", example="demo")]
+ProviderName = Annotated[str, Path(description="Name of the provider.", example="offline-tts")]
 
 
 class Wrong(Shown):
