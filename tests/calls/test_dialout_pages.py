@@ -245,6 +245,9 @@ def test_a_call_leads_to_the_request_it_came_from(viewer: Client, make_call: Mak
 
 def test_a_call_that_waits_is_taken_back(operator: Client) -> None:
     made = ask()
+    shown = page(operator, f"/dialouts/{made.pk}/")
+    assert 'data-opens="cancel-call"' in shown
+    assert "routes/routes.js" in shown, "what opens the dialog"
     answer = operator.post(f"/dialouts/{made.pk}/cancel", follow=True)
     assert "The call to +15550100 was cancelled." in answer.content.decode()
     made.refresh_from_db()
