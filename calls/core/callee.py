@@ -130,17 +130,26 @@ class Callee:
         """The detection's deadline has come."""
         self._decide(self._detection.expired(now) if self._detection is not None else None, now)
 
+    def hung_up(self, event: events.CallerHungUp, now: float) -> None:
+        """The voice side ends the call; it may do so because it found a machine."""
+        talking = self._life.phase is Phase.TALKING
+        if self.unknown and talking and event.reason_code == MACHINE.reason_code:
+            self._known("machine", now)
+
     def _decide(self, found: Answerer | None, now: float) -> None:
         if found is None:
             return
+        self._known(found, now)
+        if found == "machine" and self._order.machine_detection == "disconnect":
+            self._life.hang_up(MACHINE, now)
+
+    def _known(self, found: Answerer, now: float) -> None:
         self._detection = None
         after_s = now - self._answered_at
         self._out.emit(commands.ReportMachine(detected=found, after_ms=round(after_s * 1000)))
         who = "A machine" if found == "machine" else "A person"
         self._out.note(now, f"{who} answered, after {after_s:.1f} s")
         self._bot.tell(vocabulary.machine_detection(found))
-        if found == "machine" and self._order.machine_detection == "disconnect":
-            self._life.hang_up(MACHINE, now)
 
     def settle(self, now: float) -> None:
         """After every event: wait for the verdict as long as the call is talked in."""

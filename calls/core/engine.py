@@ -97,7 +97,7 @@ class Conversation:
             events.ServiceFailed: life.service_failed,
             events.MetaDataSent: self._meta_data_sent,
             events.TransferDone: life.transfer_done,
-            events.CallerHungUp: life.caller_hung_up,
+            events.CallerHungUp: self._caller_hung_up,
             events.LegLost: life.leg_lost,
             events.LegResumed: self._leg_resumed,
             events.EndRequested: life.end_requested,
@@ -344,6 +344,10 @@ class Conversation:
     def _voice_side_reported(self, event: events.VoiceSideReported, now: float) -> None:
         if self.phase is Phase.TALKING and not self._callee.reported(event.activity, now):
             self._bot.tell(event.activity)
+
+    def _caller_hung_up(self, event: events.CallerHungUp, now: float) -> None:
+        self._callee.hung_up(event, now)
+        self._life.caller_hung_up(event, now)
 
     def _supervisor_acted(self, event: events.SupervisorActed, now: float) -> None:
         before = self._params.resolved

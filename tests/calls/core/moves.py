@@ -56,6 +56,7 @@ ENDS: list[Event] = [
     *OUTCOMES,
     events.CallerHungUp(reason_code="client-disconnected", reason="Client Side"),
     events.CallerHungUp(reason_code="", reason=""),
+    events.CallerHungUp(reason_code="machine-detected", reason=""),
     events.EndRequested(by="operator", reason_code="operator", reason="Stopped"),
     events.ServiceFailed(service="bot", fault=Fault.SERVER),
     events.ServiceFailed(service="stt", fault=Fault.TIMEOUT, detail="slow"),

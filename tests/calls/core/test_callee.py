@@ -216,6 +216,19 @@ def test_the_voice_sides_verdict_counts_once() -> None:
     assert call.told() == ["machineDetection"]
 
 
+@pytest.mark.parametrize(
+    ("reason_code", "found"), [("machine-detected", 1), ("client-disconnected", 0)]
+)
+def test_a_voice_side_that_hangs_up_on_a_machine_has_found_one(
+    reason_code: str, found: int
+) -> None:
+    end = events.CallerHungUp(reason_code=reason_code, reason="")
+    call = at(answered("disconnect"), 9.0, end, end)
+    assert [each.detected for each in call.of(commands.ReportMachine)] == ["machine"] * found
+    assert call.of(commands.HangUp) == []
+    assert call.finish()[1] == reason_code
+
+
 def test_everything_is_listened_to_until_it_is_known_what_answered() -> None:
     call = ringing("detect").feed(says("Good morning."))
     call.now = 8.0
