@@ -1,6 +1,7 @@
 """Telling the worker that there is something to deliver."""
 
 import threading
+import time
 from collections.abc import Callable
 
 import structlog
@@ -10,6 +11,7 @@ from kombu.exceptions import OperationalError
 TASK = "bots.tasks.deliver"
 EXPIRES_S = 60
 """A wake-up that waited longer adds nothing: the schedule looks every few seconds."""
+PAUSE_S = 0.1
 
 log = structlog.get_logger(__name__)
 
@@ -17,12 +19,14 @@ log = structlog.get_logger(__name__)
 class Waker:
     """One thread that does ``send`` soon after `wake`, for all that called it meanwhile at once.
 
-    Who commits never waits for the broker. A wake-up that gets lost does no harm: the schedule
-    looks every few seconds.
+    Two wake-ups are ``pause_s`` apart: many commits must not bury the other tasks. Who commits
+    never waits for the broker. A wake-up that gets lost does no harm: the schedule looks every few
+    seconds.
     """
 
-    def __init__(self, send: Callable[[], None]) -> None:
+    def __init__(self, send: Callable[[], None], pause_s: float = PAUSE_S) -> None:
         self._send = send
+        self._pause_s = pause_s
         self._due = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -40,6 +44,7 @@ class Waker:
             self._due.wait()
             self._due.clear()
             self._send()
+            time.sleep(self._pause_s)
 
 
 def _send() -> None:

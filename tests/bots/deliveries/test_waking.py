@@ -18,7 +18,7 @@ def test_many_who_ask_while_the_broker_hangs_wait_for_nothing_and_are_one_wake_u
         sending.release()
         answered.acquire()
 
-    waker = Waker(send)
+    waker = Waker(send, pause_s=0)
     waker.wake()
     assert sending.acquire(timeout=30)
     for _ in range(1000):
