@@ -53,6 +53,7 @@ class Things(msgspec.Struct, frozen=True):
             "call_id": self.call.pk,
             "call": self.call.pk,
             "dialout_id": self.dialout.pk,
+            "dialout": self.dialout.pk,
             "export_id": self.call.pk,
             "view_id": 1,
             "token": "none",

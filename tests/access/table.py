@@ -47,6 +47,8 @@ URLS: dict[str, Rule] = {
     "readyz": Rule("everybody", "everybody"),
     "voice-probe": Rule("machines"),
     "voice-dialout-report": Rule(None, "machines"),
+    "openapi": Rule("everybody", "everybody"),  # a form is no JSON: status 415
+    "api-docs": Rule("everybody"),
     "oauth2_provider:token": Rule(None, "machines"),
     "oauth2_provider:revoke-token": Rule(None, "machines"),
     "oauth2_provider:introspect": Rule(None, "machines"),
