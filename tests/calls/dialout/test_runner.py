@@ -17,7 +17,7 @@ from calls.database import db
 from calls.dialout import runner as runner_module
 from calls.dialout.runner import DialoutRunner, wake_runner
 from calls.dialouts import advance, request_cancel
-from calls.dialouts.claims import Claims
+from calls.dialouts.claims import Claims, claim_due
 from calls.models import Call, Dialout
 from calls.session.host import SessionHost
 from tests.calls.dialout.carrier import MemoryCarrier
@@ -99,16 +99,16 @@ async def test_a_busy_carrier_is_asked_again(
 async def test_the_database_may_be_away_when_the_runner_looks(
     running: DialoutRunner, ask: Ask, becomes: Becomes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, failures = runner_module.claim_due, [DatabaseError("away"), RuntimeError("a bug")]
+    failures = [DatabaseError("away"), RuntimeError("a bug")]
 
-    def claim_due(owner: str, now: datetime, room: int) -> Claims:
+    def claim_when_back(owner: str, now: datetime, room: int) -> Claims:
         if failures:
             raise failures.pop()
-        return real(owner, now, room)
+        return claim_due(owner, now, room)
 
     monkeypatch.setattr(runner_module, "LOOK_S", 0.01)
     monkeypatch.setattr(runner_module, "BACK_OFF_S", (0.01,))
-    monkeypatch.setattr(runner_module, "claim_due", claim_due)
+    monkeypatch.setattr(runner_module, "claim_due", claim_when_back)
     row = await ask("answers")
     assert (await becomes(row, *FINAL)).state == "completed"
     assert not failures

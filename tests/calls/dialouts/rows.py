@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from django.db import transaction
+
 from bots import secrets
 from bots.core.registry import Kind
 from bots.models import ApiClient, Bot, Delivery, Provider
@@ -24,7 +26,8 @@ def seconds(count: float) -> timedelta:
 
 
 def client(name: str = "dialer", **fields: Any) -> ApiClient:
-    return ApiClient.objects.create(name=name, **fields)
+    made: ApiClient = ApiClient.objects.create(name=name, **fields)  # its base is untyped
+    return made
 
 
 def bot(name: str = "seller", *, carrier: bool = True, **params: Any) -> Bot:
@@ -40,7 +43,7 @@ def bot(name: str = "seller", *, carrier: bool = True, **params: Any) -> Bot:
         params={"tableAnswers": {}, **params},
         provider=provider("bot", "table"),
         vad_provider=provider("vad", "tones"),
-        **({"carrier_provider": provider("carrier", "test")} if carrier else {}),
+        carrier_provider=provider("carrier", "test") if carrier else None,
     )
 
 
@@ -55,8 +58,9 @@ def dialout(**fields: Any) -> Dialout:
         "not_after": NOON + timedelta(hours=1),
         "created_at": NOON,
     }
-    row = Dialout.objects.create(**values | fields)
-    DialoutEvent.objects.create(dialout=row, seq=1, at=row.created_at, state=State.QUEUED)
+    with transaction.atomic():
+        row = Dialout.objects.create(**values | fields)
+        DialoutEvent.objects.create(dialout=row, seq=1, at=row.created_at, state=State.QUEUED)
     return row
 
 

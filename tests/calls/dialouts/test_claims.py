@@ -107,6 +107,13 @@ def test_a_busy_client_does_not_keep_the_others_waiting() -> None:
     assert names == {"busy": 4, "quie": 3}
 
 
+def test_no_more_is_claimed_than_there_is_room_for_however_many_bots_wait() -> None:
+    dialer = client(dialouts_per_second=100)
+    for name in ("one", "two", "three"):
+        queue(5, by=dialer, of=bot(name), name=name)
+    assert len(claim(room=4)) == 4
+
+
 def test_a_bot_at_its_limit_does_not_keep_other_bots_of_the_client_waiting() -> None:
     dialer = client(dialouts_per_second=100)
     queue(5, by=dialer, of=bot("full", dialoutMaxConcurrent=1), name="full")
