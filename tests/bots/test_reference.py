@@ -42,7 +42,9 @@ class Shapes(ParamSet):
         (), alias="kinds"
     )
     only: Annotated[Literal["x"], Param(help="Only.", live=True)] = Field("x", alias="only")
-    maybe: Annotated[int | None, Param(help="Maybe.", levels=DIALER_SETTABLE)] = Field(None, alias="maybe")
+    maybe: Annotated[int | None, Param(help="Maybe.", levels=DIALER_SETTABLE)] = Field(
+        None, alias="maybe"
+    )
     key: Annotated[SecretStr, Param(help="Key.", secret=True)] = Field(SecretStr(""), alias="key")
     inner: Annotated[Inner, Param(help="Inner.")] = Field(Inner(), alias="inner")
     inners: Annotated[tuple[Inner, ...], Param(help="Inners.")] = Field((), alias="inners")
