@@ -129,6 +129,7 @@ def test_a_carrier_leaves_in_a_file_and_comes_back(bot: Bot, base: Bot) -> None:
     assert "carrier_provider: line-1\n" in text
     assert "right" not in text
     assert not configuration_import(text, author="bea").changes
+    assert configuration_export(names=["door"]) == text
     Bot.objects.filter(name="door").delete()
     Bot.objects.all().delete()
     Provider.objects.all().delete()

@@ -218,7 +218,8 @@ def rehearsing_bot() -> User:
         params={"rehearsalTtsPlugin": "tones"},
         credentials={"rehearsalKey": "guessed"},
     )
-    bot_create(name="demo", author="anna", provider=script, tts_provider=tts)
+    line = provider_create(name="sandbox", kind="carrier", plugin="sandbox")
+    bot_create(name="demo", author="anna", provider=script, tts_provider=tts, carrier_provider=line)
     return with_role("operator")
 
 
@@ -235,6 +236,7 @@ async def test_a_bot_is_checked_in_all_its_parts() -> None:
     assert "A call would fail" in shown
     assert "Nothing has been set up for this number yet" in shown
     assert "speech noticed at" in shown
+    assert "This carrier has nothing to test" in shown
     assert "the key is not accepted" in shown
     assert 'href="/providers/rehearse/"' in shown
     event = await AuditEvent.objects.alatest("pk")
