@@ -78,7 +78,7 @@ def _check(request: HttpRequest) -> None:
     if not storable(request.path_info) or "%00" in request.META.get("QUERY_STRING", ""):
         raise Problem(400, detail="The address holds U+0000.")
     length = request.META.get("CONTENT_LENGTH") or "0"
-    if not length.isdigit():
+    if not (length.isascii() and length.isdecimal()):
         raise Problem(400, detail="Content-Length is no number.")
     if int(length) > MAX_BYTES:
         raise Problem(413, detail=f"A body has at most {MAX_BYTES} bytes.")

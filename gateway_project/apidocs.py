@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from bots.core.scopes import SCOPES
-from gateway_project.openapi import document
+from gateway_project.openapi import document, scopes_in
 
 Json = dict[str, Any]
 Words = tuple[tuple[bool, str], ...]
@@ -142,7 +142,7 @@ class _Reader:
             paragraphs=tuple(
                 words(" ".join(part.split())) for part in found.get("description", "").split("\n\n")
             ),
-            scopes=_scopes(found),
+            scopes=scopes_in(found),
             parameters=tuple(
                 self._parameter(each)
                 for place in _PLACES
@@ -294,11 +294,6 @@ class _Reader:
             for name, field in fields.items()
             if name in schema.get("required", ())
         }
-
-
-def _scopes(found: Json) -> tuple[str, ...]:
-    needed = (scope for each in found["security"] for scopes in each.values() for scope in scopes)
-    return tuple(dict.fromkeys(needed))
 
 
 def _bounds(schema: Json) -> str:

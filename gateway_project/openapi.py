@@ -75,6 +75,12 @@ def scopes_of(operation: Operation) -> tuple[str, ...]:
     raise MissingScope(f"{operation.view_func.__module__}.{operation.view_func.__name__}")
 
 
+def scopes_in(described: Json) -> tuple[str, ...]:
+    """The scopes any of which an operation of the document needs."""
+    needed = (scope for way in described["security"] for held in way.values() for scope in held)
+    return tuple(dict.fromkeys(needed))
+
+
 @cache
 def document(public_url: str) -> Json:
     """The whole document for a gateway that is reached at ``public_url``; not to be changed.

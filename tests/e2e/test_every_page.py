@@ -65,6 +65,7 @@ PAGES = (
     f"/deliveries/{hostile.DELIVERY}/",
     "/audit/",
     "/profile/",
+    "/api/docs",
     "/search/?q=hostile",
     "/no-such-page/",
 )
