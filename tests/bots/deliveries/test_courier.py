@@ -174,14 +174,14 @@ def test_what_becomes_due_while_the_courier_is_at_work_goes_at_once(
 ) -> None:
     settings.OUTBOUND_ALLOW = ["127.0.0.1"]  # type: ignore[attr-defined]  # pytest-django's
     with receiving() as silent:
-        owe(silent.always("/", Reply(fault="silent")), stream="silent")
+        hanging = owe(silent.always("/", Reply(fault="silent")), stream="silent")
         at_work = threading.Thread(target=courier.deliver)
         at_work.start()
         silent.wait_for(1)
         owe(receiver.url, stream="later")
         courier.deliver()
         receiver.wait_for(1)
-        assert at_work.is_alive()
+        assert again(hanging).attempts == 0, "and did not wait for the end of the other"
         courier.stop()
         silent.released.set()
         at_work.join()
