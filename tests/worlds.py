@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.test import Client
+from django.utils import timezone
 
 from bots.core.roles import ROLES
-from bots.models import ApiClient, Bot, Member
+from bots.models import ApiClient, AuditEvent, Bot, Member
 from bots.services.clients import api_client_create
 
 DIALER_SCOPES = ("actions:dialout", "calls:read")
@@ -31,9 +32,10 @@ class World:
 
 
 def build() -> World:
-    """Everybody of the world, in the database."""
+    """Everybody of the world, in the database; the audit log is empty."""
     users = get_user_model().objects
     dialer, secret = api_client_create(name="dialer", scopes=DIALER_SCOPES)
+    AuditEvent.objects.expire(timezone.now())
     return World(
         people={role: with_role(role) for role in ROLES},
         admin=users.create_superuser("admin", password="admin"),
