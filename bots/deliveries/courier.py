@@ -109,7 +109,12 @@ class Courier:
         return await asyncio.get_running_loop().run_in_executor(self._database, action)
 
     async def _attempt(self, delivery: Delivery) -> claims.Result:
-        outcome = await self._posted(delivery)
+        try:
+            outcome = await self._posted(delivery)
+        except Exception:
+            # The root of an attempt: whatever broke, the other deliveries are made.
+            log.exception("delivery.broken", delivery=str(delivery.pk))
+            outcome = Outcome(problem="an error inside the gateway")
         return claims.Result(delivery, outcome, timezone.now())
 
     async def _posted(self, delivery: Delivery) -> Outcome:

@@ -46,8 +46,11 @@ def replay_dead(found: QuerySet[Delivery], destination: Destination) -> int:
 
 @transaction.atomic
 def close_circuit(destination: Destination) -> None:
-    """Forget the failures of ``destination``: what is due goes there at once."""
+    """Forget the failures of ``destination``: what waits goes there at once, due or not."""
+    now = timezone.now()
     Destination.objects.filter(pk=destination.pk).update(failures=0, open_until=None)
+    waiting = Delivery.objects.filter(destination=destination, state=Delivery.State.WAITING)
+    waiting.filter(next_attempt_at__gt=now).update(next_attempt_at=now)
     transaction.on_commit(wake, robust=True)
     record(
         Action.CIRCUIT_CLOSED,

@@ -43,7 +43,11 @@ class Waker:
         while True:
             self._due.wait()
             self._due.clear()
-            self._send()
+            try:
+                self._send()
+            except Exception:
+                # The root of the thread: the next wake-up may be sent.
+                log.exception("deliveries.waking_broken")
             time.sleep(self._pause_s)
 
 

@@ -193,13 +193,17 @@ def test_all_that_a_destination_missed_is_made_again_at_once(operator: Client) -
 
 
 def test_a_destination_whose_circuit_is_open_can_be_tried_at_once(operator: Client) -> None:
-    destination = owe().destination
+    waiting = owe()
+    destination = waiting.destination
     later = timezone.now() + timedelta(seconds=30)
+    Delivery.objects.update(next_attempt_at=later, attempts=3)
     Destination.objects.update(failures=5, open_until=later)
     assert "Try now" in page(operator, "/deliveries/destinations/")
     operator.post(f"/deliveries/destinations/{destination.pk}/close")
     destination.refresh_from_db()
     assert (destination.failures, destination.open_until) == (0, None)
+    assert [each.pk for each in claim(timezone.now(), 10)] == [waiting.pk]
+    assert again(waiting).attempts == 3
     assert AuditEvent.objects.get(action="delivery.circuit_closed").before == {"failures": 5}
     assert operator.post("/deliveries/destinations/99999999999999999999/close").status_code == 404
 
