@@ -4,7 +4,9 @@ Whatever goes wrong is answered as a problem (see `bots.rest.problems`); what a 
 decided by `gateway_project.api_frame` before it comes here.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import wraps
+from typing import Any
 
 import structlog
 from django.http import Http404, HttpRequest, HttpResponse
@@ -15,7 +17,7 @@ from ninja.operation import Operation
 from bots import api as bots_api
 from bots.rest.authentication import as_client
 from bots.rest.bodies import StrictParser
-from bots.rest.problems import Problem, problem_of
+from bots.rest.problems import Problem, problem_of, wrong_fields
 from calls import api as calls_api
 
 VERSION = "1"
@@ -42,8 +44,28 @@ def operations() -> Iterator[Operation]:
             yield from view.operations
 
 
+def knowing_its_query(operation: Operation) -> Callable[..., Any]:
+    """What ``operation`` calls, for queries only of the parameters that it declares.
+
+    django-ninja passes over any other, so that a filter with a typing error would list everything.
+    """
+    view: Callable[..., Any] = operation.view_func
+    models = (each for each in operation.models if each.__ninja_param_source__ == "query")
+    known = {name for each in models for name in each.__ninja_flatten_map__}
+
+    @wraps(view)
+    def run(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        unknown = sorted(request.GET.keys() - known)
+        if unknown:
+            raise wrong_fields(dict.fromkeys((name[:200] for name in unknown), "is not known here"))
+        return view(request, *args, **kwargs)
+
+    return run
+
+
 for operation in operations():
     operation.by_alias = True  # names as on the wire
+    operation.view_func = knowing_its_query(operation)
 
 
 # NB ninja has handlers of its own for the others, which count before that for any exception.

@@ -17,6 +17,7 @@ from ninja.operation import Operation
 
 from bots.core.scopes import SCOPES
 from bots.rest.authentication import Scoped
+from bots.rest.declared import FAILURES
 from bots.rest.preconditions import unchanged
 from bots.rest.problems import CONTENT_TYPE
 from bots.rest.schemas import ProblemBody, Wrong
@@ -51,7 +52,7 @@ _WHY = {
     428: "`If-Match` is missing.",
     429: "Too many requests; wait as long as `Retry-After` says.",
     500: "The gateway failed.",
-    503: "The gateway cannot do this at the moment.",
+    504: "The process that carries the call did not answer in time.",
 }
 _DESCRIPTION = """\
 Configure bots, place outbound calls and follow calls. Every address needs a scope; a client reaches
@@ -139,13 +140,11 @@ def _complete(described: Json, path: str, method: str, scopes: tuple[str, ...]) 
 
 
 def _failures(described: Json, path: str, method: str, names: set[str]) -> list[int]:
-    found = {400, 401, 403, 429, 500}
+    found = {400, 401, 403, 422, 429, 500, *described.pop(FAILURES, ())}
     if "{" in path:
         found.add(404)
-    if described["parameters"]:
-        found.add(422)
     if "requestBody" in described:
-        found |= {413, 415, 422}
+        found |= {413, 415}
     if "If-Match" in names:
         found |= {412, 428}
     if "Idempotency-Key" in names or method == "delete":

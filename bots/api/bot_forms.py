@@ -7,7 +7,7 @@ from pydantic import ConfigDict, Field
 
 from bots.models import Bot
 from bots.rest.problems import wire_name
-from bots.rest.schemas import Body, Filters, Flag, Message, Shown, Slug, Text
+from bots.rest.schemas import Body, Filters, Flag, Message, Shown, Slug, Text, partial
 from bots.services.impact import Difference, Impact
 from bots.services.traces import settings_of, shown_params
 
@@ -72,19 +72,15 @@ class NewBot(BotSettings):
     name: Slug = Field(description="Lower-case letters, digits, - and _; it never changes.")
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-    schema["examples"] = [
-        {"params": {"welcomeMessage": "Good evening!", "language": None}},
-        {"enabled": False, "message": "Closed for the day"},
-    ]
-
-
 class BotPatch(BotSettings):
     """What is to change of a bot; what is absent stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    model_config = ConfigDict(
+        json_schema_extra=partial(
+            {"params": {"welcomeMessage": "Good evening!", "language": None}},
+            {"enabled": False, "message": "Closed for the day"},
+        )
+    )
 
     params: dict[str, Any] = Field(
         {}, description="Merged into the own values (RFC 7396); null removes one."

@@ -1,7 +1,7 @@
 """Operations on routes: which bot takes which calls."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +18,7 @@ from bots.rest.authentication import scoped
 from bots.rest.declared import IDEMPOTENCY_KEY, IF_MATCH, IF_NONE_MATCH, declares
 from bots.rest.idempotency import Reply, answered_once
 from bots.rest.preconditions import expected_revision, tag_of, unchanged
-from bots.rest.schemas import Body, Filters, Shown, Slug, Text
+from bots.rest.schemas import Body, Filters, Shown, Slug, Text, partial
 from bots.services import RouteFields, route_create, route_delete, route_move, route_update
 
 router = Router(tags=["Routes"])
@@ -55,17 +55,10 @@ class RouteSettings(Body):
     note: str = Field("", max_length=200, description="For people.")
 
 
-def _without_defaults(schema: dict[str, Any]) -> None:
-    for field in schema["properties"].values():
-        field.pop("default", None)
-    schema.pop("required", None)
-    schema["examples"] = [{"enabled": False}]
-
-
 class RoutePatch(RouteSettings):
     """What is to change of a route; what is absent stays as it is."""
 
-    model_config = ConfigDict(json_schema_extra=_without_defaults)
+    model_config = ConfigDict(json_schema_extra=partial({"enabled": False}))
 
     bot: Slug = Field("", validate_default=False, description="The bot that takes the calls.")
 
@@ -144,8 +137,6 @@ def routes(request: HttpRequest, filters: Query[RouteFilters]) -> HttpResponse:
     rows = reached_routes(principal(request).who).order_by("priority", "id")
     if (after := place(filters.after, int, int)) is not None:
         priority, key = after
-        if not (0 <= priority <= _MOST and 0 <= key < 2**63):
-            priority, key = _MOST, 2**63 - 1
         rows = rows.filter(Q(priority__gt=priority) | Q(priority=priority, id__gt=key))
     if filters.bot:
         rows = rows.filter(bot__name=filters.bot)

@@ -10,10 +10,13 @@ from typing import Any, TypeVar
 from django.http import HttpResponse
 from pydantic import BaseModel
 
-from bots.rest.problems import Problem
+from bots.rest.bodies import storable
+from bots.rest.problems import Problem, wrong_fields
 
 Row = TypeVar("Row")
 Json = Mapping[str, Any]
+_LARGEST = 2**63 - 1
+"""The largest number that a column holds."""
 
 
 def plain(shown: BaseModel | Json) -> dict[str, Any]:
@@ -55,7 +58,7 @@ def cursor(*place: str | int) -> str:
 
 
 def place(after: str, *kinds: type) -> list[Any] | None:
-    """What `cursor` was made of; None for no cursor.
+    """What `cursor` was made of; None for no cursor. Its parts can be looked for in a database.
 
     Raises:
         Problem: 422: it is none, or its parts are not of ``kinds``.
@@ -68,10 +71,20 @@ def place(after: str, *kinds: type) -> list[Any] | None:
         )
     except (binascii.Error, ValueError, RecursionError):
         found = None
-    if not isinstance(found, list) or [type(part) for part in found] != list(kinds):
-        text = "is no cursor; take the member next of the page before"
-        raise Problem(422, "Fields are wrong", code="wrong_fields", errors={"after": text})
-    return found
+    if isinstance(found, list) and len(found) == len(kinds) and all(map(_is_part, found, kinds)):
+        return found
+    raise no_cursor()
+
+
+def _is_part(value: Any, kind: type) -> bool:
+    if isinstance(value, str):
+        return kind is str and storable(value)
+    return kind is int and type(value) is int and 0 <= value <= _LARGEST
+
+
+def no_cursor() -> Problem:
+    """Status 422: what was sent as ``after`` is nothing that a page gave."""
+    return wrong_fields({"after": "is no cursor; take the member next of the page before"})
 
 
 def page(rows: Iterable[Row], limit: int) -> tuple[list[Row], bool]:

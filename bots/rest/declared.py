@@ -6,6 +6,8 @@ from bots.rest.idempotency import HEADER
 
 Fragment = dict[str, Any]
 
+FAILURES = "x-failures"
+
 IF_MATCH: Fragment = {
     "parameters": [
         {
@@ -43,6 +45,10 @@ IDEMPOTENCY_KEY: Fragment = {
 }
 
 
-def declares(*fragments: Fragment) -> Fragment:
-    """``fragments`` as the one argument ``openapi_extra`` of an operation."""
-    return {"parameters": [each for part in fragments for each in part["parameters"]]}
+def declares(*fragments: Fragment, failures: tuple[int, ...] = ()) -> Fragment:
+    """``fragments`` as the one argument ``openapi_extra`` of an operation.
+
+    ``failures`` are statuses of problems that do not follow from what the operation takes.
+    """
+    parameters = [each for part in fragments for each in part["parameters"]]
+    return {"parameters": parameters, FAILURES: failures}

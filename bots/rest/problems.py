@@ -134,8 +134,12 @@ def _by_field(errors: Iterable[Any]) -> dict[str, str]:
     found: dict[str, str] = {}
     for each in errors:
         source, *path = each["loc"]
-        if source == "body" and path:
+        if source == "body":
             path = path[1:]
+        elif source == "query" and len(path) > 1:  # ninja has mapped the others back
+            path = path[1:2]
+        if each["type"].startswith("union_tag"):
+            path.append(each["ctx"]["discriminator"].strip("'"))
         field = ".".join(str(part) for part in path) or str(source)
         found.setdefault(field[:200], sentence(each))
     return found

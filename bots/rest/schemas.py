@@ -5,6 +5,8 @@ Bodies are strict: a number is no text and ``"5"`` no number. What they hold was
 """
 
 import re
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from ninja import Path
@@ -15,11 +17,48 @@ from bots.core.configuration_file import Name
 from bots.rest.bodies import storable
 from bots.services.traces import MAX_MESSAGE_CHARS
 
+_MOMENT = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})"
+)
+
+
+def _moment(value: Any) -> datetime:
+    try:
+        if isinstance(value, str) and _MOMENT.fullmatch(value.upper()):
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        pass  # no such day, or a time that UTC does not have
+    raise ValueError("must be a time with its zone, such as 2026-11-21T09:00:00Z (RFC 3339)")
+
+
+def _whole(value: Any) -> Any:
+    # Pydantic itself also takes 1_0 and spaces.
+    digits = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
+    return int(value) if digits else value
+
+
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+"""A time as in RFC 3339; in UTC once it is read."""
+Whole = Annotated[int, BeforeValidator(_whole), Field(strict=True)]
+"""A whole number in a query."""
+
 
 class Body(BaseModel):
     """What a client sends; a field that is not declared is refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, alias_generator=to_camel)
+
+
+def partial(*examples: dict[str, Any]) -> Callable[[dict[str, Any]], None]:
+    """What a body that changes single fields makes of its schema: nothing needed, no defaults."""
+
+    def change(schema: dict[str, Any]) -> None:
+        for field in schema["properties"].values():
+            field.pop("default", None)
+        schema.pop("required", None)
+        schema["examples"] = list(examples)
+
+    return change
 
 
 class Shown(BaseModel):
@@ -35,19 +74,10 @@ class Filters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel)
 
-    limit: Annotated[int, BeforeValidator(lambda value: _whole(value))] = Field(
-        50, ge=1, le=200, description="How many items a page has at most."
-    )
+    limit: Whole = Field(50, ge=1, le=200, description="How many items a page has at most.")
     after: Annotated[str, AfterValidator(lambda value: _storable(value))] = Field(
         "", max_length=500, description="The member `next` of the page before."
     )
-
-
-def _whole(value: Any) -> Any:
-    """Digits only: pydantic itself also takes ``1_0`` and spaces."""
-    if isinstance(value, str) and not re.fullmatch(r"[0-9]{1,9}", value):
-        raise ValueError("must be a whole number")
-    return value
 
 
 def _storable(value: str) -> str:

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
 from ninja import Path, Query, Router
+from pydantic.alias_generators import to_camel
 
 from bots.api.reach import principal
 from bots.audit import record
@@ -129,7 +130,7 @@ def events(request: HttpRequest, call_id: CallId, filters: Query[Filters]) -> Ht
     """What happened in a call beside what was said, in order."""
     rows = _call(request, call_id).events.order_by("seq")
     if (after := place(filters.after, int)) is not None:
-        rows = rows.filter(seq__gt=min(after[0], 2**31 - 1))
+        rows = rows.filter(seq__gt=after[0])
     fields = rows.values("seq", "offset_ms", "source", "name", "detail")
     listed, more = page(list(fields[: filters.limit + 1]), filters.limit)
     following_ = cursor(listed[-1]["seq"]) if more else None
@@ -179,11 +180,7 @@ def _shown(call: Call) -> dict[str, Any]:
 
 
 def _camel(fields: Mapping[str, Any]) -> dict[str, Any]:
-    first = {name: name.split("_") for name in fields}
-    return {
-        head + "".join(part.title() for part in rest): fields[name]
-        for name, (head, *rest) in first.items()
-    }
+    return {to_camel(name): value for name, value in fields.items()}
 
 
 def _chosen(filters: CallFilters) -> CallFilter:

@@ -11,6 +11,7 @@ from ninja import Path, Query, Router
 from bots.api.reach import principal
 from bots.rest.answers import answer
 from bots.rest.authentication import scoped
+from bots.rest.declared import declares
 from bots.rest.problems import Problem, wrong_fields
 from calls.acting import LONGEST_WAIT_S, NoAnswer, have_done
 from calls.api.shapes import ActivitiesBody, OutcomeShown, Step
@@ -48,6 +49,7 @@ _FIELDS = {
     response=OutcomeShown,
     operation_id="sendActivities",
     summary="Send activities into a live call",
+    openapi_extra=declares(failures=(409, 504)),
 )
 def activities(
     request: HttpRequest, call_id: CallId, body: ActivitiesBody, wait: Wait = 0
@@ -66,6 +68,7 @@ def activities(
     response=OutcomeShown,
     operation_id="stepIn",
     summary="Step into a live call",
+    openapi_extra=declares(failures=(409, 504)),
 )
 def steps(request: HttpRequest, call_id: CallId, body: Step, wait: Wait = 0) -> HttpResponse:
     """What a supervisor can do in the console: hang up, transfer, say, message, mute, set.

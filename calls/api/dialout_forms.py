@@ -4,10 +4,10 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, AwareDatetime, Field
+from pydantic import AfterValidator, Field
 
 from bots.models import Delivery
-from bots.rest.schemas import Body, Filters, Shown, Text
+from bots.rest.schemas import Body, Filters, Moment, Shown, Text
 from calls.core.dialling import (
     CALLER_CHARS,
     HOST_CHARS,
@@ -27,7 +27,6 @@ from calls.core.dialling import (
 from calls.core.dialout import MachineDetection
 from calls.models import Dialout
 
-Moment = Annotated[AwareDatetime, Field(strict=False)]
 SHOWN_DELIVERIES = 20
 
 
@@ -103,8 +102,8 @@ class DialoutFilters(Filters):
     ) = None
     bot: Annotated[Text, Field(max_length=100)] = ""
     target: Annotated[Text, Field(max_length=TARGET_CHARS)] = Field("", description="Part of it.")
-    from_: AwareDatetime | None = Field(None, alias="from", description="Asked for at or after.")
-    to: AwareDatetime | None = Field(None, description="Asked for before.")
+    from_: Moment | None = Field(None, alias="from", description="Asked for at or after.")
+    to: Moment | None = Field(None, description="Asked for before.")
 
 
 class DialoutShown(Shown):

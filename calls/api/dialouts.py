@@ -1,10 +1,10 @@
 """Operations on outbound calls: ask for one, follow it, cancel it."""
 
 import time
-from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.timezone import now
@@ -59,7 +59,7 @@ HELD_STEP = 0.05
     response=DialoutReply,
     operation_id="dialOut",
     summary="Place an outbound call",
-    openapi_extra=declares(IDEMPOTENCY_KEY),
+    openapi_extra=declares(IDEMPOTENCY_KEY, failures=(404,)),
 )
 def dial_out(request: HttpRequest, body: DialoutBody) -> HttpResponse:
     """Queue a call; the reply means that it was accepted, not that it was placed.
@@ -130,6 +130,7 @@ def dialout(request: HttpRequest, dialout_id: DialoutId) -> HttpResponse:
     response={200: DialoutDetail, 202: DialoutDetail},
     operation_id="cancelDialout",
     summary="Cancel an outbound call",
+    openapi_extra=declares(failures=(409,)),
 )
 def cancel(request: HttpRequest, dialout_id: DialoutId) -> HttpResponse:
     """Take a call back before it is answered.
@@ -138,12 +139,12 @@ def cancel(request: HttpRequest, dialout_id: DialoutId) -> HttpResponse:
     the steps of live calls) or is over.
     """
     found = _found(request, dialout_id)
-    moment: datetime = now()
-    said = request_cancel(found.pk, now=moment)
-    if said in ("answered", "over"):
-        state = "has been answered" if said == "answered" else "is over"
-        raise Problem(409, detail=f"The call {state}.", code=said)
-    record(Action.DIALOUT_CANCELLED, kind="dialout", target=found.pk, title=str(found))
+    with transaction.atomic():
+        said = request_cancel(found.pk, now=now())
+        if said in ("answered", "over"):
+            state = "has been answered" if said == "answered" else "is over"
+            raise Problem(409, detail=f"The call {state}.", code=said)
+        record(Action.DIALOUT_CANCELLED, kind="dialout", target=found.pk, title=str(found))
     wake_runner()
     found.refresh_from_db()
     return answer(dialout_detail(found), status=200 if said == "cancelled" else 202)

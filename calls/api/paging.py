@@ -1,7 +1,6 @@
 """Places in lists of calls and outbound calls, as clients hand them back."""
 
-from bots.rest.answers import place
-from bots.rest.problems import wrong_fields
+from bots.rest.answers import no_cursor, place
 from calls.search import Cursor
 
 
@@ -16,4 +15,4 @@ def place_of(after: str) -> Cursor | None:
     try:
         return Cursor.parse(found[0])
     except ValueError:
-        raise wrong_fields({"after": "is no cursor; take next of the page before"}) from None
+        raise no_cursor() from None

@@ -1,24 +1,25 @@
 """What the API shows of calls, and the forms of what it takes; see `bots.rest.schemas`."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import BeforeValidator, Field
+from pydantic import AfterValidator, Field
 
-from bots.rest.schemas import Body, Filters, Shown, Text
-from calls.core.callfilter import LARGEST_NUMBER, LONGEST_TEXT, RANGES, SHORTEST_TEXT
+from bots.rest.schemas import Body, Filters, Moment, Shown, Text, Whole
+from calls.core.callfilter import LARGEST_NUMBER, LONGEST_TEXT, RANGES, SHORTEST_TEXT, zone
 from calls.core.steering import MAX_ACTIVITIES, MAX_REASON_CHARACTERS, MAX_TEXT_CHARACTERS
 
 Range = Literal["1h", "24h", "today", "yesterday", "7d", "30d"]
 
 
-def _whole(value: Any) -> Any:
-    digits = isinstance(value, str) and value.isascii() and value.isdigit()
-    return int(value) if digits and len(value) < 12 else value
+def _zone(name: str) -> str:
+    if zone({"zone": [name]}, UTC) is UTC:
+        raise ValueError("must be an IANA time zone, such as Europe/Berlin")
+    return name
 
 
-Whole = Annotated[int, BeforeValidator(_whole), Field(ge=0, le=LARGEST_NUMBER, strict=True)]
+Number = Annotated[Whole, Field(ge=0, le=LARGEST_NUMBER)]
 Part = Annotated[Text, Field(max_length=LONGEST_TEXT)]
 
 
@@ -26,9 +27,11 @@ class CallFilters(Filters):
     """Which calls a list has; the names are those in the address of the console's history."""
 
     range: Range | None = Field(None, description="When it began; days are those of `zone`.")
-    from_: datetime | None = Field(None, alias="from", description="Began at or after; RFC 3339.")
-    to: datetime | None = Field(None, description="Began before; RFC 3339.")
-    zone: Annotated[Text, Field(max_length=64)] = Field("UTC", description="IANA time zone.")
+    from_: Moment | None = Field(None, alias="from", description="Began at or after; RFC 3339.")
+    to: Moment | None = Field(None, description="Began before; RFC 3339.")
+    zone: Annotated[Text, Field(max_length=64), AfterValidator(_zone)] = Field(
+        "UTC", description="IANA time zone."
+    )
     bot: Part = ""
     number: Part = Field(
         "", description="Part of the caller's or called number, or a whole call or conversation id."
@@ -48,8 +51,8 @@ class CallFilters(Filters):
     direction: Literal["inbound", "outbound"] | None = None
     channel: Part = ""
     mode: Literal["voice", "text"] | None = None
-    longer: Whole | None = Field(None, description="Lasted longer, in seconds.")
-    slower: Whole | None = Field(None, description="Had a longer wait for a reply, in ms.")
+    longer: Number | None = Field(None, description="Lasted longer, in seconds.")
+    slower: Number | None = Field(None, description="Had a longer wait for a reply, in ms.")
     has: list[Literal["fault", "transfer", "recording", "dtmf"]] = Field(
         [], max_length=4, description="What it had; all of them if named several times."
     )

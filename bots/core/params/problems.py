@@ -28,6 +28,7 @@ _PLAIN = {
     "string_too_short": "must not be empty",
     "string_type": "must be text",
     "tuple_type": "must be a list",
+    "uuid_parsing": "must be a UUID",
 }
 _WITH_LIMIT = {
     "greater_than_equal": "must be at least {ge}",
@@ -35,6 +36,9 @@ _WITH_LIMIT = {
     "literal_error": "must be {expected}",
     "string_too_long": "must have at most {max_length} characters",
     "too_long": "must have at most {max_length} entries",
+    "too_short": "must have {min_length} or more entries",
+    "union_tag_invalid": "must be one of {expected_tags}",
+    "union_tag_not_found": "is missing",
 }
 _BOUNDS = frozenset({"greater_than_equal", "less_than_equal"})
 

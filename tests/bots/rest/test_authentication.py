@@ -78,6 +78,8 @@ def test_any_of_several_scopes_will_do(issued: tuple[ApiClient, str]) -> None:
     assert scoped("actions:dialout", "calls:read")(asking(token)).scopes == {"calls:read"}
     problem = refused(asking(token), "actions:dialout", "bots:read")
     assert problem.status == 403
+    needed = "This needs the scope actions:dialout or bots:read, which the"
+    assert problem.detail == f"{needed} token lacks: obtain another."
     assert problem.headers["WWW-Authenticate"] == (
         'Bearer realm="gateway", error="insufficient_scope", scope="actions:dialout bots:read"'
     )
@@ -144,7 +146,9 @@ def test_what_ended_or_was_taken_away_is_refused_at_once(issued: tuple[ApiClient
     assert refused(asking(token)).status == 401
     assert refused(asking(basic(client.client_id, secret))).status == 401
     api_client_update(client, enabled=True, scopes=["calls:read"])
-    assert refused(asking(token)).code == "insufficient_scope"
+    lacking = refused(asking(token))
+    assert lacking.code == "insufficient_scope"
+    assert lacking.detail == "This needs the scope bots:read, which the client lacks."
     assert scoped("calls:read")(asking(token)).scopes == {"calls:read"}
     get_access_token_model().objects.update(expires=timezone.now())
     assert refused(asking(token), "calls:read").code == "invalid_token"

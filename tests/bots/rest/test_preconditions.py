@@ -18,12 +18,20 @@ def test_a_change_of_the_revision_that_is_there_goes_on(given: str) -> None:
     assert expected_revision(sent(If_Match=given).put("/"), 3) == 3
 
 
-@pytest.mark.parametrize("given", ['"2"', "3", 'W/"3"', "", '"33"', '"3'])
+@pytest.mark.parametrize("given", ['"2"', 'W/"3"', '"33"', '""', '"2", "33"'])
 def test_a_change_of_another_revision_fails_and_tells_which_is_there(given: str) -> None:
     with pytest.raises(Problem) as caught:
         expected_revision(sent(If_Match=given).put("/"), 3)
     assert caught.value.status == 412
     assert caught.value.headers == {"ETag": tag_of(3)}
+
+
+@pytest.mark.parametrize("given", ["3", '"3', "", 'w/"3"', '"3", 4', '"3"4"'])
+def test_a_tag_without_its_quotation_marks_is_not_called_stale(given: str) -> None:
+    with pytest.raises(Problem) as caught:
+        expected_revision(sent(If_Match=given).put("/"), 3)
+    assert (caught.value.status, caught.value.code) == (400, "malformed_header")
+    assert "quotation marks" in caught.value.detail
 
 
 def test_a_change_that_names_no_revision_is_asked_for_one() -> None:

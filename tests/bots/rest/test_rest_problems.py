@@ -1,11 +1,14 @@
 """What each error is to a client."""
 
 import json
+from typing import Annotated, Any, Literal
 
+import pydantic
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.http import Http404
-from ninja.errors import HttpError
+from ninja.errors import HttpError, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
 from bots.core.errors import Denied, Fault, ParameterError, ServiceError
 from bots.rest.problems import CONTENT_TYPE, ERRORS_SHOWN, Problem, problem_of, wire_name
@@ -65,6 +68,51 @@ def test_the_answer_has_what_the_rfc_and_what_dialers_read() -> None:
         "message": "a: is wrong",
         "errors": [{"field": "a", "message": "is wrong"}],
     }
+
+
+class _Red(BaseModel):
+    do: Literal["red"]
+
+
+class _Blue(BaseModel):
+    do: Literal["blue"]
+
+
+@pytest.mark.parametrize(
+    ("given", "found"),
+    [
+        ({"do": "green"}, {"do": "must be one of 'red', 'blue'"}),
+        ({}, {"do": "is missing"}),
+    ],
+)
+def test_a_body_of_several_forms_names_what_tells_them_apart(
+    given: dict[str, str], found: dict[str, str]
+) -> None:
+    kinds: TypeAdapter[Any] = TypeAdapter(Annotated[_Red | _Blue, Field(discriminator="do")])
+    with pytest.raises(pydantic.ValidationError) as caught:
+        kinds.validate_python(given)
+    errors = [{**each, "loc": ("body", "body", *each["loc"])} for each in caught.value.errors()]
+    problem = problem_of(ValidationError(errors))
+    assert problem is not None
+    assert problem.errors == found
+
+
+@pytest.mark.parametrize(
+    ("place", "field"),
+    [
+        (("body", "body", "params", "x"), "params.x"),
+        (("body", "body"), "body"),
+        (("query", "limit"), "limit"),
+        (("query", "filters", "has", 0), "has"),
+        (("path", "number"), "number"),
+    ],
+)
+def test_a_wrong_field_is_named_without_the_argument_that_holds_it(
+    place: tuple[str | int, ...], field: str
+) -> None:
+    problem = problem_of(ValidationError([{"loc": place, "type": "missing", "msg": ""}]))
+    assert problem is not None
+    assert problem.errors == {field: "is missing"}
 
 
 def test_headers_go_along_and_words_come_from_the_status() -> None:

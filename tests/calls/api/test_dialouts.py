@@ -155,6 +155,7 @@ def test_every_wrong_field_is_named_at_once(dialer: Api) -> None:
         *("target", "caller", "callerHost", "callerDisplayName", "answerTimeoutSec"),
         *("machineDetection", "metadata", "notBefore", "color"),
     }
+    assert set(wrong(dialer.post("/actions/dialout", request(notBefore=5)))) == {"notBefore"}
 
 
 def test_what_needs_the_bot_to_be_known_is_named_at_once_too(dialer: Api) -> None:
