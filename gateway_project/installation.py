@@ -160,7 +160,7 @@ def welcome(public_url: str, password: str | None, *, demo: bool, setting: str =
         lines.append(f"  Sign in as     {ADMIN}, password {password} (shown only now)")
     else:
         lines.append(f"  Sign in as     {ADMIN}")
-    lines.append(f"  For Live Hub   {voice}")
+    lines += [f"  REST API       {public_url}/api/docs", f"  For Live Hub   {voice}"]
     if demo:
         python = Path(sys.executable)
         if python.is_relative_to(Path.cwd()):

@@ -4,6 +4,7 @@ The endpoints take forms by POST and find out first which client asks; django-oa
 issues the tokens and keeps them. Source: RFC 6749 (2.3.1, 4.4, 5.2), RFC 7009, RFC 7662.
 """
 
+import json
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
@@ -59,9 +60,16 @@ class Token(Endpoint):
         if seconds := token_wait(client):
             return _too_often(seconds)
         _url, headers, body, status = _core(client).create_token_response(request)
-        # NB The package does not say of its errors that they are JSON.
+        # NB The package says of its errors neither that they are JSON nor what would be right.
         told = {"Content-Type": "application/json", **headers}
-        return HttpResponse(body, status=status, headers=told)
+        answer = json.loads(body)
+        right = {
+            "invalid_scope": f"The client has the scopes {' '.join(client.allowed_scopes)}.",
+            "unsupported_grant_type": "Send grant_type=client_credentials.",
+        }.get(answer.get("error"))
+        if right:
+            answer["error_description"] = right
+        return HttpResponse(json.dumps(answer), status=status, headers=told)
 
 
 class Revocation(Endpoint):

@@ -130,9 +130,11 @@ def _allowed(
     if seconds := request_wait(client):
         raise _too_often(seconds, "The client asks more often than it may.")
     if scopes.isdisjoint(needed):
+        held = frozenset(client.allowed_scopes)
+        lacks = "client lacks" if held.isdisjoint(needed) else "token lacks: obtain another"
         raise Problem(
             403,
-            detail=f"This needs the scope {' or '.join(needed)}.",
+            detail=f"This needs the scope {' or '.join(needed)}, which the {lacks}.",
             code="insufficient_scope",
             headers={"WWW-Authenticate": _challenge("insufficient_scope", " ".join(needed))},
         )

@@ -6,12 +6,15 @@ The entity tag of a resource is its revision in quotes. Whoever changes it sends
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
 from bots.rest.problems import Problem
+
+_TAG = re.compile(r'(?:W/)?"[^"]*"')
 
 
 def tag_of(revision: int) -> str:
@@ -29,7 +32,8 @@ def expected_revision(request: HttpRequest, current: int) -> int:
     """The revision that a change by ``request`` is based on: ``current``, unless it is refused.
 
     Raises:
-        Problem: 428 without ``If-Match``; 412 when it names other tags than that of ``current``.
+        Problem: 428 without ``If-Match``; 400 when it holds what is no tag; 412 when it names other
+            tags than that of ``current``.
     """
     given = request.headers.get("If-Match")
     if given is None:
@@ -38,7 +42,15 @@ def expected_revision(request: HttpRequest, current: int) -> int:
             detail="Send the ETag that you read as If-Match, so that no change of others is lost.",
         )
     tags = [tag.strip() for tag in given.split(",")]
-    if "*" not in tags and tag_of(current) not in tags:
+    if "*" in tags:
+        return current
+    if not all(_TAG.fullmatch(tag) for tag in tags):
+        raise Problem(
+            400,
+            detail='Send the ETag as If-Match as it was read, in its quotation marks, such as "3".',
+            code="malformed_header",
+        )
+    if tag_of(current) not in tags:
         raise Problem(
             412,
             detail=f"It is at revision {current} by now: read it again and repeat the change.",

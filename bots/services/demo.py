@@ -29,7 +29,7 @@ _BASE_PARAMS: dict[str, Any] = {
     "userNoInputTimeoutMS": 6000,
     "userNoInputRetries": 2,
     "userNoInputSendEvent": True,
-    "dialoutCaller": "+12025550100",
+    "dialoutCaller": "+12025550199",
 }
 
 

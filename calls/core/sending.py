@@ -34,6 +34,8 @@ def problem(sent: Sequence[Activity], params: Scopes) -> str:
 
 def _problem(activity: Activity, params: Scopes) -> str:
     purpose, event = vocabulary.purpose(activity), activity.event
+    if activity.kind not in ("message", "event"):
+        return "its type must be message or event"
     if purpose is Purpose.UNKNOWN:
         return "it is not known"
     if purpose is Purpose.MESSAGE and not spoken_text(activity.text or ""):

@@ -56,7 +56,10 @@ def dialout_request(wish: Wish, *, who: Person, client: ApiClient | None, now: d
     if client is not None and configuration is not None:
         allowed = configuration.resolved[OutboundCalls].dialout_clients
         if client.client_id not in allowed:
-            raise NotAllowed(f"bot {wish.bot} does not list this client in dialoutClients")
+            raise NotAllowed(
+                f"bot {wish.bot} does not list this client in its parameter dialoutClients; the"
+                " console adds it under API clients, Outbound calls with"
+            )
     found = _collected(problems, checked, wish, now)
     if wish.notify_url:
         hosts = client.notify_hosts if client is not None else ()

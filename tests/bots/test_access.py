@@ -117,12 +117,16 @@ def test_a_forbidden_scope_a_wrong_secret_and_another_grant_are_refused(
     owner, secret = issued
     assert ask(client, owner, secret, scope="calls:control") == (
         400,
-        {"error": "invalid_scope"},
+        {
+            "error": "invalid_scope",
+            "error_description": f"The client has the scopes {' '.join(owner.allowed_scopes)}.",
+        },
     )
     status, body = ask(client, owner, "wrong")
     assert (status, body["error"]) == (401, "invalid_client")
     status, body = ask(client, owner, secret, grant_type="password", username="a", password="b")
-    assert status in (400, 401)
+    assert (status, body["error"]) == (400, "unsupported_grant_type")
+    assert body["error_description"] == "Send grant_type=client_credentials."
     assert "access_token" not in body
 
 

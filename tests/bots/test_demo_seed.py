@@ -36,7 +36,7 @@ def test_the_seeded_demo_takes_calls_with_speech_and_the_shipped_dialogue() -> N
     assert found.resolved[Timeouts].user_no_input_timeout_ms == 6000
     assert found.carrier is not None
     assert found.carrier.plugin == "sandbox"
-    assert found.resolved[OutboundCalls].dialout_caller == "+12025550100"
+    assert found.resolved[OutboundCalls].dialout_caller == "+12025550199"
     assert found.resolved[OutboundCalls].dialout_clients == ()
     assert found.resolved.origin("bargeIn").name == "base bot demo-base"
     assert found.resolved.origin("scriptDialogue").name == "bot demo"

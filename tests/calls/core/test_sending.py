@@ -41,7 +41,7 @@ def test_whatever_a_bot_may_send_can_be_sent(activity: Activity) -> None:
     [
         (event("dance"), "dance: it is not known"),
         (Activity(type="event"), "without a name: it is not known"),
-        (Activity(type="typing"), "without a name: it is not known"),
+        (Activity(type="typing"), "without a name: its type must be message or event"),
         (message(" "), "message: there is nothing to say in its text"),
         (Activity(type="message"), "message: there is nothing to say in its text"),
         (event("playUrl"), "playUrl: it needs playUrlUrl"),
