@@ -189,8 +189,8 @@ class Environment:
         "PROXY_HEADERS",
         "0",
         _flag,
-        "Believe `X-Forwarded-For` and `X-Forwarded-Proto`. Only when a reverse proxy that sets "
-        "both is the only way in.",
+        "Believe the last address in `X-Forwarded-For`, and `X-Forwarded-Proto`. Only when one "
+        "reverse proxy that sets both is the only way in.",
     )
     role: frozenset[str] = _field(
         "ROLE",

@@ -6,9 +6,11 @@ leaves; a second signal ends it at once.
 """
 
 import asyncio
+import re
 import signal
 from collections.abc import Awaitable, Callable
 from functools import partial
+from ipaddress import ip_address
 from typing import Any
 
 import daphne.server  # NB first: it installs the Twisted reactor on an asyncio loop
@@ -35,7 +37,20 @@ log = structlog.get_logger(__name__)
 
 
 class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
-    """One HTTP request with a bounded body; the stock one goes to the disk whole, from anybody."""
+    """One HTTP request with a bounded body; the stock one goes to the disk whole, from anybody.
+
+    It says nothing about where the gateway is mounted, and of its way here only what the reverse
+    proxy itself has seen. Upgrades to WebSockets begin here too.
+    """
+
+    def process(self) -> Any:
+        """The request is there."""
+        self.requestHeaders.removeHeader("Daphne-Root-Path")
+        if name := self.channel.factory.server.proxy_forwarded_address_header:
+            told = b",".join(self.requestHeaders.getRawHeaders(name.encode(), []))
+            self.requestHeaders.removeHeader("X-Forwarded-Port")
+            self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, self.client.host)])
+        return super().process()
 
     def gotLength(self, length: int | None) -> None:
         """The head of the request is there; None: the body comes in chunks of any number."""
@@ -66,7 +81,7 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
     ``on_start`` is awaited on the event loop before the port is opened; ``on_drain`` after it was
     closed and before sockets are. WebSockets may stay open for any length of time: a peer that
     answers no ping for 20 s is dropped, nothing else limits them. With ``proxy_headers`` the peer's
-    address and scheme are those that the reverse proxy reports.
+    address and scheme are those that the one reverse proxy before it reports.
     """
 
     def __init__(
@@ -209,6 +224,19 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         for task in running:
             task.cancel()
         return defer.Deferred.fromFuture(asyncio.gather(*running, return_exceptions=True))
+
+
+def _seen_by_proxy(told: bytes, peer: str) -> str:
+    """The last address of ``X-Forwarded-For``, which is the proxy's word, else that of ``peer``.
+
+    What stands before it came from the client, who may write what it likes.
+    """
+    last = told.decode("latin-1").rpartition(",")[2].strip()
+    without_port = re.fullmatch(r"\[(.*)\](?::\d+)?|([^:]*):\d+", last)
+    try:
+        return str(ip_address((without_port[1] or without_port[2]) if without_port else last))
+    except ValueError:
+        return peer
 
 
 def _channel(factory: HTTPFactory, address: Any) -> Any:

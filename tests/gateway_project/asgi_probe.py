@@ -26,12 +26,14 @@ class Probe:
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            await self.http(send)
+            await self.http(scope, send)
         else:
             assert "websocket.http.response" in scope["extensions"]
             await getattr(self, scope["path"].strip("/"))(scope, receive, send)
 
-    async def http(self, send: Any) -> None:
+    async def http(self, scope: Any, send: Any) -> None:
+        if scope["path"] == "/scope":
+            tell(scope=[scope["root_path"], scope["client"][0]])
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"hello"})
 
@@ -45,6 +47,11 @@ class Probe:
 
     async def rejected(self, scope: Any, receive: Any, send: Any) -> None:
         await receive()
+        await send({"type": "websocket.close"})
+
+    async def whose(self, scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        tell(scope=[scope["root_path"], scope["client"][0]])
         await send({"type": "websocket.close"})
 
     async def echo(self, scope: Any, receive: Any, send: Any) -> None:
@@ -115,7 +122,14 @@ def main() -> None:
             tell(port=port.getHost().port)
 
     port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
-    server = Server(probe, host="127.0.0.1", port=port, on_start=on_start, on_drain=on_drain)
+    server = Server(
+        probe,
+        host="127.0.0.1",
+        port=port,
+        on_start=on_start,
+        on_drain=on_drain,
+        proxy_headers=mode == "proxied",
+    )
     code = server.serve()
     tell(exit=code)
     sys.exit(code)

@@ -255,6 +255,51 @@ async def test_the_access_line_has_no_query_string(server: Server) -> None:
     assert "canary" not in lines
 
 
+async def asked(server: Server, path: str, *headers: str) -> Any:
+    """What the application learned of a request with ``headers``."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    head = [f"GET {path} HTTP/1.1", "Host: x", *headers, "", ""]
+    writer.write("\r\n".join(head).encode("latin-1"))
+    found = await server.told("scope")
+    assert await reader.readline()
+    writer.close()
+    return found
+
+
+UPGRADE = (
+    *("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"),
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
+
+
+async def test_a_client_says_neither_whence_it_comes_nor_where_the_gateway_is(
+    server: Server,
+) -> None:
+    lies = "X-Forwarded-For: 10.0.0.1", "Daphne-Root-Path: /scope"
+    assert await asked(server, "/scope", *lies) == ["", "127.0.0.1"]
+    assert await asked(server, "/whose", *UPGRADE, *lies) == ["", "127.0.0.1"]
+
+
+async def test_behind_a_proxy_only_what_the_proxy_has_seen_counts(tmp_path: Path) -> None:
+    async with running(tmp_path / "log", "proxied") as server:
+        server.port = await server.told("port")
+        for told, address in (
+            (("X-Forwarded-For: 192.0.2.1",), "192.0.2.1"),
+            (("X-Forwarded-For: 10.0.0.1, 192.0.2.2",), "192.0.2.2"),
+            (("X-Forwarded-For: 10.0.0.1", "X-Forwarded-For: 192.0.2.3"), "192.0.2.3"),
+            (("X-Forwarded-For: 192.0.2.4:5060",), "192.0.2.4"),
+            (("X-Forwarded-For: [2001:db8::1]:5060",), "2001:db8::1"),
+            (("X-Forwarded-For: 2001:db8::2",), "2001:db8::2"),
+            (("X-Forwarded-For: \xff, unknown",), "127.0.0.1"),
+            ((), "127.0.0.1"),
+        ):
+            assert await asked(server, "/scope", *told) == ["", address]
+        assert await asked(server, "/whose", *UPGRADE, "X-Forwarded-For: a, 192.0.2.5") == [
+            "",
+            "192.0.2.5",
+        ]
+
+
 async def test_sigterm_closes_the_port_lets_calls_end_and_then_stops(server: Server) -> None:
     async with connect(server.url("call")) as call, connect(server.url("echo")) as other:
         server.process.send_signal(signal.SIGTERM)
