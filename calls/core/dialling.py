@@ -27,6 +27,7 @@ NAME_CHARS = 200
 SHORTEST_ANSWER_S, LONGEST_ANSWER_S, USUAL_ANSWER_S = 5, 300, 60
 METADATA_BYTES = 16_384
 METADATA_DEPTH = 16
+PARAMETERS_BYTES = 65_536
 FARTHEST = timedelta(days=31)
 """How far ahead a call may be scheduled."""
 USUAL_WINDOW = timedelta(hours=1)
@@ -109,6 +110,7 @@ def checked(wish: Wish, now: datetime) -> Checked:
         "not_before": take("notBefore", _first_moment, wish.not_before, now),
     }
     begin = found["not_before"] or now
+    take("parameters", check_parameters, wish.parameters)
     found["not_after"] = take("notAfter", _last_moment, wish.not_after, begin)
     if problems:
         raise ParameterError(problems)
@@ -201,6 +203,20 @@ def checked_metadata(value: Json | None) -> Json | None:
     if len(msgspec.json.encode(value)) > METADATA_BYTES:
         raise ValueError(f"must not be larger than {METADATA_BYTES} bytes as JSON")
     return value
+
+
+def check_parameters(values: Json) -> None:
+    """See that parameters of one call are no larger than thousands of waiting calls may keep.
+
+    Raises:
+        ValueError: they are too large, or hold what cannot be stored.
+    """
+    try:
+        size = len(msgspec.json.encode(values))
+    except UnicodeEncodeError:
+        raise ValueError("hold what cannot be stored") from None
+    if size > PARAMETERS_BYTES:
+        raise ValueError(f"must not be larger than {PARAMETERS_BYTES} bytes as JSON")
 
 
 def _check_json(value: Any, depth: int) -> None:

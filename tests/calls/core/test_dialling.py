@@ -136,6 +136,16 @@ def test_it_may_not_ring_for_other_times(seconds: float) -> None:
     assert list(problems(answer_timeout_s=seconds)) == ["answerTimeoutSec"]
 
 
+def test_parameters_have_a_bound_since_thousands_of_calls_may_wait() -> None:
+    room = dialling.PARAMETERS_BYTES - len('{"a":""}')
+    checked(wish(parameters={"a": "x" * room}), NOW)
+    assert list(problems(parameters={"a": "x" * (room + 1)})) == ["parameters"]
+
+
+def test_parameters_that_cannot_be_kept_are_refused() -> None:
+    assert list(problems(parameters={"a": "\ud800"})) == ["parameters"]
+
+
 def test_metadata_is_kept_unchanged() -> None:
     value = {"a": [1, 2.5, None, True, "ä"], "b": {"c": -(2**63) + 1}}
     assert checked(wish(metadata=value), NOW).metadata == value
