@@ -105,15 +105,22 @@ def sections(
     own: Mapping[str, Entry],
     inherited: Inherited,
     problems: Mapping[str, str] | None = None,
+    level: Level = Level.BOT,
 ) -> list[Section]:
-    """Every parameter of ``used`` as rows, plug-ins first; what is set beyond them comes last."""
+    """Every parameter of ``used`` that may be set at ``level`` as rows, plug-ins first.
+
+    What is set beyond them comes last.
+    """
     wrong = problems or {}
     clients = _clients() if CLIENTS in used else {}
     found = []
     own_sections = [section for section in reversed(used.sections) if section not in COMMON]
     for section in (*own_sections, *(each for each in used.sections if each in COMMON)):
-        names = used.names(section)
-        rows = tuple(_row(used[name], own.get(name), inherited(name), wrong) for name in names)
+        rows = tuple(
+            _row(used[name], own.get(name), inherited(name), wrong)
+            for name in used.names(section)
+            if name in own or used[name].param.settable_at(level)
+        )
         rows = tuple(_with_clients(row, clients) if row.name == CLIENTS else row for row in rows)
         if rows:
             found.append(

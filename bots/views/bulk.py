@@ -14,6 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from bots.core import catalogue
 from bots.core.errors import ParameterError
 from bots.core.params import presentation
+from bots.core.params.declare import Level
 from bots.core.params.resolve import Resolved
 from bots.core.roles import Permission
 from bots.forms import parameters
@@ -59,16 +60,21 @@ def bulk_set(request: HttpRequest) -> HttpResponseBase:
     sent = request.POST if request.method == "POST" else request.GET
     bots = _ticked(request, sent)
     known = catalogue.everything()
+    offered = {
+        p.wire_name: presentation.title(p.wire_name, p.param.unit)
+        for p in known
+        if p.param.settable_at(Level.BOT)
+    }
     context: dict[str, Any] = {
         "bots": bots,
-        "parameters": [(p.wire_name, presentation.title(p.wire_name, p.param.unit)) for p in known],
+        "parameters": list(offered.items()),
         "message": sent.get("message", ""),
         "inherit": sent.get("inherit") == "on",
         "unknown": "",
         "row": None,
     }
     name = sent.get("parameter", "")
-    if not bots or name not in known:
+    if not bots or name not in offered:
         return render(request, "bots/bulk.html", context | {"unknown": name})
     if known[name].param.secret and not is_confirmed(request):
         return sent_to(request, "confirm")

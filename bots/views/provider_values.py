@@ -50,7 +50,10 @@ def edit(request: HttpRequest, name: str) -> HttpResponse:
 def _rows(provider: Provider, plugin: Plugin) -> dict[str, Any]:
     known = _own_first(plugin)
     sections = parameters.sections(
-        known, parameters.entries(provider.params), Resolved(known, (), {}).chain
+        known,
+        parameters.entries(provider.params),
+        Resolved(known, (), {}).chain,
+        level=Level.PROVIDER,
     )
     return {
         "sections": sections,

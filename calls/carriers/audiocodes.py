@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from bots.core import registry
 from bots.core.errors import Fault, ServiceError
-from bots.core.params.declare import Param, ParamSet
+from bots.core.params.declare import BESIDE_CREDENTIALS, Param, ParamSet
 from bots.net import Answer, Outbound, OutboundError, fault_of_status
 from calls.channels.expected import marked
 from calls.core.dialout import DialoutOrder
@@ -67,7 +67,10 @@ class AudioCodesParams(ParamSet):
     url: Annotated[
         str,
         AfterValidator(_http_url),
-        Param(help=f"Address of VoiceAI Connect or Live Hub; {PATH} is added unless it is there."),
+        Param(
+            help=f"Address of VoiceAI Connect or Live Hub; {PATH} is added unless it is there.",
+            levels=BESIDE_CREDENTIALS,
+        ),
     ] = Field("", alias="dialoutUrl", max_length=500)
     bot: Annotated[
         str,
@@ -86,7 +89,10 @@ class AudioCodesParams(ParamSet):
     token_url: Annotated[
         str,
         AfterValidator(_http_url),
-        Param(help=f"Where OAuth tokens are fetched; empty: {TOKEN_PATH} at the same host."),
+        Param(
+            help=f"Where OAuth tokens are fetched; empty: {TOKEN_PATH} at the same host.",
+            levels=BESIDE_CREDENTIALS,
+        ),
     ] = Field("", alias="dialoutTokenUrl", max_length=500)
 
 

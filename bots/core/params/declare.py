@@ -45,6 +45,8 @@ class Level(IntEnum):
 
 ADMINISTRATOR = frozenset({Level.PROVIDER, Level.BASE_BOT, Level.BOT})
 """Set by people in the configuration only."""
+BESIDE_CREDENTIALS = frozenset({Level.PROVIDER})
+"""Set in the provider only: where its credentials are sent is not for those who use it to say."""
 DIALER_SETTABLE = ADMINISTRATOR | {Level.DIALOUT}
 """May also be set by the request that dials out."""
 BOT_SETTABLE = ADMINISTRATOR | {Level.DIALOUT, Level.SESSION, Level.ACTIVITY}
