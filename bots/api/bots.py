@@ -225,6 +225,8 @@ def _change(
     found = changeable_bot(request, name)
     revision = expected_revision(request, found.revision)
     changes = _fields(body, asker.who, given)
+    if changes.get("is_base", found.is_base) != found.is_base:
+        demand_shared(request, "make bots base bots")
     if isinstance(body, BotPatch) and "params" in given:
         changes["params"] = merged(found.params, body.params)
     if dry:

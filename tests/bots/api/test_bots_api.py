@@ -286,8 +286,11 @@ def test_a_client_of_one_bot_changes_that_and_nothing_that_others_share(
         ("DELETE", "/bots/base", None),
         ("POST", "/bots", {"name": "more"}),
         ("POST", "/bots/retail/clone", {"name": "more"}),
+        ("PATCH", "/bots/retail", {"isBase": True}),
+        ("PUT", "/bots/retail", {"isBase": True}),
+        ("PATCH", "/bots/retail?dryRun=true", {"isBase": True}),
     ):
-        told = problem(narrow.ask(method, path, body, match=1), 403)
+        told = problem(narrow.ask(method, path, body, match="*"), 403)
         assert told["error"] == "not_within_reach"
         assert re.search("reaches all bots", told["detail"])
 
