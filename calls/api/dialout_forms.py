@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
 from bots.models import Delivery
 from bots.rest.schemas import Body, Filters, Moment, Shown, Text
@@ -32,6 +32,12 @@ SHOWN_DELIVERIES = 20
 
 class DialoutBody(Body):
     """A request for an outbound call; the first nine fields are those of AudioCodes' dialers."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"bot": "demo", "target": "tel:+12025550100", "caller": "+12025550199"}]
+        }
+    )
 
     bot: str = Field(max_length=100, description="Name of the bot.", examples=["demo"])
     target: Annotated[str, AfterValidator(target_uri)] = Field(
