@@ -54,17 +54,9 @@ class Placement:
             self._put_back(busy.reason, busy.retry_after_s)
         except NoCapacity as full:
             self._put_back(str(full), SOONEST_S)
-        except ParameterError as error:
-            wrong = ", ".join(error.problems)
-            self._refuse("error", f"The bot is not configured correctly: {wrong}")
-        except LookupError as missing:
-            self._refuse("error", str(missing))
         except TimeoutError:
             self._refuse("error", "The carrier did not take the call in time")
             await self.cancel()
-        except (DatabaseError, InterfaceError) as error:
-            log.warning("dialout.not_handed_over", error=type(error).__name__)
-            self._put_back("The database was away", SOONEST_S)
         except Exception:
             # The root of a placement: others must go on.
             log.exception("dialout.placement_broken", dialout=str(self.dialout_id))
@@ -82,13 +74,10 @@ class Placement:
         self._refuse("error", "Cancelled")
 
     async def _place(self, configuration: CallConfiguration) -> None:
-        configuration = configured(configuration, self._dialout)
-        token = access.new_token()
-        carrier, desk = self._desk(configuration, token)
-        self._host.admit()
-        digest = access.digest(token) if desk.callback_url else ""
-        if not await self._hand_over(configuration, digest):
+        prepared = await self._prepared(configuration)
+        if prepared is None:
             return
+        carrier, desk = prepared
         self.asked = True
         async with asyncio.timeout(PLACE_S):
             carrier_call_id = await carrier.place(self._order, desk)
@@ -99,6 +88,30 @@ class Placement:
                 carrier_call_id=clean(carrier_call_id, MAX_ID_CHARS),
             )
         )
+
+    async def _prepared(self, configuration: CallConfiguration) -> tuple[Carrier, Desk] | None:
+        """The carrier to ask; None: there is none to ask, and it is said what becomes of that.
+
+        Raises:
+            NoCapacity: this process takes no calls.
+        """
+        try:
+            configuration = configured(configuration, self._dialout)
+            token = access.new_token()
+            carrier, desk = self._desk(configuration, token)
+            self._host.admit()
+            digest = access.digest(token) if desk.callback_url else ""
+            if await self._hand_over(configuration, digest):
+                return carrier, desk
+        except ParameterError as error:
+            wrong = ", ".join(error.problems)
+            self._refuse("error", f"The bot is not configured correctly: {wrong}")
+        except LookupError as missing:
+            self._refuse("error", str(missing))
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("dialout.not_handed_over", error=type(error).__name__)
+            self._put_back("The database was away", SOONEST_S)
+        return None
 
     def _desk(self, configuration: CallConfiguration, token: str) -> tuple[Carrier, Desk]:
         """The carrier, and what it is offered; with an address for its reports if it has any.

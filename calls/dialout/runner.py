@@ -21,7 +21,7 @@ from calls.core.events import EndRequested
 from calls.database import db
 from calls.dialout.placing import Placement
 from calls.dialouts.claims import Claims, claim_due
-from calls.dialouts.progress import put_back
+from calls.dialouts.progress import give_up
 from calls.dialouts.recovery import recover
 from calls.dialouts.withdrawal import Withdrawn, withdrawn
 from calls.services import close_lost_calls
@@ -55,9 +55,11 @@ class DialoutRunner:
         self._placements: dict[UUID, Placement] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._runs: asyncio.Task[None] | None = None
+        self._claim: asyncio.Task[Claims] | None = None
+        """Under way; what it brings is to be placed, however long it takes."""
         self._recovers_at = 0.0
-        self._ending: set[UUID] = set()
-        """Dialouts taken back whose calls were told to end."""
+        self._ending: set[tuple[UUID, bool]] = set()
+        """Dialouts whose calls were told to end, those with a call here and those without."""
 
     def start(self) -> None:
         """Begin to look at the queue; the host has its lease."""
@@ -73,23 +75,25 @@ class DialoutRunner:
         if self._runs is not None:
             self._runs.cancel()
             await asyncio.gather(self._runs, return_exceptions=True)
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=STOP_S)
-        unplaced = [each for each in self._placements.values() if not each.asked]
-        for task in self._tasks:
+        work: set[asyncio.Task[Any]] = {*self._tasks}
+        if self._claim is not None:
+            work.add(self._claim)
+        if work:
+            await asyncio.wait(work, timeout=STOP_S)
+        unplaced = [each.dialout_id for each in self._placements.values() if not each.asked]
+        for task in work:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        for placement in unplaced:
-            await self._put_back(placement.dialout_id)
+        await asyncio.gather(*work, return_exceptions=True)
+        await self._give_up(unplaced)
 
-    async def _put_back(self, dialout_id: UUID) -> None:
+    async def _give_up(self, unplaced: list[UUID]) -> None:
+        reason = "The gateway shut down"
         try:
             async with asyncio.timeout(DATABASE_S):
-                reason = "The gateway shut down"
-                await db(put_back, dialout_id, owner=self._host.owner, reason=reason, at=_now())
-        except (DatabaseError, InterfaceError, TimeoutError):
-            # Its process being gone does the same, later.
-            log.warning("dialout.not_put_back", dialout=str(dialout_id))
+                await db(give_up, self._host.owner, unplaced, reason=reason, at=_now())
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            # Their process being gone does the same, later.
+            log.warning("dialouts.not_put_back", error=type(error).__name__)
 
     async def _run(self) -> None:
         failures = 0
@@ -125,16 +129,30 @@ class DialoutRunner:
             MOST_PLACING - len(self._placements),
             settings.MAX_CALLS - self._host.calls - len(self._placements),
         )
-        if room <= 0:
+        if room <= 0 and self._claim is None:
             return True
-        async with asyncio.timeout(DATABASE_S):
-            claims: Claims = await db(claim_due, self._host.owner, _now(), room)
+        claims = await self._claimed(room)
         for claimed in claims.taken:
             placement = Placement(claimed.dialout, self._host)
             self._placements[placement.dialout_id] = placement
             work = self._place(placement, claimed.configuration)
             self._spawn(work, f"dialout {placement.dialout_id}")
         return claims.held_back
+
+    async def _claimed(self, room: int) -> Claims:
+        """Claims; those of an earlier look that the database has not answered yet.
+
+        Raises:
+            TimeoutError: it has not yet, again.
+        """
+        if self._claim is None:
+            work = db(claim_due, self._host.owner, _now(), room)
+            self._claim = self._loop.create_task(work, name="claim")
+        await asyncio.wait([self._claim], timeout=DATABASE_S)
+        if not self._claim.done():
+            raise TimeoutError
+        claim, self._claim = self._claim, None
+        return claim.result()
 
     async def _place(self, placement: Placement, configuration: CallConfiguration) -> None:
         try:
@@ -158,14 +176,17 @@ class DialoutRunner:
         here = frozenset(self._host.dialouts)
         async with asyncio.timeout(DATABASE_S):
             rows = await db(withdrawn, self._host.owner, here)
-        self._ending &= {row.dialout.pk for row in rows}
-        self._ending |= {row.dialout.pk for row in rows if self._end(row)}
+        # A call may come back after its carrier was told to stop it.
+        found = {(row.dialout.pk, row.dialout.pk in self._host.dialouts): row for row in rows}
+        self._ending &= found.keys()
+        begun = {key for key in found if key not in self._ending and self._end(found[key])}
+        self._ending |= begun
 
     def _end(self, row: Withdrawn) -> bool:
-        """Begin to end a call, unless that was begun or it is still being placed."""
+        """Begin to end a call, unless it is still being placed."""
         dialout_id = row.dialout.pk
         session = self._host.dialouts.get(dialout_id)
-        if dialout_id in self._ending or (session is None and dialout_id in self._placements):
+        if session is None and dialout_id in self._placements:
             return False
         log.info("dialout.withdrawn", dialout=str(dialout_id), live=session is not None)
         if session is not None:

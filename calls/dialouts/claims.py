@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-from django.db import transaction
+import structlog
+from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, Q, QuerySet
 
 from bots.core.errors import ParameterError
@@ -26,6 +27,8 @@ PLACING_LIMIT = timedelta(seconds=60)
 """How long a process may take to have a dialout placed."""
 MOST_FAILED = 100
 """Dialouts that cannot be placed at all and are ended in one transaction."""
+
+log = structlog.get_logger(__name__)
 
 
 class Claimed(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,15 +50,28 @@ def claim_due(owner: str, now: datetime, room: int) -> Claims:
 
     Each client gets an equal share, those with the fewest calls under way first; what one leaves
     goes to those after it, and to the others at the next claim. Safe in several processes at once.
+
+    Raises:
+        OperationalError, InterfaceError: the database is away, and nothing was claimed.
     """
     taken: list[Claimed] = []
     clients = _lanes(now)
     held_back = False
     for served, lanes in enumerate(clients):
         share = math.ceil((room - len(taken)) / (len(clients) - served))
-        for done, (client_id, bot_id) in enumerate(lanes):
+        for done, lane in enumerate(lanes):
             most = math.ceil(share / (len(lanes) - done))
-            claimed, more = _claim_lane(client_id, bot_id, owner, now, most)
+            try:
+                claimed, more = _claim_lane(*lane, owner, now, most)
+            except (OperationalError, InterfaceError):
+                if not taken:
+                    raise
+                # What other lanes gave is committed: whoever claimed it has to place it.
+                return Claims(taken, held_back=True)
+            except Exception:
+                # The root of a lane: whatever is wrong with it, the others go on.
+                log.exception("dialouts.lane_broken", client=lane[0], bot=lane[1])
+                continue
             share -= len(claimed)
             taken += claimed
             held_back |= more

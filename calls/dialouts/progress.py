@@ -3,6 +3,7 @@
 Telling the same thing again changes nothing.
 """
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -54,10 +55,22 @@ def put_back(
         advance(dialout_id, State.QUEUED, at=at, reason=reason, guard=guard, **later)
 
 
+def give_up(owner: str, unplaced: Collection[UUID], *, reason: str, at: datetime) -> None:
+    """Queue again what ``owner`` claimed and never asked a carrier for.
+
+    Of what it was about to hand over that are only those of ``unplaced``.
+    """
+    mine = Dialout.objects.filter(owner=owner, state=State.PLACING)
+    with transaction.atomic():
+        for row in mine.filter(Q(carrier="") | Q(pk__in=unplaced)).only("pk"):
+            put_back(row.pk, owner=owner, reason=reason, at=at)
+
+
 def taken(dialout_id: UUID, *, carrier_call_id: str, at: datetime) -> None:
-    """The carrier has the call, under its own id ``carrier_call_id``."""
-    row = Dialout.objects.filter(pk=dialout_id)
-    row.filter(state__in=UNDER_WAY).update(carrier_call_id=carrier_call_id)
+    """The carrier has the call, under its own id ``carrier_call_id`` if it told one."""
+    if carrier_call_id:  # else its report may have told it before
+        row = Dialout.objects.filter(pk=dialout_id, state__in=UNDER_WAY)
+        row.update(carrier_call_id=carrier_call_id)
     _dialing(dialout_id, at)
 
 

@@ -57,6 +57,7 @@ class MemoryCarrier:
         self.cancelled: list[tuple[str, str]] = []
         self.sessions: list[CallSession] = []
         self.placing = asyncio.Event()
+        self.cancelling = asyncio.Event()
         self.lets_go = asyncio.Event()
 
     async def place(self, order: DialoutOrder, desk: Desk) -> str:
@@ -70,10 +71,17 @@ class MemoryCarrier:
             raise CarrierBusy("All lines are taken", retry_after_s=0)
         if what == "broken":
             raise RuntimeError("a bug in a carrier")
+        if what == "confused":
+            raise KeyError("a bug as well")
         if what == "slow":
             await self.lets_go.wait()
-        if what == "elsewhere":
+        if what in ("elsewhere", "stubborn"):
             return "far-1"
+        self.bring(order, desk)
+        return "near-1"
+
+    def bring(self, order: DialoutOrder, desk: Desk) -> None:
+        """The call is there."""
         leg = OutboundLeg(order.target)
         session = desk.host.open(
             desk.configuration,
@@ -89,7 +97,9 @@ class MemoryCarrier:
         )
         leg.session = session
         self.sessions.append(session)
-        return "near-1"
 
     async def cancel(self, order: DialoutOrder, carrier_call_id: str, desk: Desk) -> None:
         self.cancelled.append((order.target, carrier_call_id))
+        self.cancelling.set()
+        if order.target.endswith("@stubborn"):
+            await self.lets_go.wait()

@@ -2,18 +2,21 @@
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from django.conf import LazySettings
 from django.db import DatabaseError
+from structlog.testing import capture_logs
 
 from bots.models import Bot
 from bots.selectors import call_configuration
 from calls.core.dialout import State
 from calls.database import db
+from calls.dialout import placing
 from calls.dialout import runner as runner_module
 from calls.dialout.runner import DialoutRunner, wake_runner
 from calls.dialouts import advance, request_cancel
@@ -77,6 +80,7 @@ async def test_a_callee_who_does_not_answer_fails_the_dialout(
     [
         ("refused", "declined", "Not this number"),
         ("broken", "error", "An error inside the gateway prevented the call"),
+        ("confused", "error", "An error inside the gateway prevented the call"),
     ],
 )
 async def test_a_carrier_that_places_no_call_fails_that_dialout_only(
@@ -114,6 +118,70 @@ async def test_the_database_may_be_away_when_the_runner_looks(
     assert not failures
 
 
+class SlowClaims:
+    """`claim_due` whose answer is `released` by the test."""
+
+    def __init__(self) -> None:
+        self.claimed = asyncio.Event()
+        self.released = threading.Event()
+        self._loop = asyncio.get_running_loop()
+
+    def claim(self, owner: str, now: datetime, room: int) -> Claims:
+        claims = claim_due(owner, now, room)
+        if claims.taken:
+            self._loop.call_soon_threadsafe(self.claimed.set)
+            assert self.released.wait(PATIENCE_S)
+        return claims
+
+
+@pytest.fixture
+async def slow_claims(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[SlowClaims]:
+    slow = SlowClaims()
+    monkeypatch.setattr(runner_module, "claim_due", slow.claim)
+    yield slow
+    slow.released.set()
+
+
+async def test_what_was_claimed_is_placed_however_late_the_database_answers(
+    slow_claims: SlowClaims,
+    running: DialoutRunner,
+    ask: Ask,
+    becomes: Becomes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner_module, "BACK_OFF_S", (0.01,))
+    row = await ask("answers")
+    with capture_logs() as logs:
+        async with asyncio.timeout(PATIENCE_S):
+            await slow_claims.claimed.wait()
+            monkeypatch.setattr(runner_module, "DATABASE_S", 0.05)
+            wake_runner()
+            # The log is all that tells that the runner has given the answer up for now.
+            while not any(each["event"] == "dialouts.retry" for each in logs):  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+    monkeypatch.setattr(runner_module, "DATABASE_S", 15.0)
+    slow_claims.released.set()
+    assert (await becomes(row, *FINAL)).state == "completed"
+    assert [state for state, _ in await db(story, row)].count("placing") == 1
+
+
+async def test_what_was_claimed_last_goes_back_to_the_queue_when_the_runner_stops(
+    slow_claims: SlowClaims,
+    host: SessionHost,
+    ask: Ask,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(runner_module, "STOP_S", 0.05)
+    runner = DialoutRunner(host)
+    row = await ask("answers")
+    runner.start()
+    async with asyncio.timeout(PATIENCE_S):
+        await slow_claims.claimed.wait()
+    await runner.stop()
+    await db(row.refresh_from_db)
+    assert (row.state, row.owner) == ("queued", "")
+
+
 async def test_a_dialout_waits_for_its_time(
     running: DialoutRunner, ask: Ask, becomes: Becomes
 ) -> None:
@@ -143,6 +211,26 @@ async def test_a_call_that_has_no_session_here_is_cancelled_at_its_carrier(
     await cancel(row)
     assert (await becomes(row, *FINAL)).state == "cancelled"
     assert (await carrier_of(host)).cancelled == [(row.target, "far-1")]
+
+
+async def test_a_call_that_comes_back_while_its_carrier_is_to_stop_it_ends_too(
+    running: DialoutRunner,
+    host: SessionHost,
+    ask: Ask,
+    becomes: Becomes,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(placing, "CANCEL_S", 10 * PATIENCE_S)
+    row = await becomes(await ask("stubborn"), "dialing")
+    await cancel(row)
+    carrier = await carrier_of(host)
+    async with asyncio.timeout(PATIENCE_S):
+        await carrier.cancelling.wait()
+        carrier.bring(carrier.orders[0], carrier.desks[0])
+        wake_runner()
+        await carrier.sessions[0].leg.until("close")  # type: ignore[attr-defined]  # a leg of tests
+    carrier.lets_go.set()
+    assert (await becomes(row, *FINAL)).state == "cancelled"
 
 
 async def test_an_answered_call_is_not_cancelled(
@@ -219,12 +307,8 @@ async def test_a_host_without_room_leaves_dialouts_in_the_queue(
     assert len(await db(story, second)) == 5
 
 
-async def test_a_runner_that_stops_gives_back_what_it_did_not_place(
-    host: SessionHost,
-    seller: Bot,
-    ask: Ask,
-    becomes: Becomes,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_a_runner_that_stops_keeps_what_a_carrier_was_asked_to_place(
+    host: SessionHost, seller: Bot, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner_module, "STOP_S", 0.05)
     runner = DialoutRunner(host)
@@ -233,12 +317,10 @@ async def test_a_runner_that_stops_gives_back_what_it_did_not_place(
     carrier = await carrier_of(host)
     async with asyncio.timeout(PATIENCE_S):
         await carrier.placing.wait()
-    waiting = await ask("answers", not_before=datetime.now(UTC) + timedelta(hours=1))
     await runner.stop()
     # The carrier was asked: there may be a call, so nobody else may have it placed again.
     await db(row.refresh_from_db)
     assert row.state == "placing"
-    assert (await becomes(waiting, "queued")).owner == ""
 
 
 def test_without_a_runner_nobody_is_woken() -> None:

@@ -6,11 +6,13 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
+from structlog.testing import capture_logs
 
 from bots.models import Bot
+from bots.selectors import CallConfiguration, call_configuration
 from calls.core.dialout import State
-from calls.dialouts import advance, request_cancel
+from calls.dialouts import advance, claims, request_cancel
 from calls.dialouts.claims import Claims, claim_due
 from calls.models import Dialout
 from tests.calls.dialouts.rows import NOON, OWNER, bot, client, dialout, seconds, story, told
@@ -18,8 +20,8 @@ from tests.calls.dialouts.rows import NOON, OWNER, bot, client, dialout, seconds
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 
-def claimed(claims: Claims) -> list[str]:
-    return [each.dialout.target for each in claims.taken]
+def claimed(found: Claims) -> list[str]:
+    return [each.dialout.target for each in found.taken]
 
 
 def claim(room: int = 100, at: float = 0.0, owner: str = OWNER) -> list[str]:
@@ -119,6 +121,46 @@ def test_a_bot_at_its_limit_does_not_keep_other_bots_of_the_client_waiting() -> 
     queue(5, by=dialer, of=bot("full", dialoutMaxConcurrent=1), name="full")
     queue(5, by=dialer, of=bot("free"), name="free")
     assert Counter(target[4:8] for target in claim(room=6)) == {"full": 1, "free": 5}
+
+
+def test_a_lane_that_breaks_does_not_keep_the_others_waiting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def broken(name: str) -> CallConfiguration:
+        if name == "broken":
+            raise RuntimeError("a bug")
+        return call_configuration(name)
+
+    monkeypatch.setattr(claims, "call_configuration", broken)
+    for name in ("first", "broken", "last"):
+        queue(1, of=bot(name), name=name)
+    with capture_logs() as logs:
+        assert claim() == ["tel:first0", "tel:last0"]
+    assert [each["event"] for each in logs if "lane" in each["event"]] == ["dialouts.lane_broken"]
+
+
+@pytest.mark.parametrize(("works", "found"), [(1, ["tel:a0"]), (0, None)])
+def test_what_was_claimed_before_the_database_went_away_is_not_forgotten(
+    works: int, found: list[str] | None
+) -> None:
+    for name in ("a", "b", "c"):
+        queue(1, by=client(name), of=bot(f"bot-{name}"), name=name)
+    lanes = 0
+
+    def execute(run: Any, sql: str, *given: Any) -> Any:
+        nonlocal lanes
+        lanes += 'FROM "bots_apiclient"' in sql
+        if lanes > works:
+            raise OperationalError("away")
+        return run(sql, *given)
+
+    with connection.execute_wrapper(execute):
+        if found is None:
+            with pytest.raises(OperationalError):
+                claim()
+        else:
+            taken = claim_due(OWNER, NOON, 100)
+            assert (claimed(taken), taken.held_back) == (found, True)
 
 
 def unplaceable(reason: str) -> Dialout:

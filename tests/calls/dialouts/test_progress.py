@@ -112,6 +112,25 @@ def test_a_call_carries_its_dialout_from_the_carrier_to_its_end(way: Any) -> Non
     assert (row.answered_at, row.ended_at) == (NOON + seconds(4), NOON + seconds(30))
 
 
+def test_a_reply_without_an_id_does_not_take_away_the_one_that_a_report_told() -> None:
+    row = brought(State.PLACING, carrier="c", carrier_call_id="far-1")
+    write([DialoutTaken(dialout_id=row.pk, at=NOON, carrier_call_id="")])
+    row.refresh_from_db()
+    assert (row.state, row.carrier_call_id) == ("dialing", "far-1")
+
+
+def test_a_process_gives_up_what_it_did_not_have_placed() -> None:
+    claimed, about_to, asked = (brought(State.PLACING, carrier=name) for name in ("", "c", "c"))
+    others = brought(State.PLACING, owner="web-2")
+    progress.give_up(OWNER, [about_to.pk, others.pk], reason="The end", at=NOON)
+    for row, state in zip(
+        (claimed, about_to, asked, others), ("queued", "queued", "placing", "placing"), strict=True
+    ):
+        row.refresh_from_db()
+        assert row.state == state
+    assert claimed.events.filter(state="queued", reason="The end").exists()
+
+
 def test_the_carriers_reply_may_come_after_the_end() -> None:
     row, call_id = brought(State.PLACING), uuid4()
     first, reply, *rest = whole(row, call_id)
