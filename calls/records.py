@@ -19,7 +19,6 @@ from typing import TypeVar
 import msgspec
 import structlog
 from django.db import (
-    DatabaseError,
     InterfaceError,
     OperationalError,
     close_old_connections,
@@ -54,10 +53,6 @@ FLUSH_S = 0.5
 BATCH_ROWS = 100
 MAX_QUEUED = 20_000
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
-
-REFUSALS = (DatabaseError, ValueError, OverflowError, TypeError, RecursionError)
-"""What a fact that cannot be stored raises: by the database, or by its driver that cannot encode it
-(a lone surrogate, an integer beyond the column, a bot's result that is no JSON or too deep)."""
 
 M = TypeVar("M", TranscriptEntry, TurnTiming, CallEvent, ServiceFault)
 
@@ -119,7 +114,7 @@ class RecordWriter:
         batch = [self._queue[i] for i in range(min(BATCH_ROWS, len(self._queue)))]
         try:
             _write_patiently(batch)
-        except REFUSALS:
+        except Exception:  # noqa: BLE001 - logged with the fact that it is about
             for fact in batch:
                 _write_alone(fact)
         for _ in batch:
@@ -137,7 +132,9 @@ def _write_patiently(facts: Sequence[Fact]) -> None:
     """Write ``facts``, again and again while the database is away.
 
     Raises:
-        REFUSALS: the database is there and does not take them; nothing was written.
+        Exception: the database is there and does not take them, or its driver cannot encode them (a
+            lone surrogate, an integer beyond the column, a bot's result that is no JSON or too
+            deep), or what they tell others cannot be made; nothing was written.
     """
     for wait_s in chain(RETRY_S, repeat(RETRY_S[-1])):
         try:
@@ -154,7 +151,7 @@ def _write_alone(fact: Fact) -> None:
     """Write one fact, if need be without what the call's record can do without."""
     try:
         _write_patiently([fact])
-    except REFUSALS as error:
+    except Exception as error:  # noqa: BLE001 - the thread must outlive every fact
         kind, reason = type(fact).__name__, type(error).__name__
         whose = fact.dialout_id if isinstance(fact, Placing) else fact.call_id
         log.error("records.refused", fact=kind, call=str(whose), error=reason)

@@ -120,17 +120,16 @@ def _tell(dialout_id: UUID, state: State, at: datetime, reason_code: str, reason
         return
     try:
         to = secrets.opened_texts(notify)
-    except LookupError:
+        outbox.put(
+            stream=f"dialout:{dialout_id}",
+            kind=f"dialout.{body.status}",
+            url=to["url"],
+            body=msgspec.json.encode(body).decode(),
+            bot=bot,
+            secret=to["secret"],
+            at=at,
+            fact=body.status,
+        )
+    except (LookupError, ValueError):
         # The dialout must have its end although the key of its dialer's address is gone.
         log.error("dialout.notify_unreadable", dialout=str(dialout_id))
-        return
-    outbox.put(
-        stream=f"dialout:{dialout_id}",
-        kind=f"dialout.{body.status}",
-        url=to["url"],
-        body=msgspec.json.encode(body).decode(),
-        bot=bot,
-        secret=to.get("secret", ""),
-        at=at,
-        fact=body.status,
-    )

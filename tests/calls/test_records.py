@@ -13,6 +13,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 
 from bots.models import Bot
+from bots.secrets import sealed_texts
 from calls import records
 from calls.facts import (
     CallClosed,
@@ -239,6 +240,16 @@ def test_a_call_ends_even_if_the_bots_result_cannot_be_stored(
 
     call = Call.objects.get(pk=call_id)
     assert (call.state, call.turns) == (Call.State.ENDED, 2)
+
+
+def test_a_call_whose_webhook_breaks_is_recorded_without_it(call_id: uuid.UUID) -> None:
+    _, *rest = whole_call(call_id)
+    broken = msgspec.structs.replace(opened(call_id), webhook=sealed_texts({"no": "events"}))
+    written([broken, *rest])
+
+    call = Call.objects.get(pk=call_id)
+    assert (call.webhook, call.state) == (None, Call.State.ENDED)
+    assert len(spoken(call_id)) == 3
 
 
 def test_a_result_of_the_bot_is_kept(call_id: uuid.UUID) -> None:

@@ -48,6 +48,13 @@ def test_a_change_from_another_state_is_none() -> None:
     assert told(row) == ["dialout.answered"]
 
 
+@pytest.mark.parametrize("known", [{"url": "nonsense", "secret": ""}, {}])
+def test_a_dialout_ends_although_its_dialer_cannot_be_told(known: dict[str, str]) -> None:
+    row = dialout(notify=secrets.sealed_texts(known))
+    assert finish(row.pk, BUSY, at=NOON)
+    assert told(row) == []
+
+
 def test_the_states_it_may_come_from_can_be_narrowed() -> None:
     row = brought(State.DIALING)
     assert not finish(row.pk, BUSY, at=NOON, only_from=[State.QUEUED])
