@@ -7,6 +7,7 @@ It is asked by its dialout API, connects to our bot over the voice WebSocket as 
 
 import asyncio
 import re
+from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -16,6 +17,7 @@ import structlog
 from pydantic import AfterValidator, Field, SecretStr
 
 from bots.core import registry
+from bots.core.delivering import retry_after_s
 from bots.core.errors import Fault, ServiceError
 from bots.core.params.declare import BESIDE_CREDENTIALS, Param, ParamSet
 from bots.net import Answer, Outbound, OutboundError, fault_of_status
@@ -42,6 +44,7 @@ EARLY_S = 60.0
 
 _VISIBLE = re.compile(r"[\x21-\x7e]{1,8000}")
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,200}")
+_UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _SERVICE = "carrier:audiocodes"
 
 log = structlog.get_logger(__name__)
@@ -307,12 +310,12 @@ class AudioCodes:
             raise CarrierBusy(reason, retry_after_s=UNREACHABLE_S) from None
         if answer.status == 429 or answer.status >= 500:
             reason = f"The carrier's token endpoint: HTTP {answer.status}"
-            raise CarrierBusy(reason, retry_after_s=_retry_after_s(answer))
+            raise CarrierBusy(reason, retry_after_s=_patience_s(answer))
         if answer.status != 200:
             raise _Denied(f"HTTP {answer.status}")
         try:
             token = msgspec.json.decode(answer.body, type=_Token)
-        except (msgspec.DecodeError, UnicodeError):
+        except _UNREADABLE:
             raise _Denied("an answer without a token") from None
         if not _VISIBLE.fullmatch(token.access_token):
             raise _Denied("a malformed token")
@@ -341,9 +344,9 @@ def _life_s(told: float | str | None) -> float:
     return min(life_s, 86_400.0) if life_s > 0 else ASSUMED_LIFE_S
 
 
-def _retry_after_s(answer: Answer) -> float:
-    told = answer.headers.get("Retry-After", "")
-    return max(1.0, min(float(told), MOST_PATIENCE_S)) if told.isdecimal() else UNREACHABLE_S
+def _patience_s(answer: Answer) -> float:
+    told = retry_after_s(answer.headers.get("Retry-After", ""), datetime.now(UTC))
+    return max(1.0, min(told, MOST_PATIENCE_S)) if told is not None else UNREACHABLE_S
 
 
 def _unreachable(error: OutboundError) -> CarrierBusy | CarrierRefused:
@@ -362,7 +365,7 @@ def _refuse_unless_taken(answer: Answer) -> None:
     """
     if answer.status in (429, 503):
         reason = f"The carrier takes no more calls now (HTTP {answer.status})"
-        raise CarrierBusy(reason, retry_after_s=_retry_after_s(answer))
+        raise CarrierBusy(reason, retry_after_s=_patience_s(answer))
     if answer.status in (401, 403):
         reason = f"The carrier does not let the gateway call (HTTP {answer.status})"
         raise CarrierRefused("error", reason)
@@ -374,7 +377,7 @@ def _call_id(body: bytes, dialout_id: str) -> str:
     """The carrier's id of the call; empty when it does not tell one."""
     try:
         told = msgspec.json.decode(body, type=_Reply).conversation_id
-    except (msgspec.DecodeError, UnicodeError):
+    except _UNREADABLE:
         told = ""
     if not _CALL_ID.fullmatch(told):
         log.warning("carrier.no_call_id", dialout=dialout_id)

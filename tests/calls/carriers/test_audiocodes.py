@@ -210,7 +210,8 @@ async def test_an_order_without_a_reply_is_not_given_again(
 
 @pytest.mark.parametrize(
     "reply", ["", "[]", "{}", '{"conversationId": 7}', '{"conversationId": "a\\u0000b"}',
-              '{"conversationId": "' + "x" * 201 + '"}', '{"conversationId": "é"}'],
+              '{"conversationId": "' + "x" * 201 + '"}', '{"conversationId": "é"}',
+              '{"x":' + "[" * 30_000],
 )  # fmt: skip
 async def test_a_reply_without_an_id_counts_as_taken(
     reply: str, vaic: VoiceAIConnect, desk: Desk
