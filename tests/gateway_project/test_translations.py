@@ -163,6 +163,9 @@ def english(text: str) -> bool:
     names = {field_title(known.wire_name) for known in parameters}
     names |= {known.section.SECTION for known in parameters}
     names |= {plugin.title for plugin in registry.plugins()}
+    for section in {known.section for known in parameters}:
+        defaults = section().model_dump(mode="json", by_alias=True).values()
+        names |= {short(value) for value in defaults if isinstance(value, list)}
     for name in sorted({*names, *ROWS}, key=len, reverse=True):
         text = text.replace(name, "")
     return _ENGLISH.search(text) is not None
