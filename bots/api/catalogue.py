@@ -1,5 +1,6 @@
 """Operations that say what can be configured: plug-ins and parameters."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -122,6 +123,7 @@ def _shown(parameter: Declared, schema: dict[str, Any]) -> ParameterShown:
     )
 
 
+@cache
 def _schema(section: type[ParamSet]) -> dict[str, Any]:
     if section is NoParams:
         return {"type": "object", "properties": {}, "additionalProperties": False}
