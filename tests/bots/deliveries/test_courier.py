@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -10,6 +11,7 @@ from structlog.testing import capture_logs
 
 from bots.deliveries import claims, courier
 from bots.models import Delivery, Destination
+from bots.net import Answer, Outbound
 from tests.bots.deliveries.owed import SECRET, again, deliver, overdue, owe
 from tests.fakes.receiver import Receiver, Reply, receiving
 
@@ -115,6 +117,25 @@ def test_a_receiver_that_never_answers_has_failed(receiver: Receiver) -> None:
     delivery = owe(receiver.answers("/", Reply(fault="silent")))
     deliver(deadline_s=0.05)
     assert again(delivery).last_problem == "no answer in time"
+
+
+class BrokenOutbound(Outbound):
+    """Fails for one path as nobody expects."""
+
+    async def request(self, method: str, url: str, **given: Any) -> Answer:
+        if url.endswith("/broken"):
+            raise RuntimeError("a bug")
+        return await super().request(method, url, **given)
+
+
+def test_a_delivery_that_breaks_the_courier_costs_the_others_nothing(receiver: Receiver) -> None:
+    broken = owe(f"{receiver.url}/broken", stream="call:1")
+    others = [owe(receiver.url, stream=f"call:{number}") for number in range(2, 5)]
+    courier.Courier(BrokenOutbound(["127.0.0.1"])).run()
+    assert [again(each).state for each in others] == ["delivered"] * 3
+    stored = again(broken)
+    assert (stored.state, stored.attempts, stored.lease_until) == ("waiting", 1, None)
+    assert stored.last_problem == "an error inside the gateway"
 
 
 def test_nobody_there_is_a_failure(receiver: Receiver) -> None:

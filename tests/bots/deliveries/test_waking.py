@@ -30,6 +30,22 @@ def test_many_who_ask_while_the_broker_hangs_wait_for_nothing_and_are_one_wake_u
     assert threading.main_thread() not in sent
 
 
+def test_a_wake_up_that_breaks_is_not_the_last() -> None:
+    broke, sent = threading.Event(), threading.Event()
+
+    def send() -> None:
+        if not broke.is_set():
+            broke.set()
+            raise RuntimeError("a bug")
+        sent.set()
+
+    waker = Waker(send, pause_s=0)
+    waker.wake()
+    assert broke.wait(30)
+    waker.wake()
+    assert sent.wait(30)
+
+
 def test_what_wakes_is_a_task_of_the_schedule_that_every_thread_can_send() -> None:
     found: list[str] = []
     thread = threading.Thread(target=lambda: found.append(current_app.main))
