@@ -13,6 +13,15 @@ from bots.people import Person
 State = Delivery.State
 
 
+SHOWN = 20
+"""So many deliveries about one thing are shown beside it."""
+
+
+def first_of(stream: str) -> list[Delivery]:
+    """The first deliveries of ``stream``, in order."""
+    return list(Delivery.objects.filter(stream=stream).order_by("seq")[:SHOWN])
+
+
 class DeliveryFilter(msgspec.Struct, frozen=True, kw_only=True):
     """Which deliveries are listed; the empty string and None mean any."""
 

@@ -11,6 +11,7 @@ from bots.core.scopes import SCOPES
 from bots.models import ApiClient, Bot
 from bots.people import Person
 from bots.services.client_rules import Described, checked
+from bots.services.clients import LONGEST_TOKEN_DAYS
 
 _SCOPES = [(scope.name, scope.title) for scope in SCOPES.values()]
 
@@ -130,7 +131,7 @@ class MintForm(forms.Form):
     days = forms.IntegerField(
         label=_("Good for, in days"),
         min_value=1,
-        max_value=366,
+        max_value=LONGEST_TOKEN_DAYS,
         initial=90,
         help_text=_("1 to 366"),
     )

@@ -166,7 +166,8 @@ def mint_token(
         ParameterError: at ``name``, ``scopes`` (only some of the client's) or ``days`` (1 to 366).
     """
     client = _locked(who, client)
-    problems = {"name": text_problem(name.strip(), 100), "scopes": scope_problem(scopes)}
+    name = name.strip()
+    problems = {"name": text_problem(name, 100), "scopes": scope_problem(scopes)}
     if beyond := sorted(set(scopes) - set(client.allowed_scopes)):
         problems["scopes"] = _("The client is not allowed %(scopes)s.") % {
             "scopes": ", ".join(beyond)
@@ -183,14 +184,10 @@ def mint_token(
     )
     set_token_value(token, raw)
     token.save()
-    minted = MintedToken.objects.create(
-        token=token, name=name.strip(), author=current_actor().name[:150]
-    )
-    _record(
-        Action.CLIENT_TOKEN_MINTED,
-        client,
-        after={"token": minted.name, "scopes": token.scope, "days": days},
-    )
+    author = current_actor().name[:150]
+    minted = MintedToken.objects.create(token=token, name=name, author=author)
+    after = {"token": name, "scopes": token.scope, "days": days}
+    _record(Action.CLIENT_TOKEN_MINTED, client, after=after)
     return minted, raw
 
 

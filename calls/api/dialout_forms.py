@@ -6,6 +6,7 @@ from uuid import UUID
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from bots.deliveries.listing import first_of
 from bots.models import Delivery
 from bots.rest.schemas import Body, Filters, Moment, Shown, Text
 from calls.core.dialling import (
@@ -26,8 +27,6 @@ from calls.core.dialling import (
 )
 from calls.core.dialout import MachineDetection
 from calls.models import Dialout
-
-SHOWN_DELIVERIES = 20
 
 
 class DialoutBody(Body):
@@ -185,7 +184,6 @@ def dialout_shown(row: Dialout) -> DialoutShown:
 
 def dialout_detail(row: Dialout) -> DialoutDetail:
     """``row`` with what happened to it and who was told."""
-    told = Delivery.objects.filter(stream=f"dialout:{row.pk}").order_by("seq")
     return DialoutDetail(
         **_fields(row),
         caller_host=row.caller_host,
@@ -203,7 +201,7 @@ def dialout_detail(row: Dialout) -> DialoutDetail:
             )
             for event in row.events.order_by("seq")
         ],
-        notifications=[_notification(each) for each in told[:SHOWN_DELIVERIES]],
+        notifications=[_notification(each) for each in first_of(f"dialout:{row.pk}")],
     )
 
 

@@ -20,6 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.roles import Permission
+from bots.deliveries.listing import first_of
 from bots.guards import permitted
 from bots.models import ApiClient, Delivery
 from calls.core.dialout import FINAL, State
@@ -37,7 +38,6 @@ LATEST = 500
 UNDER_WAY = "under-way"
 PEOPLE = "people"
 """In place of a client: asked for by people, in the console."""
-SHOWN_NOTIFICATIONS = 20
 _SPANS = {
     "1h": timedelta(hours=1),
     "24h": timedelta(days=1),
@@ -160,8 +160,7 @@ def dialout(request: HttpRequest, dialout_id: UUID) -> HttpResponse:
     sight = visible_to(request.user)
     rows = sight.dialouts().select_related("client", "bot", "call")
     found = get_object_or_404(rows, pk=dialout_id)
-    told = Delivery.objects.filter(stream=f"dialout:{found.pk}").order_by("seq")
-    notifications = list(told[:SHOWN_NOTIFICATIONS])
+    notifications = first_of(f"dialout:{found.pk}")
     waiting = any(each.state == Delivery.State.WAITING for each in notifications)
     own = found.client_id is None and found.requested_by == sight.who.name
     context: dict[str, Any] = {
