@@ -9,7 +9,9 @@ import asyncio
 import re
 import signal
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import Any
 
@@ -51,6 +53,12 @@ class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
             self.requestHeaders.removeHeader("X-Forwarded-Port")
             self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, self.client.host)])
         return super().process()
+
+    def setResponseCode(self, code: int, message: bytes | None = None) -> None:
+        """The status, with its phrase also where Twisted knows none: dialers show it to people."""
+        with suppress(ValueError):
+            message = message or HTTPStatus(code).phrase.encode()
+        super().setResponseCode(code, message)
 
     def gotLength(self, length: int | None) -> None:
         """The head of the request is there; None: the body comes in chunks of any number."""

@@ -34,7 +34,8 @@ class Probe:
     async def http(self, scope: Any, send: Any) -> None:
         if scope["path"] == "/scope":
             tell(scope=[scope["root_path"], scope["client"][0]])
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        status = int(scope["path"][1:]) if scope["path"][1:].isdecimal() else 200
+        await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b"hello"})
 
     async def denied(self, scope: Any, receive: Any, send: Any) -> None:

@@ -239,6 +239,16 @@ async def test_a_request_up_to_the_limit_is_served(server: Server) -> None:
     writer.close()
 
 
+@pytest.mark.parametrize(
+    "line", [b"422 Unprocessable Entity", b"429 Too Many Requests", b"404 Not Found", b"599 "]
+)
+async def test_a_status_has_its_phrase(server: Server, line: bytes) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"GET /%s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % line[:3])
+    assert (await reader.readline()).startswith(b"HTTP/1.1 " + line)
+    writer.close()
+
+
 async def test_the_access_line_has_no_query_string(server: Server) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     writer.write(b"GET /page?token=canary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
