@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandError
 from gateway_project.openapi import document, scopes_in
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "rest-api.md"
-BEGIN, END = "<!-- operations: made by manage.py openapi -->\n", "<!-- end of operations -->"
+BEGIN, END = "<!-- operations: made by `manage.py openapi` -->\n", "<!-- end of operations -->"
 
 
 def operations_list() -> str:
