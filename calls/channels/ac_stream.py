@@ -324,6 +324,9 @@ class AcStream:
                 over = events.CallerHungUp(reason_code="bot-disconnected", reason=reason)
                 self._session.take(over)
             return
+        # Nobody is to be told what was held; what comes now confirms the end.
+        self._request = None
+        self._held.clear()
         arguments: Json = {"hangupReason": reason}
         if sip_headers:
             arguments["hangupSipHeaders"] = list(sip_headers)

@@ -8,9 +8,11 @@ import pytest
 from django.test import Client
 
 from bots.core.activities import message
+from bots.models import Bot
 from bots.protocols.ac_bot_api import Accepted
 from calls.channels import matching, report
 from calls.channels.expected import DIALOUT_KEY
+from calls.core import life
 from calls.database import db
 from calls.models import Call, Dialout
 from tests.calls.carriers.conftest import Called, Exchange
@@ -146,6 +148,35 @@ async def test_inbound_calls_of_a_bot_that_dials_out_are_inbound(
     await exchange.now(row)
     (call,) = await db(lambda: list(Call.objects.all()))
     assert (call.direction, call.caller) == ("inbound", "+15550100")
+
+
+async def test_a_caller_accepted_before_the_bot_that_cannot_join_is_let_go_at_once(
+    exchange: Exchange, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(matching, "PATIENCE_S", 0.0)
+    monkeypatch.setattr(life, "HANG_UP_TIMEOUT_S", 600.0)
+    seller = Bot.objects.filter(name="seller")
+    await db(lambda: seller.update(params={"tableAnswers": {"!join": []}}))
+    codes: list[int] = []
+
+    async def voice(conversation_id: str, order: Order) -> None:
+        caller = VoiceSide("seller", conversation_id="somebody-else")
+        await caller.connect()
+        await caller.initiate(audio=False)
+        await caller.until(Accepted)
+        await caller.start()
+        await caller.told("hangup")
+        await caller.send(caller.client.end("bot-disconnected", ""))
+        codes.append(await caller.closed())
+
+    exchange.vaic.script = Script(calls="before")
+    exchange.vaic.voice = voice
+    row = await exchange.order()
+    await exchange.place(row)
+    await exchange.now(row)
+    assert codes == [1000]
+    (call,) = await db(lambda: list(Call.objects.all()))
+    assert (call.state, call.ended_by) == ("ended", "gateway")
 
 
 async def test_a_caller_does_not_become_a_dialout_of_another_bot_or_one_that_is_over(
