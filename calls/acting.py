@@ -12,7 +12,7 @@ from channels.layers import get_channel_layer
 from bots.core.errors import GatewayError
 from calls.core.errands import ANSWER_SECONDS, NO_ANSWER
 from calls.core.steering import Outcome, Steering
-from calls.live import LAYER_ERRORS, REQUESTS, command_message, joined, send_group
+from calls.live import LAYER_ERRORS, LAYER_TIMEOUT, REQUESTS, command_message, joined, send_group
 from calls.session.host import session_host
 
 LONGEST_WAIT_S = 30
@@ -47,20 +47,26 @@ async def have_done(call_id: uuid.UUID, act: Steering, by: str, *, wait_s: float
 
 async def _elsewhere(call_id: str, act: Steering, by: str, wait_s: float) -> Outcome:
     layer, token = get_channel_layer(), uuid.uuid4().hex
+    outcomes: asyncio.Queue[Outcome] = asyncio.Queue()
     async with joined(layer, f"act.{token}") as channel:
-
-        async def following() -> Outcome:
-            message: dict[str, Any] = {}
-            while message.get("type") != "live.outcome" or message["token"] != token:
-                message = await layer.receive(channel)
-            return msgspec.convert(message, Outcome)
-
+        listening = asyncio.create_task(_listen(layer, channel, token, outcomes))
         command = command_message(reply=channel, token=token, call_id=call_id, by=by, act=act)
         try:
             await send_group(layer, REQUESTS, command)
-            return await _settled(following, wait_s)
+            return await _settled(outcomes.get, wait_s)
         finally:
-            await _forget(layer, channel)
+            # NB layers give a channel back when whoever receives on it is cancelled, only then. To
+            # receive anew in order to be cancelled could subscribe again, and wait for ever.
+            listening.cancel()
+            await asyncio.wait({listening}, timeout=LAYER_TIMEOUT)
+
+
+async def _listen(layer: Any, channel: str, token: str, outcomes: asyncio.Queue[Outcome]) -> None:
+    with suppress(*LAYER_ERRORS):  # then there is no answer
+        while True:
+            message = await layer.receive(channel)
+            if message["type"] == "live.outcome" and message["token"] == token:
+                outcomes.put_nowait(msgspec.convert(message, Outcome))
 
 
 async def _settled(following: Callable[[], Awaitable[Outcome]], wait_s: float) -> Outcome:
@@ -71,11 +77,3 @@ async def _settled(following: Callable[[], Awaitable[Outcome]], wait_s: float) -
             async with asyncio.timeout(wait_s):
                 outcome = await following()
     return outcome
-
-
-async def _forget(layer: Any, channel: str) -> None:
-    """Give ``channel`` back: layers do so when whoever receives on it is cancelled, only then."""
-    with suppress(*LAYER_ERRORS):
-        async with asyncio.timeout(0):
-            while True:
-                await layer.receive(channel)

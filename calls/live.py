@@ -48,6 +48,7 @@ from calls.core.waterfall import TurnTimes
 __all__ = [
     "GROUP",
     "LAYER_ERRORS",
+    "LAYER_TIMEOUT",
     "REQUESTS",
     "CallFields",
     "Calls",

