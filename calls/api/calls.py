@@ -84,6 +84,15 @@ def call(request: HttpRequest, call_id: CallId) -> HttpResponse:
     response=TranscriptShown,
     operation_id="getTranscript",
     summary="Read a transcript",
+    openapi_extra={
+        "responses": {
+            200: {
+                "content": {
+                    kind: {"schema": {"type": "string"}} for kind in ("text/plain", "text/vtt")
+                }
+            }
+        }
+    },
 )
 def transcript_of(
     request: HttpRequest,
@@ -203,5 +212,5 @@ def _chosen(filters: CallFilters) -> CallFilter:
     }
     chosen = parse(query, now(), UTC)
     if chosen.ignored:
-        raise wrong_fields(dict.fromkeys(chosen.ignored, "cannot be understood; see the reference"))
+        raise wrong_fields(dict.fromkeys(chosen.ignored, "cannot be understood; /api/docs says what it takes"))
     return chosen

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.db import connection
 from django.db.models.signals import post_save
 from django.utils.timezone import now
 
@@ -285,7 +286,7 @@ def test_accepting_a_call_asks_the_database_few_times(
     asked(dialer)
     with queries(5):
         dialer.post("/actions/dialout", request())
-    with queries(8):
+    with queries(9 if connection.vendor == "postgresql" else 8):
         dialer.post("/actions/dialout", request(), **{"Idempotency-Key": "k"})
 
 
