@@ -212,5 +212,6 @@ def _chosen(filters: CallFilters) -> CallFilter:
     }
     chosen = parse(query, now(), UTC)
     if chosen.ignored:
-        raise wrong_fields(dict.fromkeys(chosen.ignored, "cannot be understood; /api/docs says what it takes"))
+        text = "cannot be understood; /api/docs says what it takes"
+        raise wrong_fields(dict.fromkeys(chosen.ignored, text))
     return chosen
