@@ -8,6 +8,7 @@ from typing import Literal
 
 import msgspec
 
+from bots.core.texts import gettext_noop
 from calls.testcall.plan import Digits, HangUp, Manner, Outcome, Silence, Step, Text, Words
 
 SIP_HOST = "sandbox"
@@ -49,81 +50,92 @@ class Callee(msgspec.Struct, frozen=True, kw_only=True):
 _AGENT = ("I want to speak to an agent",)
 
 CALLEES = (
-    Callee(name="talks", number="+12025550100", summary="Answers and talks, then hangs up."),
+    Callee(
+        name="talks",
+        number="+12025550100",
+        summary=gettext_noop("Answers and talks, then hangs up."),
+    ),
     Callee(
         name="silent",
         number="+12025550101",
-        summary="Answers and says nothing.",
+        summary=gettext_noop("Answers and says nothing."),
         manner="silent",
     ),
-    Callee(name="busy", number="+12025550102", summary="Is busy.", pick_up="busy"),
+    Callee(name="busy", number="+12025550102", summary=gettext_noop("Is busy."), pick_up="busy"),
     Callee(
         name="no-answer",
         number="+12025550103",
-        summary="Rings until the answer timeout.",
+        summary=gettext_noop("Rings until the answer timeout."),
         pick_up="no-answer",
     ),
-    Callee(name="declines", number="+12025550104", summary="Declines.", pick_up="declined"),
+    Callee(
+        name="declines",
+        number="+12025550104",
+        summary=gettext_noop("Declines."),
+        pick_up="declined",
+    ),
     Callee(
         name="voicemail",
         number="+12025550105",
-        summary="Is answered by a machine: a long greeting, a tone, silence.",
+        summary=gettext_noop("Is answered by a machine: a long greeting, a tone, silence."),
         manner="voicemail",
     ),
     Callee(
         name="hangs-up",
         number="+12025550106",
-        summary="Answers and hangs up at once.",
+        summary=gettext_noop("Answers and hangs up at once."),
         manner="hangs-up",
     ),
     Callee(
         name="transfer",
         number="+12025550107",
-        summary="Asks for an agent; a transfer is answered.",
+        summary=gettext_noop("Asks for an agent; a transfer is answered."),
         says=_AGENT,
     ),
     Callee(
         name="transfer-fails",
         number="+12025550108",
-        summary="Asks for an agent; a transfer finds the line busy.",
+        summary=gettext_noop("Asks for an agent; a transfer finds the line busy."),
         says=_AGENT,
         transfer="busy",
     ),
     Callee(
         name="refused",
         number="+12025550109",
-        summary="The carrier refuses the order.",
+        summary=gettext_noop("The carrier refuses the order."),
         reply="refused",
     ),
     Callee(
         name="fails",
         number="+12025550110",
-        summary="Rings, and then the carrier fails.",
+        summary=gettext_noop("Rings, and then the carrier fails."),
         pick_up="error",
     ),
     Callee(
         name="drops",
         number="+12025550111",
-        summary="Answers, and the line breaks during the call.",
+        summary=gettext_noop("Answers, and the line breaks during the call."),
         manner="silent",
         drops=True,
     ),
     Callee(
         name="slow",
         number="+12025550112",
-        summary=f"Like the first; the carrier takes {LATE_REPLY_S:g} s to take the order.",
+        summary=gettext_noop("Like the first; the carrier takes 3 s to take the order."),
         reply="late",
     ),
     Callee(
         name="overtakes",
         number="+12025550113",
-        summary="Like the first; is answered before the carrier and the gateway have replied.",
+        summary=gettext_noop(
+            "Like the first; is answered before the carrier and the gateway have replied."
+        ),
         reply="overtaken",
     ),
     Callee(
         name="keys",
         number="+12025550114",
-        summary="Answers and presses keys, then hangs up.",
+        summary=gettext_noop("Answers and presses keys, then hangs up."),
         manner="keys",
     ),
 )

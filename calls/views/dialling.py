@@ -95,7 +95,7 @@ class DialForm(forms.Form):
         self.fields["bot"] = bots
         self.is_sandbox = bot in carriers and carriers[bot].plugin == SANDBOX
         if self.is_sandbox:
-            choices = [(c.number, f"{c.number} · {c.summary}") for c in CALLEES]
+            choices = [(c.number, f"{c.number} · {gettext(c.summary)}") for c in CALLEES]
             self.fields["target"] = forms.ChoiceField(
                 label=_("Whom to call"),
                 choices=choices,
