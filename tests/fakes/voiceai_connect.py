@@ -69,9 +69,11 @@ class VoiceAIConnect:
         server.on("/api/v1/actions/dialout", self._dialout)
 
     async def settle(self) -> None:
-        """Wait until the calls that were begun are over."""
+        """Wait until the calls that were begun are over; what went wrong in one is raised."""
         while self._calls:
-            await asyncio.gather(*self._calls)
+            done, _ = await asyncio.wait(self._calls)
+            self._calls -= done
+            await asyncio.gather(*done)
 
     async def _token(self, request: web.Request) -> web.StreamResponse:
         fields = {name: values[0] for name, values in parse_qs(await request.text()).items()}
@@ -127,7 +129,6 @@ class VoiceAIConnect:
     def _begin(self, conversation_id: str, order: Order) -> None:
         task = asyncio.get_running_loop().create_task(self._carry(conversation_id, order))
         self._calls.add(task)
-        task.add_done_callback(self._calls.discard)
 
     async def _carry(self, conversation_id: str, order: Order) -> None:
         if self.script.fails:

@@ -26,7 +26,7 @@ from calls.session import host as host_module
 from calls.session.host import SessionHost, session_host
 from tests import plugins as _plugins  # noqa: F401 - registers the test plug-ins
 
-PATIENCE_S = 5.0
+PATIENCE_S = 20.0
 
 
 class VoiceSide:
