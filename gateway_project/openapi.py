@@ -124,7 +124,7 @@ def _complete(described: Json, path: str, method: str, scopes: tuple[str, ...]) 
     described["security"] = [{proof: [scope]} for proof in proofs for scope in scopes]
     names = {each["name"] for each in described["parameters"]}
     for each in described["parameters"]:
-        each["schema"] = _untitled(each["schema"])
+        each["schema"] = _without_null(_untitled(each["schema"]))
     for status, response in described["responses"].items():
         headers: Json = {}
         if names & {"If-Match", "If-None-Match"} or status == "201":
@@ -179,6 +179,15 @@ def _untitled(schema: Any) -> Any:
         for name, value in schema.items()
         if name != "title" or not isinstance(value, str)
     }
+
+
+def _without_null(schema: Json) -> Json:
+    """``schema`` of what is not in a body: it can be left out, but there is no null."""
+    kinds = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    kind: Json = kinds[0]
+    return kind | {name: value for name, value in schema.items() if name != "anyOf"}
 
 
 def _schemes(public_url: str) -> Json:

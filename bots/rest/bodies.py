@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 from django.http import HttpRequest
+from django.utils.datastructures import MultiValueDict
 from ninja.parser import Parser
 
 from bots.rest.problems import Problem
@@ -17,7 +18,21 @@ _DIGITS = 40
 
 
 class StrictParser(Parser):
-    """Reads bodies by `parsed`."""
+    """Reads bodies by `parsed`, and queries in which every name has one meaning."""
+
+    def parse_querydict(
+        self, data: MultiValueDict[str, Any], list_fields: list[str], request: HttpRequest
+    ) -> dict[str, Any]:
+        """The query by name; those in ``list_fields`` are lists.
+
+        Raises:
+            Problem: 422: another name is there twice.
+        """
+        twice = {name for name, texts in data.lists() if len(texts) > 1} - set(list_fields)
+        if twice:
+            errors = dict.fromkeys(sorted(twice), "is there more than once")
+            raise Problem(422, "Fields are wrong", code="wrong_fields", errors=errors)
+        return super().parse_querydict(data, list_fields, request)
 
     def parse_body(self, request: HttpRequest) -> Any:
         """The JSON value in the body of ``request``; raises what `parsed` does."""

@@ -1,5 +1,6 @@
 """What every request under /api/ meets, whatever it asks for."""
 
+import base64
 import json
 from typing import Any
 
@@ -13,10 +14,19 @@ from jsonschema_rs import validator_for
 from structlog.testing import capture_logs
 
 from bots.rest.bodies import MAX_BYTES
+from bots.services.clients import api_client_create
 from gateway_project import api as gateway_api
 from tests.worlds import browser
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def proof(db: None) -> dict[str, str]:
+    """How a client that reads bots proves who it is."""
+    client, secret = api_client_create(name="reader", scopes=["bots:read"])
+    both = base64.b64encode(f"{client.client_id}:{secret}".encode()).decode()
+    return {"Authorization": f"Basic {both}"}
 
 
 def problem(response: Any, status: int) -> dict[str, Any]:
@@ -154,3 +164,8 @@ def test_the_page_is_open_to_strangers_and_part_of_the_console_for_others(
 ) -> None:
     assert "/login/?next=/api/docs" in client.get("/api/docs").content.decode()
     assert 'id="rail"' in browser(admin_user).get("/api/docs").content.decode()
+
+
+def test_a_name_that_is_there_twice_in_a_query_has_no_meaning(proof: dict[str, str]) -> None:
+    response = Client(headers=proof).get("/api/v1/bots?enabled=true&enabled=false")
+    assert [each["field"] for each in problem(response, 422)["errors"]] == ["enabled"]
