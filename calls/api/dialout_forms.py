@@ -44,21 +44,21 @@ class DialoutBody(Body):
         description="Whom to call: `tel:+…`, `sip:user@host`, or a bare number.",
         examples=["tel:+12025550100"],
     )
-    caller: Annotated[str, AfterValidator(caller_user)] = Field(
-        "",
+    caller: Annotated[str, AfterValidator(caller_user)] | None = Field(
+        None,
         max_length=CALLER_CHARS,
         description="The number that the callee sees, or the user part of a SIP address; without "
         "it the bot's `dialoutCaller`.",
         examples=["+12025550199"],
     )
-    caller_host: Annotated[str, AfterValidator(host_name)] = Field(
-        "", max_length=HOST_CHARS, description="Host part of the caller."
+    caller_host: Annotated[str, AfterValidator(host_name)] | None = Field(
+        None, max_length=HOST_CHARS, description="Host part of the caller."
     )
-    caller_display_name: Annotated[str, AfterValidator(display_name)] = Field(
-        "", max_length=NAME_CHARS, description="The name that the callee sees."
+    caller_display_name: Annotated[str, AfterValidator(display_name)] | None = Field(
+        None, max_length=NAME_CHARS, description="The name that the callee sees."
     )
-    notify_url: str = Field(
-        "",
+    notify_url: str | None = Field(
+        None,
         max_length=2_000,
         description="Where to POST what becomes of the call; without it nobody is told.",
         examples=["https://dialer.example/notify"],

@@ -69,7 +69,8 @@ def dial_out(request: HttpRequest, body: DialoutBody) -> HttpResponse:
     notification can come before this reply.
     """
     asker = principal(request)
-    wish = Wish(**body.model_dump())
+    given = body.model_dump()
+    wish = Wish(**{name: value for name, value in given.items() if value is not None})
 
     def queue() -> Reply:
         made = dialout_request(wish, who=asker.who, client=asker.client, now=now())

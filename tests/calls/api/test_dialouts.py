@@ -111,6 +111,13 @@ def test_a_request_as_audiocodes_sample_dialer_sends_it_is_taken(dialer: Api) ->
     assert order.metadata == {"orderId": "A-17", "nested": {"a": [1, None]}}
 
 
+def test_a_field_that_is_null_is_not_given(dialer: Api) -> None:
+    nothing = dict.fromkeys(("callerHost", "callerDisplayName", "notifyUrl", "notBefore"))
+    row = asked(dialer, metadata={"order": None}, **nothing)
+    assert (row.caller_host, row.caller_display_name, row.notify) == ("", "", None)
+    assert row.metadata == {"order": None}
+
+
 def test_where_the_dialer_is_told_is_kept_encrypted_with_its_own_secret(dialer: Api) -> None:
     row = asked(dialer, notifyUrl=NOTIFY)
     assert "s3cret" not in str(row.notify)
