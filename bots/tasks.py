@@ -41,7 +41,9 @@ def deliver() -> None:
 
 @shared_task(name="bots.tasks.expire_deliveries")  # type: ignore[untyped-decorator]  # as above
 def expire_deliveries() -> None:
-    """Delete deliveries that were done with long ago."""
+    """Delete deliveries that were done with long ago, give up what waits for too long."""
+    if given_up := retention.give_up(timezone.now()):
+        log.warning("deliveries.given_up", deliveries=given_up)
     if expired := retention.expire(timezone.now()):
         log.info("deliveries.expired", deliveries=expired)
 

@@ -1,4 +1,4 @@
-"""How long the outbox keeps what is done."""
+"""How long the outbox keeps what is done, and how long anything waits for its turn."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,27 @@ from bots.models import Delivery, Destination
 
 KEPT_DAYS = {Delivery.State.DELIVERED: 7, Delivery.State.DEAD: 90}
 BATCH = 500
-"""Rows that one transaction deletes."""
+"""Rows that one transaction deletes or gives up."""
+PATIENCE = timedelta(days=3)
+"""What has been due for so long without a turn is given up: a receiver that is gone for good must
+not let the outbox grow for ever."""
+PROBLEM = "its turn did not come within 3 days"
+
+
+def give_up(now: datetime) -> int:
+    """Give up what waits behind others, or for its destination, for too long; how many."""
+    stuck = Delivery.objects.filter(
+        Q(lease_until=None) | Q(lease_until__lt=now),
+        state=Delivery.State.WAITING,
+        next_attempt_at__lt=now - PATIENCE,
+    )
+    keys = stuck.order_by("created_at").values_list("pk", flat=True)
+    given_up = 0
+    while batch := list(keys[:BATCH]):
+        given_up += stuck.filter(pk__in=batch).update(
+            state=Delivery.State.DEAD, finished_at=now, lease_until=None, last_problem=PROBLEM
+        )
+    return given_up
 
 
 def expire(now: datetime) -> int:
