@@ -17,6 +17,7 @@ import msgspec
 
 from bots.core.activities import Json
 from bots.core.errors import ParameterError
+from bots.core.texts import gettext_noop
 from calls.core.dialout import MachineDetection
 
 MACHINE_DETECTION: tuple[str, ...] = get_args(MachineDetection)
@@ -130,7 +131,9 @@ def target_uri(text: str) -> str:
             return f"tel:{number}"
         if (found := _SIP.fullmatch(text)) and _is_port(found[4]) and _is_host(found[3]):
             return found[1].lower() + text[len(found[1]) :]
-    raise ValueError("give a number such as tel:+4930123456, or an address such as sip:user@host")
+    raise ValueError(
+        gettext_noop("give a number such as tel:+4930123456, or an address such as sip:user@host")
+    )
 
 
 def caller_user(text: str) -> str:
@@ -143,10 +146,11 @@ def caller_user(text: str) -> str:
         return ""
     if number := _number(text):
         return number
-    if len(text) > CALLER_CHARS or not re.fullmatch(_USER, text):
+    if len(text) > CALLER_CHARS:
+        raise ValueError(f"must not be longer than {CALLER_CHARS} characters")
+    if not re.fullmatch(_USER, text):
         raise ValueError(
-            f"give a number such as +4930123456, or the user part of a SIP address "
-            f"(at most {CALLER_CHARS} characters)"
+            gettext_noop("give a number such as +4930123456, or the user part of a SIP address")
         )
     return text
 

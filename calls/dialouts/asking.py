@@ -16,6 +16,7 @@ from bots.core.errors import GatewayError, ParameterError
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer
 from bots.core.params.sections.outbound_calls import OutboundCalls
+from bots.core.texts import gettext_noop
 from bots.models import ApiClient
 from bots.net import check_notify_url
 from bots.people import Person
@@ -115,7 +116,7 @@ def _params(
     """The request's parameters as they are stored; a missing caller is a problem as well."""
     resolved, known = configuration.resolved, configuration.resolved.catalogue
     if not wish.caller and not resolved[OutboundCalls].dialout_caller:
-        problems["caller"] = "is needed, since the bot has no dialoutCaller"
+        problems["caller"] = gettext_noop("is needed, since the bot has no dialoutCaller")
     if not wish.parameters:
         return {}
     taken, wrong = secrets.received(known, wish.parameters, None)

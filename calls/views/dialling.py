@@ -137,7 +137,8 @@ class DialForm(forms.Form):
         for name, text in problems.items():
             field = _FIELDS.get(name, name)
             shown = field in self.fields
-            self.add_error(field if shown else None, text if shown else f"{name}: {text}")
+            words = gettext(text)
+            self.add_error(field if shown else None, words if shown else f"{name}: {words}")
 
 
 _FIELDS = {
