@@ -12,7 +12,7 @@ from calls.core.dialout import DialoutOrder, State
 from calls.dialouts.orders import configured, order_of
 from calls.models import Dialout
 
-MOST_CANDIDATES = 100
+MOST = 100
 """Calls of one bot that may be told apart at the same time."""
 
 
@@ -45,14 +45,16 @@ def candidates(
 
     ``among`` narrows the ones without an id: what was ordered after the call came is not it.
     """
-    rows = _awaited(bot)
-    named = rows.filter(carrier_call_id=conversation_id).first() if conversation_id else None
-    if named is not None:
-        return Candidates(named=_expected(named, configuration))
-    unnamed = rows.filter(carrier_call_id="").order_by("-placed_at")
+    wanted = Q(carrier_call_id="")
     if among is not None:
-        unnamed = unnamed.filter(pk__in=[UUID(one) for one in among])
-    found = ((row, _expected(row, configuration)) for row in unnamed[:MOST_CANDIDATES])
+        wanted &= Q(pk__in=[UUID(one) for one in among])
+    if conversation_id:
+        wanted |= Q(carrier_call_id=conversation_id)
+    # NB One statement: between two a call could get its id, and be neither named nor unnamed.
+    rows = list(_awaited(bot).filter(wanted).order_by("-carrier_call_id", "-placed_at")[:MOST])
+    if rows and rows[0].carrier_call_id:
+        return Candidates(named=_expected(rows[0], configuration))
+    found = ((row, _expected(row, configuration)) for row in rows)
     return Candidates(unnamed={str(row.pk): one for row, one in found if one is not None})
 
 
