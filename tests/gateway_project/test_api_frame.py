@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import connection
 from django.http import HttpRequest
@@ -116,6 +117,7 @@ def test_a_person_who_is_signed_in_is_nobody_to_the_api(admin_user: User) -> Non
 
 
 def test_texts_are_english_whatever_a_browser_prefers(client: Client) -> None:
+    client.cookies[settings.LANGUAGE_COOKIE_NAME] = "de"
     response = client.get("/api/v1/bots", headers={"Accept-Language": "de"})
     assert problem(response, 401)["title"] == "Unauthorized"
     assert response["Content-Language"] == "en"
