@@ -402,9 +402,7 @@ def admit(bot_name: str, authorization: str | None, address: str | None = None) 
     if mode == Bot.Access.TOKEN:
         granted = access.matches(token, digest)
     else:
-        granted = access.token_grants(
-            token, access.VOICE_SCOPE, bot=bot_name, address=address
-        )
+        granted = access.token_grants(token, access.VOICE_SCOPE, bot=bot_name, address=address)
     return Admission(200, "The token is valid.") if granted else Admission(401, _BAD_TOKEN)
 
 

@@ -21,7 +21,7 @@ class Rule(msgspec.Struct, frozen=True):
     get: Who
     post: Who = None
     of: str = ""
-    """``bot``, ``call``, ``client``, ``person`` or ``own``: objects beyond a person's reach are not found."""
+    """``bot``, ``call``, ``client``, ``person`` or ``own``; beyond a person's reach: not found."""
 
 
 def page(*get: P, post: P | tuple[P, ...] | None = None, of: str = "") -> Rule:
