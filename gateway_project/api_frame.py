@@ -20,6 +20,7 @@ from bots.rest.problems import CONTENT_TYPE, Problem
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
 PREFIX = "/api/"
+OPERATIONS = f"{PREFIX}v1/"
 PAGES = "/api/docs"
 """For people: pages of the console, with its session and language."""
 BODY_TYPES = ("application/json", "application/merge-patch+json")
@@ -82,7 +83,8 @@ def _check(request: HttpRequest) -> None:
         raise Problem(400, detail="Content-Length is no number.")
     if int(length) > MAX_BYTES:
         raise Problem(413, detail=f"A body has at most {MAX_BYTES} bytes.")
-    with_body = int(length) > 0 and request.method in ("POST", "PUT", "PATCH")
+    takes_bodies = request.path_info.startswith(OPERATIONS)
+    with_body = takes_bodies and int(length) > 0 and request.method in ("POST", "PUT", "PATCH")
     if with_body and request.content_type not in BODY_TYPES:
         accepted = ", ".join(BODY_TYPES)
         raise Problem(415, detail=f"Send a body as {accepted}.", headers={"Accept": accepted})

@@ -47,7 +47,7 @@ URLS: dict[str, Rule] = {
     "readyz": Rule("everybody", "everybody"),
     "voice-probe": Rule("machines"),
     "voice-dialout-report": Rule(None, "machines"),
-    "openapi": Rule("everybody", "everybody"),  # a form is no JSON: status 415
+    "openapi": Rule("everybody"),
     "api-docs": Rule("everybody"),
     "oauth2_provider:token": Rule(None, "machines"),
     "oauth2_provider:revoke-token": Rule(None, "machines"),
