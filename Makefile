@@ -19,7 +19,7 @@ test: ## Run every test, and what meets a server once more on PostgreSQL and Red
 	$(PYTEST) -m pure --cov --cov-context=test --cov-report=
 	$(BIN)/python tests/own_coverage.py
 	$(PYTEST) -m "not pure"
-	$(BIN)/python -m tests.servers $(PYTEST) -m "(db or layer or peer or e2e) and not (speech or look)"
+	$(BIN)/python -m tests.servers $(PYTEST) -m "(db or layer or peer or e2e) and not (speech or once)"
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
 	@.ci/bootstrap dev
@@ -32,6 +32,7 @@ lint: ## Check style, types, architecture, templates, spelling, migrations and g
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py docs --check
 	$(BIN)/python manage.py environment --check
+	$(BIN)/python manage.py openapi --check
 
 fmt: ## Format code and templates
 	@.ci/bootstrap dev
@@ -48,6 +49,7 @@ docs: ## Write the pages that are generated from the code
 	@.ci/bootstrap dev
 	$(BIN)/python manage.py docs
 	$(BIN)/python manage.py environment
+	$(BIN)/python manage.py openapi
 
 clean: ## Delete the environment and what tools left behind; keeps var/
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov

@@ -27,6 +27,8 @@ from gateway_project.openapi import document
 from tests.access.conftest import Things, things
 from tests.worlds import World
 
+pytestmark = pytest.mark.once
+
 EXAMPLES = 6
 CHECKS = ChecksConfig(
     # What a schema cannot say: that a name exists, that parameters fit together.
