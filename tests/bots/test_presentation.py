@@ -3,7 +3,7 @@
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import Field, SecretStr
 
@@ -139,6 +139,8 @@ def json_values() -> st.SearchStrategy[Any]:
 
 
 @given(value=json_values())
+@example(value=True)
+@example(value={"a": [1]})
 def test_what_is_written_reads_back_as_it_was(value: Any) -> None:
     for name in ("isOn", "tone", "aName", "prompt", "words", "thing"):
         control = presentation.fitting(CONTROLS[name], value)

@@ -13,6 +13,8 @@ from bots.core.errors import ParameterError
 from calls.core import dialling
 from calls.core.dialling import Wish, checked
 
+pytestmark = pytest.mark.pure
+
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 SEPARATING = re.compile(r'[\r\n\0"<>\\ ]')
 
