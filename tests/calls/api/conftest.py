@@ -77,4 +77,6 @@ def queries(most: int) -> Iterator[None]:
     assert len(found) <= most, "\n".join(found)
 
 
-COUNTING = re.compile(r'bots_clientusage|UPDATE "bots_(apiclient|mintedtoken)"|SAVEPOINT')
+COUNTING = re.compile(
+    r'bots_clientusage|UPDATE "bots_(apiclient|mintedtoken)"|bots_apiclient"."id" AS "pk|SAVEPOINT'
+)

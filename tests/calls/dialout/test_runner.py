@@ -150,12 +150,12 @@ async def test_what_was_claimed_is_placed_however_late_the_database_answers(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(runner_module, "BACK_OFF_S", (0.01,))
+    monkeypatch.setattr(runner_module, "DATABASE_S", 0.5)
     row = await ask("answers")
+    async with asyncio.timeout(PATIENCE_S):
+        await slow_claims.claimed.wait()
     with capture_logs() as logs:
         async with asyncio.timeout(PATIENCE_S):
-            await slow_claims.claimed.wait()
-            monkeypatch.setattr(runner_module, "DATABASE_S", 0.05)
-            wake_runner()
             # The log is all that tells that the runner has given the answer up for now.
             while not any(each["event"] == "dialouts.retry" for each in logs):  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
