@@ -20,11 +20,11 @@ from channels.security.websocket import (  # noqa: E402
     WebsocketDenier,
 )
 from django.conf import settings  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from calls.channels import routes as voice  # noqa: E402
 from calls.routing import websocket_urlpatterns  # noqa: E402
+from gateway_project.handler import ThreadedHandler  # noqa: E402
 
 VOICE_PREFIX = "/voice/"
 
@@ -71,4 +71,4 @@ async def websocket(scope: Any, receive: Any, send: Any) -> None:
     await chosen(scope, receive, send)
 
 
-application = ProtocolTypeRouter({"http": get_asgi_application(), "websocket": websocket})
+application = ProtocolTypeRouter({"http": ThreadedHandler(), "websocket": websocket})

