@@ -69,6 +69,8 @@ _QUIET = {
     "celery.app.trace": "WARNING",
     # Failed sign-ins; `gateway_project.sessions` says them once, without the name.
     "axes": "ERROR",
+    # A worker that stops gives back what it had fetched; nothing is lost.
+    "kombu.transport.virtual.base": "ERROR",
 }
 
 
