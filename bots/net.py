@@ -30,6 +30,7 @@ _SHOWN_CHARACTERS = 200
 _URL_CHARACTERS = 2000
 _PLAIN_URL = re.compile(r"https?://[!\"$-.0->A-\[\]-~]+([/?#][!-\[\]-~]*)?", re.I | re.A)
 """An absolute address in ASCII, without user, spaces and backslashes."""
+_SOCKET_SCHEME = re.compile(r"^ws(s?)://", re.I)
 _HTTPS = 443
 _FIRST_FREE_PORT = 1024
 """Below it are services that understand enough of a POST to do harm: mail, remote shells."""
@@ -42,13 +43,25 @@ class OutboundError(ServiceError):
     """A request came to no answer.
 
     ``reason`` is fit for whoever named the address; ``sent`` False: no connection was made, so
-    nothing of the request went out.
+    nothing of the request went out. ``status`` and ``headers``: of the answer that refused a
+    WebSocket; 0 when there was none.
     """
 
-    def __init__(self, fault: Fault, reason: str, url: str, *, sent: bool = True) -> None:
+    def __init__(
+        self,
+        fault: Fault,
+        reason: str,
+        url: str,
+        *,
+        sent: bool = True,
+        status: int = 0,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__("outbound", fault, f"{reason}: {shown(url)}")
         self.reason = reason
         self.sent = sent
+        self.status = status
+        self.headers = headers or {}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -88,6 +101,7 @@ class Outbound:
         body: bytes | None = None,
         redirects: int = 0,
         max_bytes: int = 0,
+        verify_tls: bool = True,
     ) -> Answer:
         """Ask ``url`` and read the answer.
 
@@ -109,10 +123,53 @@ class Outbound:
                         headers=headers,
                         data=body,
                         allow_redirects=redirects > 0,
+                        ssl=verify_tls,
                         max_redirects=redirects + 1,  # NB aiohttp gives up at this one
                     )
                 return await _complete(answer, max_bytes)
         # ValueError: the address, or one that a redirect leads to, is malformed.
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise _outbound_error(error, url) from None
+
+    async def websocket(
+        self,
+        url: str,
+        *,
+        deadline_s: float,
+        max_bytes: int,
+        headers: Mapping[str, str] | None = None,
+        protocols: Iterable[str] = (),
+        heartbeat_s: float | None = None,
+        verify_tls: bool = True,
+    ) -> aiohttp.ClientWebSocketResponse:
+        """Connect to ``url`` (ws, wss, or http and https, which mean the same) without compression.
+
+        The handshake has to be done within ``deadline_s``; a message larger than ``max_bytes``
+        closes the connection. ``heartbeat_s``: how often the peer is pinged; it has half of that to
+        answer.
+
+        Raises:
+            OutboundError: there is no connection; ``status`` is that of an answer that refused it.
+        """
+        try:
+            target = _target(_SOCKET_SCHEME.sub(r"http\1://", url), headers or {})
+            async with asyncio.timeout(deadline_s):
+                return await self._session().ws_connect(
+                    target,
+                    headers=headers,
+                    protocols=tuple(protocols),
+                    heartbeat=heartbeat_s,
+                    max_msg_size=max_bytes,
+                    compress=0,
+                    autoping=True,
+                    ssl=verify_tls,
+                )
+        except aiohttp.WSServerHandshakeError as error:
+            fault = fault_of_status(error.status) if error.status >= 400 else Fault.PROTOCOL
+            reason = f"refused with HTTP status {error.status}"
+            raise OutboundError(
+                fault, reason, url, status=error.status, headers=error.headers or {}
+            ) from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise _outbound_error(error, url) from None
 
@@ -167,6 +224,24 @@ class Outbound:
         return socket.socket(family, kind, protocol)
 
 
+_allow: tuple[str, ...] = ()
+_outbound: Outbound | None = None
+
+
+def configure(allow: Iterable[str]) -> None:
+    """Set what `outbound` may reach beside public addresses; done once, when the process starts."""
+    global _allow, _outbound
+    _allow, _outbound = tuple(allow), None
+
+
+def outbound() -> Outbound:
+    """The way out of this process, for connectors and calls; whoever ends the calls closes it."""
+    global _outbound
+    if _outbound is None:
+        _outbound = Outbound(_allow)
+    return _outbound
+
+
 class _AddressRefused(OSError):
     """No socket for this address."""
 
@@ -186,7 +261,7 @@ def shown(url: str) -> str:
     """``url`` as errors and logs may hold it: without user, password, query and fragment."""
     try:
         target = URL(url)
-        if target.scheme not in ("http", "https"):
+        if target.scheme not in ("http", "https", "ws", "wss"):
             return f"{target.scheme}: address"
         plain = target.with_user(None).with_query(None).with_fragment(None)
     except ValueError:

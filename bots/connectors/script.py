@@ -12,7 +12,7 @@ from bots.core import registry
 from bots.core.activities import Activity
 from bots.core.errors import Fault, ServiceError
 from bots.core.params.declare import Param, ParamSet
-from bots.core.ports import BotConversation
+from bots.core.ports import BotCapabilities, BotConversation
 from bots.core.registry import NoParams
 from bots.protocols.dialogue import Deed, Dialogue, DialogueRun, Fail, Leave, Pause
 
@@ -54,6 +54,8 @@ class ScriptParams(ParamSet):
 class ScriptConnector:
     """A `BotConnector` that talks along the dialogue in its parameters."""
 
+    capabilities = BotCapabilities()
+
     def __init__(self, params: ScriptParams, _credentials: NoParams) -> None:
         self._dialogue = params.dialogue
         unreachable = self._dialogue.unreachable()
@@ -89,13 +91,13 @@ class ScriptSession:
         self._queue: asyncio.Queue[Deed] = asyncio.Queue(QUEUED_DEEDS)
 
     async def send(self, activity: Activity) -> None:
-        """Take one step in the dialogue; waits while `activities` is not read."""
+        """Take one step in the dialogue; waits while `events` is not read."""
         for deed in self._run.receive(activity):
             if self._closed.is_set():
                 return
             await self._queue.put(deed)
 
-    async def activities(self) -> AsyncIterator[Activity]:
+    async def events(self) -> AsyncIterator[Activity]:
         """What the bot says and does, until `close` or until the dialogue lets it leave.
 
         Raises:

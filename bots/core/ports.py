@@ -1,57 +1,18 @@
 """Ports: what a bot connector and a speech service look like to a call.
 
-Audio is ``lpcm16`` mono (see `bots.core.audio`). Every coroutine raises `ServiceError` and nothing
-else when the service fails; an async iterator that ends without error means the peer closed in
-order.
+Audio of speech services is ``lpcm16`` mono, that of bots with a voice names its format (see
+`bots.core.audio`). Every coroutine raises `ServiceError` and nothing else when the service fails;
+an async iterator that ends without error means the peer closed in order.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import msgspec
 
 from bots.core.activities import Activity, Json
-
-# --- bots ---------------------------------------------------------------------------------------
-
-
-class BotConversation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a bot may know about the call it is about to join."""
-
-    conversation_id: str
-    bot: str
-    language: str
-    caller: str = ""
-    callee: str = ""
-
-
-class BotSession(Protocol):
-    """One conversation with one bot."""
-
-    async def send(self, activity: Activity) -> None:
-        """Deliver ``activity``; returns when the bot has it (answers arrive by `activities`)."""
-        ...
-
-    def activities(self) -> AsyncIterator[Activity]:
-        """What the bot says, in order, until it closes the conversation."""
-        ...
-
-    async def close(self, reason_code: str, reason: str) -> None:
-        """Tell the bot that the call ended; safe to call twice."""
-        ...
-
-
-class BotConnector(Protocol):
-    """A configured connection to a bot framework."""
-
-    async def open(self, conversation: BotConversation) -> BotSession:
-        """Join ``conversation``; the ``start`` activity is sent by the caller of this method."""
-        ...
-
-    def phrases(self) -> tuple[str, ...]:
-        """What callers are expected to say to this bot, for recognisers that take hints."""
-        ...
-
+from bots.core.agents import ReportName
+from bots.core.audio import AudioFormat
 
 # --- speech to text -----------------------------------------------------------------------------
 
@@ -141,6 +102,179 @@ class SpeechToText(Protocol):
         ...
 
 
+# --- bots ---------------------------------------------------------------------------------------
+
+
+class BotCapabilities(msgspec.Struct, frozen=True):
+    """What a bot does itself beside talking by activities.
+
+    ``hears``: it takes the caller's audio and recognises it (``directSTT``). ``speaks``: its
+    prompts come as audio (``directTTS``). Such a bot needs a call with audio.
+    """
+
+    hears: bool = False
+    speaks: bool = False
+
+
+class BotConversation(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bot may know about the call it is about to join.
+
+    ``caller_audio`` and ``prompt_audio`` are the formats of the voice side; a bot with a voice best
+    uses the same. None: a text session.
+    """
+
+    conversation_id: str
+    bot: str
+    language: str
+    caller: str = ""
+    callee: str = ""
+    caller_audio: AudioFormat | None = None
+    prompt_audio: AudioFormat | None = None
+
+
+class StreamStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The bot begins to speak: audio in format ``audio`` follows under the number ``stream``.
+
+    Numbers do not repeat in a session. ``text`` is what is spoken, as far as it is known;
+    ``activity_params`` hold for this prompt only.
+    """
+
+    stream: int
+    audio: AudioFormat
+    text: str = ""
+    activity_params: Json | None = None
+
+
+class StreamText(msgspec.Struct, frozen=True):
+    """The whole text of a play stream as it is known by now."""
+
+    stream: int
+    text: str
+
+
+class StreamAudio(msgspec.Struct, frozen=True):
+    """Audio of a play stream, any length, as fast as it comes; the call paces it."""
+
+    stream: int
+    audio: bytes
+
+
+class StreamMark(msgspec.Struct, frozen=True):
+    """The bot wants `VoiceBotSession.reached` called when the caller has heard all up to here."""
+
+    stream: int
+    mark: Json
+
+
+class StreamEnded(msgspec.Struct, frozen=True):
+    """A play stream is complete; it plays on to its end."""
+
+    stream: int
+
+
+class SpeechCommitted(msgspec.Struct, frozen=True):
+    """The bot holds the caller's turn for complete and will answer, whatever was recognised."""
+
+
+class AgentReport(msgspec.Struct, frozen=True, kw_only=True):
+    """What a bot tells about its own work, beside what the caller hears.
+
+    ``name`` is of the list in `bots.core.agents`; ``detail`` is JSON for hooks and events of the
+    call. ``note``: a line for the transcript; empty: none.
+    """
+
+    name: ReportName
+    detail: Json
+    note: str = ""
+
+
+BotEvent = (
+    Activity
+    | StreamStarted
+    | StreamText
+    | StreamAudio
+    | StreamMark
+    | StreamEnded
+    | SpeechCommitted
+    | AgentReport
+    | Hypothesis
+    | Transcript
+    | EndpointedSpeech
+)
+"""What comes from a bot; the last three are what one that ``hears`` makes of the caller."""
+
+
+class BotSession(Protocol):
+    """One conversation with one bot."""
+
+    async def send(self, activity: Activity) -> None:
+        """Deliver ``activity``; returns when the bot has it (answers arrive by `events`)."""
+        ...
+
+    def events(self) -> AsyncIterator[BotEvent]:
+        """What the bot says and tells, in order, until it closes the conversation."""
+        ...
+
+    async def close(self, reason_code: str, reason: str) -> None:
+        """Tell the bot that the call ended; safe to call twice."""
+        ...
+
+
+class VoiceBotSession(BotSession, Protocol):
+    """A conversation with a bot that hears or speaks; its methods return at once, never raise."""
+
+    caller_audio: AudioFormat
+    """What `hear` takes, settled when the session was opened."""
+
+    def listen(self, *, on: bool) -> None:
+        """Whether the caller is listened to: open or close the stream of their audio."""
+        ...
+
+    def hear(self, audio: bytes) -> None:
+        """The caller's audio, in real time; also while not listened to, then it is withheld.
+
+        A bounded queue inside drops the oldest and counts.
+        """
+        ...
+
+    def played(self, stream: int, *, heard_ms: float, interrupted: bool) -> None:
+        """A play stream is over for the caller; what still comes of it is dropped."""
+        ...
+
+    def reached(self, mark: Json) -> None:
+        """The caller has heard everything up to a mark, or will hear nothing more of it."""
+        ...
+
+
+@runtime_checkable
+class Controllable(Protocol):
+    """A session whose bot can be directed while it talks: its prompt, its voice, its tools."""
+
+    async def control(self, message: Json) -> str:
+        """Carry out one of the messages that the plug-in declares (`Plugin.controls`).
+
+        Answers in words what was done; raises `ServiceError` when the bot refuses.
+        """
+        ...
+
+
+class BotConnector(Protocol):
+    """A configured connection to a bot framework."""
+
+    capabilities: BotCapabilities
+
+    async def open(self, conversation: BotConversation) -> BotSession:
+        """Join ``conversation``; the ``start`` activity is sent by the caller of this method.
+
+        One with ``capabilities`` answers with a `VoiceBotSession`.
+        """
+        ...
+
+    def phrases(self) -> tuple[str, ...]:
+        """What callers are expected to say to this bot, for recognisers that take hints."""
+        ...
+
+
 # --- text to speech -----------------------------------------------------------------------------
 
 
@@ -196,16 +330,26 @@ class VoiceActivity(Protocol):
 
 
 __all__ = [
+    "AgentReport",
+    "BotCapabilities",
     "BotConnector",
     "BotConversation",
+    "BotEvent",
     "BotSession",
+    "Controllable",
     "EndpointedSpeech",
     "Hypothesis",
     "Json",
     "Recognition",
     "RecognitionEvent",
     "RecognitionRequest",
+    "SpeechCommitted",
     "SpeechToText",
+    "StreamAudio",
+    "StreamEnded",
+    "StreamMark",
+    "StreamStarted",
+    "StreamText",
     "SttCapabilities",
     "SynthesisRequest",
     "TextToSpeech",
@@ -213,4 +357,5 @@ __all__ = [
     "TtsCapabilities",
     "VoiceActivity",
     "VoiceActivityDetector",
+    "VoiceBotSession",
 ]

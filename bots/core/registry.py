@@ -15,11 +15,12 @@ does not stop the others.
 import importlib
 import importlib.metadata
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any, ClassVar, Literal, TypeVar
 
 import msgspec
+from pydantic import BaseModel
 
 from bots.core.params.declare import ParamSet
 
@@ -42,7 +43,10 @@ class NoParams(ParamSet):
 class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     """A registered plug-in; ``factory(params, credentials)`` builds a configured instance.
 
-    ``summary`` says in a sentence or two what it is good for and what it needs.
+    ``summary`` says in a sentence or two what it is good for and what it needs. ``defaults`` are
+    values, by wire name, that other parameters have for bots of this plug-in unless somebody sets
+    them. ``controls`` are the messages that direct its bots in a live call, by name, each with the
+    model of its fields (`bots.core.ports.Controllable`).
     """
 
     kind: Kind
@@ -52,6 +56,8 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     factory: Callable[[Any, Any], Any]
     params: type[ParamSet] = NoParams
     credentials: type[ParamSet] = NoParams
+    defaults: Mapping[str, Any] = {}
+    controls: Mapping[str, type[BaseModel]] = {}
 
 
 _plugins: dict[tuple[Kind, str], Plugin] = {}
@@ -67,8 +73,10 @@ def register(
     summary: str = "",
     params: type[ParamSet] = NoParams,
     credentials: type[ParamSet] = NoParams,
+    defaults: Mapping[str, Any] | None = None,
+    controls: Mapping[str, type[BaseModel]] | None = None,
 ) -> Callable[[T], T]:
-    """Class decorator that makes the class a plug-in.
+    """Class decorator that makes the class a plug-in; see `Plugin`.
 
     Raises:
         DuplicatePluginError: another class already has this kind and name.
@@ -89,6 +97,8 @@ def register(
             factory=cls,
             params=params,
             credentials=credentials,
+            defaults=defaults or {},
+            controls=controls or {},
         )
         return cls
 

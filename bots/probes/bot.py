@@ -42,7 +42,7 @@ async def probe_bot(
 
     async with closing(course, leave):
         with course.step(StepName.ANSWER) as facts:
-            activities = session.activities()
+            activities = session.events()
             first = asyncio.ensure_future(_first(activities))
             try:
                 await session.send(_start(conversation))

@@ -45,6 +45,13 @@ class SendToBot(msgspec.Struct, frozen=True):
     activity: Activity
 
 
+class ControlBot(msgspec.Struct, frozen=True, kw_only=True):
+    """Direct the bot as act ``number`` of a supervisor says; answered by `BotControlled`."""
+
+    number: int
+    message: Json
+
+
 class Prepare(msgspec.Struct, frozen=True, kw_only=True):
     """A prompt waits its turn behind another: its audio may be made ready; `Play` follows later.
 
@@ -86,6 +93,21 @@ class PlayUrl(msgspec.Struct, frozen=True, kw_only=True):
     interruptible: bool
     activity: Activity | None = None
     """The bot's own activity, for a voice side that plays it itself."""
+
+
+class PlayStream(msgspec.Struct, frozen=True, kw_only=True):
+    """Play the bot's own audio, play stream ``stream``; answered like `Play`."""
+
+    utterance: int
+    stream: int
+    text: str
+    interruptible: bool
+
+
+class DropStream(msgspec.Struct, frozen=True):
+    """Play stream ``stream`` will never be played: nobody needs what comes of it."""
+
+    stream: int
 
 
 class StopPlayback(msgspec.Struct, frozen=True):
@@ -250,8 +272,11 @@ Command = (
     | SendToBot
     | SendToVoiceSide
     | Prepare
+    | ControlBot
     | Play
     | PlayUrl
+    | PlayStream
+    | DropStream
     | StopPlayback
     | Listen
     | TransferCall

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from bots.core.activities import Activity, Json
+from bots.core.agents import ReportName
 from bots.core.errors import Fault
 from calls.core.dialout import DialoutOrder
 from calls.core.steering import Steering
@@ -42,6 +43,41 @@ class BotSpoke(msgspec.Struct, frozen=True):
     """The bot sent one activity."""
 
     activity: Activity
+
+
+class BotStreamed(msgspec.Struct, frozen=True, kw_only=True):
+    """The bot begins to speak by audio of its own, play stream ``stream``; ``text`` may follow."""
+
+    stream: int
+    text: str = ""
+    activity_params: Json | None = None
+
+
+class StreamTextKnown(msgspec.Struct, frozen=True):
+    """What play stream ``stream`` says, as far as it is known by now."""
+
+    stream: int
+    text: str
+
+
+class CallerCommitted(msgspec.Struct, frozen=True):
+    """A bot that hears the caller itself holds the turn for complete, with or without a text."""
+
+
+class AgentReported(msgspec.Struct, frozen=True, kw_only=True):
+    """The bot told something about its own work (`bots.core.ports.AgentReport`)."""
+
+    name: ReportName
+    detail: Json
+    note: str = ""
+
+
+class BotControlled(msgspec.Struct, frozen=True, kw_only=True):
+    """`ControlBot` of a supervisor's act came to its end; ``problem`` is empty when it was done."""
+
+    number: int
+    detail: str = ""
+    problem: str = ""
 
 
 class BotAcknowledged(msgspec.Struct, frozen=True):
@@ -202,6 +238,11 @@ Event = (
     | BotJoined
     | CallStarted
     | BotSpoke
+    | BotStreamed
+    | StreamTextKnown
+    | CallerCommitted
+    | AgentReported
+    | BotControlled
     | BotAcknowledged
     | BotLeft
     | VoiceStarted

@@ -64,8 +64,14 @@ class Activities(msgspec.Struct, frozen=True, kw_only=True, tag="activities", ta
     ]
 
 
+class ControlAgent(msgspec.Struct, frozen=True, kw_only=True, tag="agent", tag_field="do"):
+    """Direct the bot itself: one of the messages that its plug-in declares, by ``type``."""
+
+    message: dict[str, Any]
+
+
 Status = Literal["accepted", "done", "failed"]
-Steering = HangUp | Transfer | Say | Message | Mute | SetParameter | Activities
+Steering = HangUp | Transfer | Say | Message | Mute | SetParameter | Activities | ControlAgent
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):

@@ -108,7 +108,7 @@ class BotLine:
 
     async def _listen(self, session: BotSession) -> None:
         pace = _Pace()
-        async for activity in session.activities():
+        async for activity in session.events():
             began = time.perf_counter()
             self._report(BotSpoke(activity))
             await pace.wait(time.perf_counter() - began)

@@ -165,7 +165,7 @@ async def test_the_bot_framework_of_the_guide_talks(
     for heard in (event("start"), message("pretty"), event("DTMF", value="1")):
         await session.send(heard)
     await session.close("client-disconnected", "")
-    assert [said.text async for said in session.activities()] == ["Hello.", "PRETTY"]
+    assert [said.text async for said in session.events()] == ["Hello.", "PRETTY"]
     assert "pretty parrot" in bot.phrases()
 
 

@@ -30,7 +30,7 @@ def connector(dialogue: dict[str, Any] = ECHO) -> BotConnector:
 
 
 async def read(session: BotSession, count: int) -> list[Activity]:
-    stream = session.activities()
+    stream = session.events()
     async with asyncio.timeout(5):
         return [await anext(stream) for _ in range(count)]
 
@@ -59,7 +59,7 @@ async def test_two_calls_of_one_connector_do_not_meet() -> None:
 
 async def test_the_session_stays_open_after_a_hang_up_until_it_is_closed() -> None:
     session = await connector().open(CALL)
-    stream = session.activities()
+    stream = session.events()
     await session.send(event("start"))
     await session.send(message("stop"))
     assert [(await anext(stream)).kind for _ in range(2)] == ["message", "event"]
@@ -76,7 +76,7 @@ async def test_closing_twice_ends_the_stream_once_and_drops_what_was_not_read() 
     await session.close("client-disconnected", "")
     await session.close("client-disconnected", "")
     await session.send(message("one two"))
-    assert [activity async for activity in session.activities()] == []
+    assert [activity async for activity in session.events()] == []
 
 
 async def test_a_bot_that_is_not_read_makes_the_sender_wait_and_a_close_frees_it() -> None:
@@ -90,7 +90,7 @@ async def test_a_bot_that_is_not_read_makes_the_sender_wait_and_a_close_frees_it
     await session.close("client-disconnected", "")
     async with asyncio.timeout(5):
         await stuck
-    assert [activity async for activity in session.activities()] == []
+    assert [activity async for activity in session.events()] == []
 
 
 FAULTY: dict[str, Any] = {
@@ -121,7 +121,7 @@ async def test_a_bot_that_is_to_fail_fails_after_what_it_said_before() -> None:
     session = await connector(FAULTY).open(CALL)
     await session.send(event("start"))
     await session.send(message("fail"))
-    stream = session.activities()
+    stream = session.events()
     assert [(await anext(stream)).text for _ in range(3)] == ["Hello.", "Still there?", "Oh."]
     with pytest.raises(ServiceError) as failure:
         await anext(stream)
@@ -133,14 +133,14 @@ async def test_a_bot_that_is_to_leave_ends_its_side_in_order() -> None:
     await session.send(event("start"))
     await session.send(message("leave"))
     async with asyncio.timeout(5):
-        assert len([activity async for activity in session.activities()]) == 2
+        assert len([activity async for activity in session.events()]) == 2
 
 
 async def test_a_close_cuts_a_pause_short() -> None:
     session = await connector(FAULTY).open(CALL)
     await session.send(event("start"))
     await session.send(message("wait"))
-    stream = session.activities()
+    stream = session.events()
     for _ in range(2):
         await anext(stream)
     waiting = asyncio.ensure_future(anext(stream, None))
