@@ -4,6 +4,8 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
+# Compiled once and kept: every worker and every process that a test starts reads it back.
+export PYTHONDONTWRITEBYTECODE :=
 CODE := manage.py gateway_project bots calls alarms tests benchmarks
 
 help: ## Show this list

@@ -8,6 +8,7 @@ use SQLite and the in-memory channel layer. Tests that need a real server of the
 import copy
 import ipaddress
 import os
+import shutil
 import socket
 import sys
 from collections.abc import Generator, Iterator
@@ -24,7 +25,7 @@ from django.test import override_settings
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
-from tests import servers
+from tests import databases, servers
 
 hypothesis_settings.register_profile("gateway", deadline=None, database=None)
 hypothesis_settings.load_profile("gateway")
@@ -89,16 +90,34 @@ def _stay_on_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 @pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> databases.Template:
+    """The migrated database of this run, which workers and gateways copy."""
+    own = tmp_path_factory.getbasetemp()
+    return databases.template(own if worker_id == "master" else own.parent)
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """A SQLite file that was copied is not to be made again."""
+    return connections["default"].vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+    django_db_modify_db_settings_parallel_suffix: None,
+    tmp_path_factory: pytest.TempPathFactory,
+    template: databases.Template,
 ) -> None:
-    """Put the SQLite test database into a file: threads can then share it as in production."""
+    """The test database is a copy; SQLite has it in a file, as threads share it in production."""
     database = connections["default"].settings_dict
-    if database["ENGINE"] == "django.db.backends.sqlite3":
-        database["TEST"]["NAME"] = str(tmp_path_factory.mktemp("database") / "test.sqlite3")
+    if template.file is not None:
+        file = tmp_path_factory.mktemp("database") / "test.sqlite3"
+        shutil.copyfile(template.file, file)
+        database["TEST"]["NAME"] = str(file)
     else:
         # Test runs that share a server must not share a database.
         database["TEST"]["NAME"] = f"test_gateway_{os.getpid()}"
+        database["TEST"]["TEMPLATE"] = template.name
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -19,6 +19,8 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from tests.databases import TEMPLATE_VARIABLE
+
 START_SECONDS = 60.0
 
 PACKAGES = {
@@ -173,6 +175,7 @@ def main(command: list[str]) -> int:
     try:
         with postgres() as database_url, redis() as redis_url:
             environ = {**os.environ, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+            environ[TEMPLATE_VARIABLE] = "gateway_migrated"
             environ.setdefault("FIELD_KEYS", Fernet.generate_key().decode("ascii"))
             return subprocess.run(command, env=environ, check=False).returncode
     except MissingProgram as problem:

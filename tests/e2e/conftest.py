@@ -1,10 +1,12 @@
 """One running gateway for all end-to-end tests of a worker."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from tests.databases import Template
 from tests.e2e import installation
 from tests.e2e.installation import Gateway
 
@@ -25,11 +27,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Gateway]:
+def redis_number(worker_id: str) -> int:
+    """The first of four numbers of the Redis server that nobody else uses."""
+    return 2 + 4 * int(worker_id.removeprefix("gw")) if worker_id != "master" else 2
+
+
+@pytest.fixture(scope="session")
+def gateway(
+    tmp_path_factory: pytest.TempPathFactory, template: Template, redis_number: int
+) -> Iterator[Gateway]:
     """The running gateway with the demo bot; stopped, and checked to stop cleanly, at the end."""
     directory = tmp_path_factory.mktemp("gateway")
     with (
-        installation.own_backends(worker_id) as environ,
+        installation.own_backends(template, directory, redis_number) as environ,
         installation.running(directory, environ) as running,
     ):
         yield running
+
+
+@pytest.fixture
+def backends(tmp_path: Path, template: Template, redis_number: int) -> Iterator[dict[str, str]]:
+    """The environment of a gateway in ``tmp_path`` that one test starts, its database migrated."""
+    with installation.own_backends(template, tmp_path, redis_number + 2) as environ:
+        yield environ
+
+
+@pytest.fixture
+def nothing(tmp_path: Path, redis_number: int) -> Iterator[dict[str, str]]:
+    """The environment of a gateway in ``tmp_path`` that starts from an empty database."""
+    with installation.own_backends(Template(), tmp_path, redis_number + 2) as environ:
+        yield environ

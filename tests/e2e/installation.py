@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import os
-import secrets
 import select
 import signal
 import socket
@@ -14,6 +13,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
+
+from tests import databases
+from tests.databases import Template
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 READY_SECONDS = 90.0
@@ -171,36 +173,12 @@ def stop(gateway: Gateway) -> None:
 
 
 @contextlib.contextmanager
-def own_backends(worker: str) -> Iterator[dict[str, str]]:
-    """Environment for a gateway of its own on the servers this test run uses, if it uses any.
+def own_backends(source: Template, directory: Path, redis_number: int) -> Iterator[dict[str, str]]:
+    """Environment for a gateway in ``directory`` on the servers this test run uses, if it uses any.
 
-    A fresh PostgreSQL database, and numbers of the Redis server apart from those of other workers.
+    Its database is a copy of ``source``; of the Redis server it takes two numbers.
     """
-    changes: dict[str, str] = {}
-    with contextlib.ExitStack() as stack:
-        if url := os.environ.get("DATABASE_URL", ""):
-            changes["DATABASE_URL"] = stack.enter_context(fresh_database(url))
+    with databases.copied(source, directory / "var") as changes:
         if url := os.environ.get("REDIS_URL", ""):
-            number = 2 + 2 * int(worker.removeprefix("gw") or 0) if worker != "master" else 2
-            changes["REDIS_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{number}"))
+            changes["REDIS_URL"] = urlunsplit(urlsplit(url)._replace(path=f"/{redis_number}"))
         yield changes
-
-
-@contextlib.contextmanager
-def fresh_database(url: str) -> Iterator[str]:
-    """The URL of a new PostgreSQL database on the server of ``url``; dropped at the end."""
-    import psycopg
-    from psycopg import sql
-
-    name = f"gateway_e2e_{secrets.token_hex(6)}"
-    parts = urlsplit(url)
-    server = urlunsplit(parts._replace(path="/postgres"))
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    try:
-        yield urlunsplit(parts._replace(path=f"/{name}"))
-    finally:
-        with psycopg.connect(server, autocommit=True) as connection:
-            connection.execute(
-                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            )

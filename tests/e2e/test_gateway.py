@@ -69,31 +69,28 @@ def test_a_malformed_variable_stops_the_start_with_one_sentence(tmp_path: Path) 
     assert refused.stderr == "PORT must be a whole number from 1 to 65535, not 'http'.\n"
 
 
-def test_a_made_up_password_is_shown_once_and_works(tmp_path: Path, worker_id: str) -> None:
-    only_web = {"ROLE": "web", "GATEWAY_ADMIN_PASSWORD": "", "DEMO": "0"}
-    with installation.own_backends(worker_id) as backends:
-        environ = {**only_web, **backends}
-        with installation.running(tmp_path, environ) as gateway:
-            shown = re.search(r"password (\S+) \(shown only now\)", gateway.log.read_text())
-            assert shown is not None
-            works = gateway.query(
-                "from django.contrib.auth.models import User; "
-                f"print(User.objects.get(username='admin').check_password({shown[1]!r}))"
-            )
-            assert works == "True"
-        gateway.log.unlink()
-        with installation.running(tmp_path, environ) as again:
-            assert "shown only now" not in again.log.read_text()
-            assert "Sign in as     admin" in again.log.read_text()
+def test_a_made_up_password_is_shown_once_and_works(
+    tmp_path: Path, backends: dict[str, str]
+) -> None:
+    environ = {**backends, "ROLE": "web", "GATEWAY_ADMIN_PASSWORD": "", "DEMO": "0"}
+    with installation.running(tmp_path, environ) as gateway:
+        shown = re.search(r"password (\S+) \(shown only now\)", gateway.log.read_text())
+        assert shown is not None
+        works = gateway.query(
+            "from django.contrib.auth.models import User; "
+            f"print(User.objects.get(username='admin').check_password({shown[1]!r}))"
+        )
+        assert works == "True"
+    gateway.log.unlink()
+    with installation.running(tmp_path, environ) as again:
+        assert "shown only now" not in again.log.read_text()
+        assert "Sign in as     admin" in again.log.read_text()
 
 
 def test_a_killed_web_process_comes_back_and_leaves_no_call_active(
-    tmp_path: Path, worker_id: str
+    tmp_path: Path, backends: dict[str, str]
 ) -> None:
-    with (
-        installation.own_backends(worker_id) as backends,
-        installation.running(tmp_path, {**backends, "DEMO": "0"}) as gateway,
-    ):
+    with installation.running(tmp_path, {**backends, "DEMO": "0"}) as gateway:
         _kill_web_during_a_call(gateway)
 
 
@@ -119,11 +116,8 @@ def _kill_web_during_a_call(gateway: Gateway) -> None:
     assert state == "ended gateway error"
 
 
-def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, worker_id: str) -> None:
-    with (
-        installation.own_backends(worker_id) as backends,
-        installation.started(tmp_path, backends) as gateway,
-    ):
+def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, backends: dict[str, str]) -> None:
+    with installation.started(tmp_path, backends) as gateway:
         gateway.wait_until_ready()
         below = installation.descendants(gateway.process.pid)
         assert len(below) >= 3
@@ -133,12 +127,9 @@ def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, worker_id: str) ->
 
 
 def test_from_the_start_to_an_interrupt_the_log_has_no_warning(
-    tmp_path: Path, worker_id: str
+    tmp_path: Path, nothing: dict[str, str]
 ) -> None:
-    with (
-        installation.own_backends(worker_id) as backends,
-        installation.started(tmp_path, backends) as gateway,
-    ):
+    with installation.started(tmp_path, nothing) as gateway:
         gateway.wait_until_ready()
         while "celery@" not in gateway.log.read_text():
             time.sleep(0.1)
