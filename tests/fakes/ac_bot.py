@@ -176,7 +176,7 @@ class ScriptedBot:
             if "break the protocol" in faults:
                 self._out.append('{"type":"playStream.stop"}')
             if "unknown message" in faults:
-                self._out.append('{"type":"playStream.mark.set","markId":"1"}')
+                self._out.append('{"type":"playStream.tempo.set","tempo":2}')
             if "do not greet" not in faults:
                 self._say("Welcome.", self.script.greeting_ms)
         elif activity.event == "dtmf":

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Sequence
 from enum import StrEnum
 
-from bots.core.activities import Activity
+from bots.core.activities import Activity, Json
 from bots.core.errors import ProtocolError
 from bots.protocols.ac_bot_api import events, messages
 from bots.protocols.ac_bot_api.media import MediaFormat, StreamAudio, parse_format
@@ -45,6 +45,7 @@ EXPECTED: dict[ClientState, frozenset[type]] = {
             messages.PlayStreamStart,
             messages.PlayStreamChunk,
             messages.PlayStreamStop,
+            messages.PlayStreamMarkSet,
             messages.Activities,
         }
     ),
@@ -65,8 +66,9 @@ class StreamClient:
         self.conversation_id = conversation_id
         self.media_format = media_format
         self.state = ClientState.CONNECTED
-        self._opening: deque[str | None] = deque()
-        self._closing: deque[str | None] = deque()
+        self._opening: deque[str | None] = deque(maxlen=messages.MAX_PARTICIPANTS)
+        self._closing: deque[str | None] = deque(maxlen=messages.MAX_PARTICIPANTS)
+        self._wanted: set[str | None] = set()
         self._open: set[str | None] = set()
         self._playing: tuple[str, StreamAudio] | None = None
 
@@ -120,6 +122,7 @@ class StreamClient:
         """Open a user stream; its chunks wait for `events.UserStreamOpen`."""
         self._require(ClientState.ACTIVE)
         self._opening.append(participant)
+        self._wanted.add(participant)
         self._open.discard(participant)
         return messages.encode(
             messages.UserStreamStart(conversation_id=self.conversation_id, participant=participant)
@@ -139,6 +142,7 @@ class StreamClient:
         """Close a user stream; answered by `events.UserStreamClosed`."""
         self._require(ClientState.ACTIVE)
         self._open.discard(participant)
+        self._wanted.discard(participant)
         self._closing.append(participant)
         return messages.encode(
             messages.UserStreamStop(conversation_id=self.conversation_id, participant=participant)
@@ -151,6 +155,12 @@ class StreamClient:
             messages.Activities(conversation_id=self.conversation_id, activities=activities)
         )
 
+    def mark_reached(self, mark: Json) -> str:
+        """The user has heard all up to a mark; ``mark`` is that of `events.MarkSet`."""
+        self._require(ClientState.ACTIVE)
+        reached = messages.PlayStreamMarkReached(conversation_id=self.conversation_id)
+        return messages.encode_mark(reached, mark)
+
     # --- what comes in --------------------------------------------------------------------------
 
     def receive(self, frame: str | bytes) -> list[events.ClientEvent]:
@@ -159,14 +169,16 @@ class StreamClient:
             return []
         try:
             message = messages.decode_from_bot(frame)
+            if type(message) not in EXPECTED[self.state]:
+                return [events.Rejected(f"{message.type} while {self.state}")]
+            return self._accepted_message(message, str(frame))
         except ProtocolError as error:
             unknown = isinstance(error, messages.UnknownMessageError)
             return [events.Rejected(error.problem, unknown)]
-        if type(message) not in EXPECTED[self.state]:
-            return [events.Rejected(f"{message.type} while {self.state}")]
-        return self._accepted_message(message)
 
-    def _accepted_message(self, message: messages.BotMessage) -> list[events.ClientEvent]:
+    def _accepted_message(
+        self, message: messages.BotMessage, frame: str
+    ) -> list[events.ClientEvent]:
         match message:
             case messages.PlayStreamChunk():
                 return self._play_audio(message)
@@ -180,6 +192,8 @@ class StreamClient:
                 return self._user_stream_open(message)
             case messages.UserStreamStopped():
                 return self._user_stream_closed(message)
+            case messages.PlayStreamMarkSet(stream_id=stream_id):
+                return [events.MarkSet(stream_id, messages.mark_fields(frame))]
             case messages.ConnectionValidated():
                 self._finish()
                 return [events.Validated(message.success is True)]
@@ -207,7 +221,7 @@ class StreamClient:
             return [events.Rejected("userStream.started without userStream.start")]
         participant = self._opening[answered]
         del self._opening[answered]
-        if participant not in self._closing:
+        if participant in self._wanted and participant not in self._opening:
             self._open.add(participant)
         return [events.UserStreamOpen(participant)]
 
@@ -268,6 +282,7 @@ class StreamClient:
         self._playing = None
         self._opening.clear()
         self._closing.clear()
+        self._wanted.clear()
         self._open.clear()
 
 

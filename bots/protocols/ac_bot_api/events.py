@@ -92,6 +92,15 @@ class UserStreamStopped(msgspec.Struct, frozen=True):
     participant: str | None
 
 
+class MarkReached(msgspec.Struct, frozen=True):
+    """The user has heard all up to a mark that we set, or will hear nothing more of it.
+
+    ``mark`` has the fields that named it.
+    """
+
+    mark: Json
+
+
 ServerEvent = (
     ValidateRequested
     | InitiateRequested
@@ -100,6 +109,7 @@ ServerEvent = (
     | UserStreamStarted
     | UserAudio
     | UserStreamStopped
+    | MarkReached
     | ActivitiesReceived
     | Rejected
 )
@@ -191,6 +201,17 @@ class PlayStopped(msgspec.Struct, frozen=True):
     stream_id: str
 
 
+class MarkSet(msgspec.Struct, frozen=True):
+    """Answer with ``mark_reached`` when the user has heard what was sent so far.
+
+    ``stream_id`` is the play stream that is meant, else the latest; ``mark`` has all the fields,
+    to be given back as they are.
+    """
+
+    stream_id: str | None
+    mark: Json
+
+
 ClientEvent = (
     Validated
     | Accepted
@@ -205,6 +226,7 @@ ClientEvent = (
     | PlayStarted
     | PlayAudio
     | PlayStopped
+    | MarkSet
     | ActivitiesReceived
     | Rejected
 )

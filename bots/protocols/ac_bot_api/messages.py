@@ -32,6 +32,9 @@ MAX_MEDIA_FORMATS = 32
 MAX_PARTICIPANTS = 16
 """Most user streams that may be open at once."""
 
+MAX_MARK = 2000
+"""Longest frame that sets or reports a mark, in characters."""
+
 _PROBLEM_LENGTH = 200
 
 M = TypeVar("M")
@@ -101,6 +104,10 @@ class Activities(Message, frozen=True, kw_only=True, tag="activities"):
     """Activities, in either direction; read them with `read_activity` one by one."""
 
     activities: Annotated[Sequence[Any], msgspec.Meta(max_length=MAX_ACTIVITIES)] = ()
+
+
+class PlayStreamMarkReached(Message, frozen=True, kw_only=True, tag="playStream.mark.reached"):
+    """The user has heard everything up to a mark; `mark_fields` has what names it."""
 
 
 # --- bot to gateway -----------------------------------------------------------------------------
@@ -197,6 +204,15 @@ class PlayStreamStop(Message, frozen=True, kw_only=True, tag="playStream.stop"):
     stream_id: Identifier
 
 
+class PlayStreamMarkSet(Message, frozen=True, kw_only=True, tag="playStream.mark.set"):
+    """A point in the audio that was sent so far; `mark_fields` has what names it.
+
+    Its fields are not documented: seen are ``markId``, ``mark``, ``name`` and ``id``.
+    """
+
+    stream_id: Identifier | None = None
+
+
 GatewayMessage = (
     ConnectionValidate
     | SessionInitiate
@@ -205,6 +221,7 @@ GatewayMessage = (
     | UserStreamStart
     | UserStreamChunk
     | UserStreamStop
+    | PlayStreamMarkReached
     | Activities
 )
 """What the gateway sends to a bot."""
@@ -223,6 +240,7 @@ BotMessage = (
     | PlayStreamStart
     | PlayStreamChunk
     | PlayStreamStop
+    | PlayStreamMarkSet
     | Activities
 )
 """What a bot sends to the gateway."""
@@ -230,6 +248,7 @@ BotMessage = (
 _gateway_decoder: msgspec.json.Decoder[GatewayMessage] = msgspec.json.Decoder(GatewayMessage)
 _bot_decoder: msgspec.json.Decoder[BotMessage] = msgspec.json.Decoder(BotMessage)
 _encoder = msgspec.json.Encoder()
+_ENVELOPE = frozenset({"type", "conversationId"})
 
 
 class UnknownMessageError(ProtocolError):
@@ -275,6 +294,27 @@ def _decode(peer: str, decoder: msgspec.json.Decoder[M], frame: str | bytes) -> 
 def encode(message: Message) -> str:
     """The text frame for ``message``."""
     return _encoder.encode(message).decode()
+
+
+def mark_fields(frame: str) -> Json:
+    """What names the mark in a frame that was decoded as one: all but type and conversation.
+
+    Raises:
+        ProtocolError: the frame is longer than `MAX_MARK` or has a field that cannot be read.
+    """
+    if len(frame) > MAX_MARK:
+        raise ProtocolError("mark", "playStream.mark is too long")
+    try:
+        fields: Json = msgspec.json.decode(frame)
+    except (msgspec.DecodeError, RecursionError):
+        raise ProtocolError("mark", "playStream.mark cannot be read") from None
+    return {name: value for name, value in fields.items() if name not in _ENVELOPE}
+
+
+def encode_mark(message: PlayStreamMarkSet | PlayStreamMarkReached, fields: Json) -> str:
+    """The text frame for ``message`` with ``fields`` that name the mark."""
+    envelope: Json = msgspec.to_builtins(message)
+    return _encoder.encode({**fields, **envelope}).decode()
 
 
 def read_activity(raw: object) -> Activity:

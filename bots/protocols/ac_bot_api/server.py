@@ -36,6 +36,7 @@ EXPECTED: dict[ServerState, frozenset[type]] = {
             messages.UserStreamStart,
             messages.UserStreamChunk,
             messages.UserStreamStop,
+            messages.PlayStreamMarkReached,
             messages.Activities,
             messages.SessionEnd,
         }
@@ -69,14 +70,16 @@ class StreamServer:
         """What ``frame`` means, in order; ``bytes`` stand for a binary frame. Never raises."""
         try:
             message = messages.decode_from_gateway(frame)
+            if type(message) not in EXPECTED[self.state]:
+                return [events.Rejected(f"{message.type} while {self.state}")]
+            return self._accepted_message(message, str(frame))
         except ProtocolError as error:
             unknown = isinstance(error, messages.UnknownMessageError)
             return [events.Rejected(error.problem, unknown)]
-        if type(message) not in EXPECTED[self.state]:
-            return [events.Rejected(f"{message.type} while {self.state}")]
-        return self._accepted_message(message)
 
-    def _accepted_message(self, message: messages.GatewayMessage) -> list[events.ServerEvent]:
+    def _accepted_message(
+        self, message: messages.GatewayMessage, frame: str
+    ) -> list[events.ServerEvent]:
         match message:
             case messages.UserStreamChunk():
                 return self._user_audio(message)
@@ -87,6 +90,8 @@ class StreamServer:
                 return [events.UserStreamStopped(participant)]
             case messages.Activities():
                 return list(events.read_activities(message))
+            case messages.PlayStreamMarkReached():
+                return [events.MarkReached(messages.mark_fields(frame))]
             case messages.ConnectionValidate():
                 return [events.ValidateRequested()]
             case messages.SessionInitiate():
@@ -221,6 +226,11 @@ class StreamServer:
         self._require_playing(stream_id)
         self.playing = None
         return messages.encode(messages.PlayStreamStop(stream_id=stream_id))
+
+    def mark(self, mark: Json) -> str:
+        """Ask for `events.MarkReached` once all audio sent so far was heard; ``mark`` names it."""
+        self._require(ServerState.ACTIVE)
+        return messages.encode_mark(messages.PlayStreamMarkSet(), mark)
 
     def activities(self, activities: Sequence[Activity]) -> str:
         """Hand over activities, which carry an ``id`` and a ``timestamp`` by now."""

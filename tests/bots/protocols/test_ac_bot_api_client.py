@@ -15,6 +15,7 @@ from bots.protocols.ac_bot_api import (
     ActivitiesReceived,
     ClientEvent,
     Errored,
+    MarkSet,
     MediaFormat,
     PlayAudio,
     PlayStarted,
@@ -173,6 +174,30 @@ def test_a_stream_stopped_before_it_opened_stays_closed() -> None:
         client.user_stream_chunk(b"\x01\x02")
 
 
+def test_a_stream_opens_again_though_its_stop_was_never_answered() -> None:
+    client = active()
+    for _ in range(100):
+        client.user_stream_start()
+        client.receive(frame("userStream.started"))
+        client.user_stream_stop()
+    client.user_stream_start()
+    assert only(client, frame("userStream.started")) == UserStreamOpen(None)
+    client.user_stream_chunk(b"\x01\x02")
+
+
+def test_a_stream_that_was_started_twice_is_open_after_the_second_answer() -> None:
+    client = active()
+    client.user_stream_start()
+    client.user_stream_stop()
+    client.user_stream_start()
+    client.receive(frame("userStream.started"))
+    with pytest.raises(RuntimeError, match="not open"):
+        client.user_stream_chunk(b"\x01\x02")
+    client.receive(frame("userStream.stopped"))
+    client.receive(frame("userStream.started"))
+    client.user_stream_chunk(b"\x01\x02")
+
+
 def test_answers_are_matched_by_participant_or_else_by_order() -> None:
     client = active()
     for participant in ("caller", "callee", "supervisor"):
@@ -259,6 +284,20 @@ def test_audio_behind_the_stop_is_dropped() -> None:
     assert "outside" in problem(client, frame("playStream.stop", streamId="p-1"))
 
 
+def test_a_mark_comes_with_all_its_fields_and_goes_back_with_them() -> None:
+    client = active()
+    asked = frame("playStream.mark.set", streamId="p-1", markId="m", conversationId="x")
+    found = only(client, asked)
+    assert found == MarkSet("p-1", {"streamId": "p-1", "markId": "m"})
+    assert json.loads(client.mark_reached({"streamId": "p-1", "markId": "m"})) == {
+        "type": "playStream.mark.reached",
+        "conversationId": "c-1",
+        "streamId": "p-1",
+        "markId": "m",
+    }
+    assert "too long" in problem(client, frame("playStream.mark.set", markId="m" * 3000))
+
+
 def test_an_endless_caption_is_cut() -> None:
     started = only(active(), frame("playStream.start", streamId="1", altText="x" * 100_000))
     assert isinstance(started, PlayStarted)
@@ -333,7 +372,7 @@ def test_nothing_counts_before_the_session_is_accepted(incoming: str | bytes) ->
 
 
 def test_an_unknown_type_is_marked_as_such() -> None:
-    found = only(active(), frame("playStream.mark.set", markId="1"))
+    found = only(active(), frame("playStream.tempo.set", tempo=2))
     assert isinstance(found, Rejected)
     assert found.unknown_type
 
@@ -356,7 +395,7 @@ json_values = st.recursive(
 )
 types = st.sampled_from(
     ["session.accepted", "session.error", "userStream.started", "userStream.stopped", "activities"]
-    + ["playStream.start", "playStream.chunk", "playStream.stop", "connection.validated"]
+    + ["playStream.start", "playStream.chunk", "playStream.stop", "playStream.mark.set"]
     + [f"userStream.speech.{kind}" for kind in ("started", "hypothesis", "recognition")]
 )
 fields = st.dictionaries(

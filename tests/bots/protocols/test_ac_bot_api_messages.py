@@ -52,10 +52,35 @@ def test_every_message_of_the_protocol_has_a_good_capture() -> None:
 
 def test_only_an_unknown_type_is_called_unknown() -> None:
     with pytest.raises(messages.UnknownMessageError):
-        messages.decode_from_bot('{"type":"playStream.mark.set"}')
+        messages.decode_from_bot('{"type":"playStream.tempo.set"}')
     with pytest.raises(ProtocolError) as caught:
         messages.decode_from_bot('{"type":"playStream.stop","streamId":7}')
     assert not isinstance(caught.value, messages.UnknownMessageError)
+
+
+def test_a_mark_is_named_by_all_its_fields_and_they_go_back_as_they_came() -> None:
+    frame = '{"type":"playStream.mark.set","conversationId":"c","streamId":"p","markId":7,"x":[1]}'
+    fields = messages.mark_fields(frame)
+    assert fields == {"streamId": "p", "markId": 7, "x": [1]}
+    reached = messages.PlayStreamMarkReached(conversation_id="c-1")
+    written = messages.encode_mark(reached, {**fields, "type": "session.end"})
+    assert msgspec.json.decode(written) == {
+        "type": "playStream.mark.reached",
+        "conversationId": "c-1",
+        "streamId": "p",
+        "markId": 7,
+        "x": [1],
+    }
+
+
+@pytest.mark.parametrize(
+    "field",
+    ['"x":"' + "x" * messages.MAX_MARK + '"', '"x":"\\ud800"', '"x":' + "[" * 1000 + "]" * 990],
+    ids=["too long", "no unicode", "deep"],
+)
+def test_a_mark_that_cannot_be_given_back_is_refused(field: str) -> None:
+    with pytest.raises(ProtocolError, match=r"playStream\.mark"):
+        messages.mark_fields('{"type":"playStream.mark.set",' + field + "}")
 
 
 def test_a_binary_frame_is_no_message() -> None:

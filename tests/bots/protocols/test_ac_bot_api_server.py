@@ -13,6 +13,7 @@ from bots.core.activities import Activity, event, message
 from bots.protocols.ac_bot_api import (
     ActivitiesReceived,
     InitiateRequested,
+    MarkReached,
     MediaFormat,
     Rejected,
     ResumeRequested,
@@ -290,6 +291,18 @@ def test_a_prompt_is_one_play_stream() -> None:
     assert "altText" not in json.loads(server.play_start("p-2", MediaFormat.RAW_MULAW))
 
 
+def test_a_mark_is_set_and_comes_back() -> None:
+    server = active()
+    assert json.loads(server.mark({"markId": "m"})) == {
+        "type": "playStream.mark.set",
+        "markId": "m",
+    }
+    reached = frame("playStream.mark.reached", markId="m")
+    assert server.receive(reached) == [MarkReached({"markId": "m"})]
+    with pytest.raises(RuntimeError, match="connected"):
+        StreamServer().mark({})
+
+
 def test_activities_are_written_without_empty_fields() -> None:
     told = active().activities([Activity(type="event", name="hangup", id="a", timestamp="t")])
     assert json.loads(told) == {
@@ -352,6 +365,7 @@ types = st.sampled_from(
         "userStream.stop",
         "activities",
         "connection.validate",
+        "playStream.mark.reached",
         "session.resumed",
     ]
 )

@@ -288,7 +288,7 @@ def test_a_bot_that_never_speaks_is_no_bot() -> None:
 def test_an_unknown_message_is_worth_a_note_only() -> None:
     done, _ = call(plan(), faults=frozenset({"unknown message"}))
     assert done.ok
-    assert "playStream.mark.set" in done.notes[0]
+    assert "playStream.tempo.set" in done.notes[0]
 
 
 def test_a_gateway_that_never_closes_is_closed() -> None:
