@@ -1,0 +1,1 @@
+"""The Deepgram Voice Agent API, client side, without I/O."""
