@@ -4,10 +4,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.apps import AppConfig, apps
+from django.conf import settings
 from django.core import checks
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models.signals import post_migrate
 
+from bots import net
 from bots.core import catalogue, registry
 from bots.core.roles import ROLES
 
@@ -21,14 +23,16 @@ class BotsConfig(AppConfig):
     verbose_name = "Bots"
 
     def ready(self) -> None:
-        """Find the plug-ins and register the checks.
+        """Open the way out, find the plug-ins and register the checks.
 
         Raises:
             DuplicatePluginError: two plug-ins share a kind and a name.
-            TypeError: two plug-ins declare the same parameter.
+            TypeError: two plug-ins declare the same parameter, or one has a wrong default for
+                another parameter.
         """
+        net.configure(settings.OUTBOUND_ALLOW)
         registry.discover(PLUGIN_PACKAGES)
-        catalogue.everything()
+        catalogue.check()
         post_migrate.connect(make_role_groups, sender=self)
         checks.register(broken_plugins)
         checks.register(unreadable_secrets, checks.Tags.database)

@@ -24,7 +24,10 @@ _PLACES: Mapping[Level, Place] = {
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
-    """One place and the value it sets, as text; ``name`` is empty for the default."""
+    """One place and the value it sets, as text.
+
+    ``name`` of a default is the plug-in that has it for its bots; empty: the declared one.
+    """
 
     place: Place
     name: str
@@ -66,8 +69,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_set(self) -> bool:
-        """Whether any place sets the parameter."""
-        return len(self.chain) > 1
+        """Whether anybody sets the parameter; a default is set by nobody."""
+        return self.source.place != "default"
 
     @property
     def later(self) -> str:
@@ -174,7 +177,7 @@ def _groups(found: Outline, resolved: Resolved, problems: Mapping[str, str]) -> 
 def _source(origin: Origin, value: Any) -> Source:
     place = _PLACES[origin.level]
     # Names have no spaces; the words before say what has the name.
-    name = "" if place == "default" else origin.name.rpartition(" ")[2]
+    name = "" if origin.name == "default" else origin.name.rpartition(" ")[2]
     return Source(place=place, name=name, text=brief(value))
 
 

@@ -11,7 +11,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +25,8 @@ from django.test import override_settings
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
+from bots import net
+from bots.net import Outbound
 from tests import databases, servers
 
 hypothesis_settings.register_profile("gateway", deadline=None, database=None)
@@ -149,6 +151,15 @@ def _test_settings() -> Iterator[None]:
         changes["CHANNEL_LAYERS"] = {"default": {"BACKEND": memory}}
     with override_settings(**changes):
         yield
+
+
+@pytest.fixture
+async def loopback() -> AsyncIterator[Outbound]:
+    """The way out of this process (`bots.net.outbound`), which may reach loopback meanwhile."""
+    net.configure(("127.0.0.0/8",))
+    async with net.outbound() as way_out:
+        yield way_out
+    net.configure(settings.OUTBOUND_ALLOW)
 
 
 @pytest.fixture(autouse=True)

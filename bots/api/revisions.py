@@ -34,7 +34,10 @@ class Origin(Shown):
     """Where a value is set."""
 
     place: Literal["default", "provider", "base", "bot"]
-    name: str = Field(description="Name of the provider or bot; empty for the default.")
+    name: str = Field(
+        description="Name of the provider or bot; of a default, the plug-in that has it for its "
+        "bots, if it is one."
+    )
 
 
 class EffectiveValue(Shown):

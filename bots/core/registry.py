@@ -59,6 +59,9 @@ class Plugin(msgspec.Struct, frozen=True, kw_only=True):
     defaults: Mapping[str, Any] = {}
     controls: Mapping[str, type[BaseModel]] = {}
 
+    def __hash__(self) -> int:
+        return hash((self.kind, self.name))  # NB mappings have none, and there is one of a name
+
 
 _plugins: dict[tuple[Kind, str], Plugin] = {}
 broken: dict[str, str] = {}

@@ -242,8 +242,10 @@ def origin_words(origin: Origin) -> str:
     """Where a value is set, in words: ``provider azure-1``, ``base retail-de``."""
     name = origin.name.rpartition(" ")[2]
     match origin.level:
-        case Level.DEFAULT:
+        case Level.DEFAULT if origin.name == name:
             return gettext("default")
+        case Level.DEFAULT:
+            return gettext("default of %(name)s") % {"name": name}
         case Level.PROVIDER:
             return gettext("provider %(name)s") % {"name": name}
         case Level.BASE_BOT:

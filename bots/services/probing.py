@@ -147,7 +147,8 @@ def _own_parameters(provider: Provider, plugin: Plugin) -> Resolved:
     plain, unreadable = secrets.opened(known, values)
     if unreadable:
         raise ParameterError(unreadable)
-    return resolve(known, [Layer(Level.PROVIDER, f"provider {provider.name}", plain)])
+    own = Layer(Level.PROVIDER, f"provider {provider.name}", plain)
+    return resolve(known, [*catalogue.defaults([plugin]), own])
 
 
 async def _probe(

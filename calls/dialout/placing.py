@@ -10,6 +10,7 @@ from django.db import DatabaseError, InterfaceError
 
 from bots import access
 from bots.core.errors import ParameterError
+from bots.net import outbound
 from bots.selectors import CallConfiguration, call_configuration
 from calls.core.events import EndRequested
 from calls.core.wording import clean
@@ -20,7 +21,6 @@ from calls.dialouts.progress import handed_over
 from calls.facts import DialoutPutBack, DialoutRefused, DialoutTaken
 from calls.models import Dialout
 from calls.session.host import NoCapacity, SessionHost
-from calls.session.outbound import outbound
 
 PLACE_S = 30.0
 """How long a carrier may take to take a call; carriers set themselves less."""

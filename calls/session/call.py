@@ -18,6 +18,7 @@ from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.speech import Speech
 from bots.core.ports import BotConversation
+from bots.net import outbound
 from bots.selectors import CallConfiguration
 from calls.core import commands, events
 from calls.core.closing import Cause
@@ -31,7 +32,6 @@ from calls.session.bot import BotLine, stamped
 from calls.session.detached import DetachedLeg
 from calls.session.ear import Ear
 from calls.session.metadata import post_metadata
-from calls.session.outbound import outbound
 from calls.session.plugins import CallPlugins
 from calls.session.reporter import Onlooker, Reporter
 from calls.session.taps import CALLER, Taps

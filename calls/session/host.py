@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from bots.net import outbound
 from bots.selectors import CallConfiguration
 from bots.workers.pool import close_pools
 from calls.core.closing import Cause
@@ -25,7 +26,6 @@ from calls.leases import LEASE_SECONDS, renew_lease
 from calls.live import LiveFeed
 from calls.records import RecordWriter
 from calls.session.call import CallSession
-from calls.session.outbound import outbound
 from calls.session.plugins import PluginShelf
 from calls.session.reporter import Reporter
 from calls.session.snapshots import Snapshots

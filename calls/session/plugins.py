@@ -8,11 +8,11 @@ from django.conf import settings
 from bots.core import registry
 from bots.core.params.declare import ParamSet
 from bots.core.ports import BotConnector, SpeechToText, TextToSpeech, VoiceActivity
+from bots.net import outbound
 from bots.selectors import CallConfiguration, Configured
 from calls.media.files import AudioFiles
 from calls.media.ttscache import CachedTts, TtsCache, speaker_of
 from calls.media.ttsstore import TtsStore
-from calls.session.outbound import outbound
 
 MAX_INSTANCES = 500
 """Configurations kept per process; beyond it the oldest are built anew when they are needed."""

@@ -127,6 +127,7 @@ def translated(text: str) -> str:
 
 
 _ORIGINS: dict[str, Callable[[], str]] = {
+    "default of": lambda: gettext("default of %(name)s"),
     "provider": lambda: gettext("provider %(name)s"),
     "base bot": lambda: gettext("base bot %(name)s"),
     "bot": lambda: gettext("bot %(name)s"),

@@ -6,7 +6,9 @@ import pytest
 from pydantic import Field
 
 from bots.core import catalogue, registry
-from bots.core.params.declare import Param, ParamSet
+from bots.core.params.declare import Level, Param, ParamSet
+from bots.core.params.resolve import Layer, Origin, resolve
+from bots.core.params.sections.barge_in import BargeIn
 from bots.core.params.sections.google import Google
 
 pytestmark = [pytest.mark.pure, pytest.mark.usefixtures("plugins")]
@@ -46,3 +48,39 @@ def test_two_plugins_with_one_parameter_name_stop_start_up() -> None:
     registry.register("bot", "rival", "Rival", params=Rival)(Rival)
     with pytest.raises(TypeError, match="echoGreeting is declared twice"):
         catalogue.everything()
+
+
+# --- defaults of plug-ins -------------------------------------------------------------------------
+
+
+def with_defaults(**defaults: object) -> registry.Plugin:
+    registry.register("bot", "agent", "Agent", defaults=defaults)(type("Agent", (), {}))
+    return registry.plugin("bot", "agent")
+
+
+def test_a_plugin_brings_defaults_that_anybody_overrides() -> None:
+    agent = with_defaults(bargeIn=True, language="de-DE")
+    layers = catalogue.defaults([registry.plugin("stt", "ear"), agent])
+    assert [layer.name for layer in layers] == ["default of agent"]
+    provider = Layer(Level.PROVIDER, "provider p", {"language": "fr-FR"})
+    found = resolve(catalogue.of([agent]), [provider, *layers])
+    assert found[BargeIn].barge_in
+    assert found.origin("bargeIn") == Origin(Level.DEFAULT, "default of agent")
+    assert found.origin("language").name == "provider p"
+    catalogue.check()
+
+
+@pytest.mark.parametrize(
+    ("defaults", "problem"),
+    [({"bargeIn": "maybe"}, "bargeIn must be true"), ({"earModel": "x"}, "earModel is not a")],
+)
+def test_a_wrong_default_of_a_plugin_stops_start_up(
+    defaults: dict[str, object], problem: str
+) -> None:
+    with_defaults(**defaults)
+    with pytest.raises(TypeError, match=f"wrong defaults of the bot plug-in agent: {problem}"):
+        catalogue.check()
+
+
+def test_plugins_with_defaults_can_be_kept_in_sets() -> None:
+    assert len({with_defaults(bargeIn=True), with_defaults(bargeIn=True)}) == 1

@@ -2,15 +2,18 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from pydantic import SecretStr
 
+from bots.core import registry
 from bots.core.params.declare import Later
 from bots.core.params.resolve import MASK
 from bots.inspection import Inspection, Row, inspect, only_differing, pairs
 from bots.models import Bot
+from bots.selectors import call_configuration
 from bots.services import bot_create, provider_create
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db, pytest.mark.usefixtures("plugins")]
@@ -55,6 +58,20 @@ def test_every_parameter_tells_where_its_value_comes_from(bot: Bot) -> None:
     assert by_name["earWaitMS"].source.name == "retail"
     assert found.problems == {}
     assert "otherMood" not in by_name
+
+
+def test_a_default_of_a_plugin_says_whose_it_is_and_is_set_by_nobody(bot: Bot) -> None:
+    echo = registry.plugin("bot", "echo")
+    defaults = {"bargeIn": True, "language": "it-IT"}
+    registry._plugins["bot", "echo"] = msgspec.structs.replace(echo, defaults=defaults)
+    by_name = rows(inspect(bot))
+    assert chain(by_name["bargeIn"]) == [("default", "", "off"), ("default", "echo", "on")]
+    assert (by_name["bargeIn"].value, by_name["bargeIn"].is_set) == (True, False)
+    assert chain(by_name["language"])[1:3] == [
+        ("default", "echo", "it-IT"),
+        ("base", "retail", "de-DE"),
+    ]
+    assert call_configuration("demo").resolved.origin("bargeIn").name == "default of echo"
 
 
 def test_a_secret_is_seen_by_nobody(bot: Bot) -> None:

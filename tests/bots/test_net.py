@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from bots import net
 from bots.core.errors import Fault
 from bots.net import USER_AGENT, Outbound, OutboundError, fault_of_status, shown
 from tests.bots.asking import LONG_S, LOOPBACK, failure, get, reason_and_fault
@@ -314,3 +315,17 @@ def test_each_event_loop_has_its_own_connections() -> None:
                 await way_out.close()
 
     assert [asyncio.run(ask()) for _ in range(2)] == [200, 200]
+
+
+# --- the way out of the process -----------------------------------------------------------------
+
+
+async def test_a_process_has_one_way_out_and_it_leads_where_the_settings_allow(
+    server: FakeWeb, loopback: Outbound
+) -> None:
+    assert net.outbound() is loopback
+    assert (await get(loopback, server.page("/page"))).status == 200
+    net.configure(())
+    async with net.outbound() as other:
+        refused = await failure(other, server.page("/page"))
+    assert reason_and_fault(refused) == ("address not allowed", Fault.INVALID_REQUEST)

@@ -92,8 +92,10 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     placeholders: bool = False
 
     def settable_at(self, level: Level) -> bool:
-        """Whether a value may be set at ``level``."""
-        return self.live if level is Level.SUPERVISOR else level in self.levels
+        """Whether a value may be set at ``level``; plug-ins have defaults for any parameter."""
+        if level is Level.SUPERVISOR:
+            return self.live
+        return level is Level.DEFAULT or level in self.levels
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler

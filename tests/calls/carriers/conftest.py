@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from bots.core.activities import event
 from bots.models import Bot
+from bots.net import Outbound
 from bots.protocols.ac_bot_api import Accepted
 from bots.selectors import call_configuration
 from bots.services.bots import bot_create
@@ -21,7 +22,6 @@ from calls.database import db
 from calls.dialout.placing import Placement
 from calls.dialouts import advance
 from calls.models import Dialout
-from calls.session import outbound as outbound_module
 from calls.session.host import SessionHost
 from tests.calls.channels.conftest import VoiceSide, host
 from tests.calls.dialouts import rows
@@ -107,11 +107,9 @@ class Exchange:
 
 @pytest.fixture
 async def exchange(
-    transactional_db: None, host: SessionHost, settings: Any, monkeypatch: pytest.MonkeyPatch
+    transactional_db: None, loopback: Outbound, host: SessionHost
 ) -> AsyncIterator[Exchange]:
     """A gateway and a VoiceAI Connect that know each other; bot ``seller`` dials by it."""
-    monkeypatch.setattr(outbound_module, "_outbound", None)
-    settings.OUTBOUND_ALLOW = ("127.0.0.0/8",)
     async with voiceai_connect() as vaic:
 
         def make() -> None:

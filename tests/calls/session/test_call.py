@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 from aiohttp import web
-from pytest_django import Settings
 from structlog.testing import capture_logs
 
 from bots.core.activities import event, message
 from bots.core.errors import Fault, ServiceError
 from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
+from bots.net import Outbound
 from calls.core.events import (
     CallerHungUp,
     CallerSaid,
@@ -21,7 +21,6 @@ from calls.core.events import (
 )
 from calls.core.prompts import MAX_WAITING
 from calls.core.steering import HangUp, Outcome, Say
-from calls.session import outbound as outbound_module
 from calls.session.call import MAX_POSTS
 from tests.calls.media.leaping import leap
 from tests.calls.session.calling import Leg, Line, timers
@@ -312,10 +311,8 @@ def test_a_bot_that_never_stops_talking_ends_the_call() -> None:
 
 @pytest.mark.wire
 async def test_metadata_for_a_slow_server_takes_a_bounded_number_of_requests(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
+    loopback: Outbound,
 ) -> None:
-    monkeypatch.setattr(outbound_module, "_outbound", None)
-    settings.OUTBOUND_ALLOW = ("127.0.0.0/8",)
     too_many = 3
     sent = [{"name": "sendMetaData", "activityParams": {"n": 1}}] * (MAX_POSTS + too_many)
     async with serving() as server:
@@ -338,18 +335,13 @@ async def test_metadata_for_a_slow_server_takes_a_bounded_number_of_requests(
         await asyncio.gather(*line.session._posts)
         line.session.take(LegLost())
         await line.task
-        await outbound_module.outbound().close()
 
     assert len(refused) == too_many
     assert len(server.asked) == MAX_POSTS + 1
 
 
 @pytest.mark.wire
-async def test_metadata_that_is_sent_with_a_hang_up_arrives(
-    monkeypatch: pytest.MonkeyPatch, settings: Settings
-) -> None:
-    monkeypatch.setattr(outbound_module, "_outbound", None)
-    settings.OUTBOUND_ALLOW = ("127.0.0.0/8",)
+async def test_metadata_that_is_sent_with_a_hang_up_arrives(loopback: Outbound) -> None:
     arrived: list[object] = []
     async with serving() as server:
         over = asyncio.Event()
@@ -367,7 +359,6 @@ async def test_metadata_that_is_sent_with_a_hang_up_arrives(
         await line.leg.until("close")
         over.set()
         await line.task
-        await outbound_module.outbound().close()
 
     assert arrived == [{"ticket": 7}]
 
