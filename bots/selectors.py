@@ -173,7 +173,7 @@ def outline(line: Sequence[Bot]) -> Outline:
         providers=providers,
         plugins=plugins,
         used=used,
-        layers=tuple(_layers(line, providers, used)),
+        layers=(*catalogue.defaults(plugins.values()), *_layers(line, providers, used)),
         problems=problems,
     )
 
