@@ -120,12 +120,13 @@ class BotConversation(msgspec.Struct, frozen=True, kw_only=True):
     """What a bot may know about the call it is about to join.
 
     ``caller_audio`` and ``prompt_audio`` are the formats of the voice side; a bot with a voice best
-    uses the same. None: a text session.
+    uses the same. None: a text session. ``call_id`` is what the REST API knows the call by.
     """
 
     conversation_id: str
     bot: str
     language: str
+    call_id: str = ""
     caller: str = ""
     callee: str = ""
     caller_audio: AudioFormat | None = None

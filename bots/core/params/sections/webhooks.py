@@ -18,14 +18,25 @@ _param = partial(Param, source="gateway")
 CallEvent = Literal["call.started", "call.ended", "call.line"]
 
 
-def _http_url(value: str) -> str:
+def http_url(value: str) -> str:
+    """Check the address of a server that is posted to.
+
+    Raises:
+        ValueError: it is none, or holds a user name.
+    """
     if value and not _HTTP_URL.fullmatch(value):
         raise ValueError("must be an http or https URL without user name and password")
     return value
 
 
-def _signing_secret(value: SecretStr) -> SecretStr:
-    """Standard Webhooks: ``whsec_`` and 24 to 64 random bytes in base64."""
+def signing_secret(value: SecretStr) -> SecretStr:
+    """Check a secret that requests are signed with: ``whsec_`` and 24 to 64 bytes in base64.
+
+    Source: Standard Webhooks 1.0.0, https://www.standardwebhooks.com
+
+    Raises:
+        ValueError: it is none.
+    """
     text = value.get_secret_value()
     if not text:
         return value
@@ -49,7 +60,7 @@ class Webhooks(ParamSet):
 
     call_events_url: Annotated[
         str,
-        AfterValidator(_http_url),
+        AfterValidator(http_url),
         _param(
             help=(
                 "Events of this bot's calls are posted here as JSON, with the numbers of both "
@@ -59,7 +70,7 @@ class Webhooks(ParamSet):
     ] = Field("", alias="callEventsUrl", max_length=2000)
     call_events_secret: Annotated[
         SecretStr,
-        AfterValidator(_signing_secret),
+        AfterValidator(signing_secret),
         _param(
             help=(
                 "What the events are signed with, so that the server can tell that they come from "
