@@ -93,13 +93,15 @@ class Introspection(Endpoint):
         token = request.POST.get("token", "")
         if not token:
             return _refusal(400, "invalid_request", _NO_TOKEN)
-        found = access.access_token(token)
-        if found is None or found.application != client:
+        granted = access.access_token(token)
+        own = get_access_token_model().objects.filter(application=client)
+        found = own.filter(token_checksum=access.digest(token)).first()
+        if granted is None or found is None:
             return JsonResponse({"active": False})
         return JsonResponse(
             {
                 "active": True,
-                "scope": " ".join(sorted(access.scopes_of(found))),
+                "scope": " ".join(sorted(access.scopes_of(granted))),
                 "client_id": client.client_id,
                 "token_type": "Bearer",
                 "exp": int(found.expires.timestamp()),

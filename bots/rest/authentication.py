@@ -102,10 +102,9 @@ def _proved(request: HttpRequest) -> tuple[ApiClient, frozenset[str], int | None
     if token := access.bearer_token(authorization):
         found = access.access_token(token)
         here = request.build_absolute_uri(request.path)
-        if found is None or (found.resource and not found.allows_audience(here)):
+        if found is None or (found.resource and not found.is_for(here)):
             raise _refused(request, "", "The access token is unknown, expired or revoked.")
-        minted = getattr(found, "minted", None)
-        return found.application, access.scopes_of(found), minted.pk if minted else None
+        return found.client, access.scopes_of(found), found.minted
     credentials = access.basic_credentials(authorization) if settings.API_BASIC_AUTH else None
     if credentials is None:
         raise Problem(

@@ -56,9 +56,10 @@ def answered_once(request: HttpRequest, client: ApiClient, action: Callable[[], 
     with transaction.atomic():
         _claim(f"{client.pk} {operation} {key}")
         rows = IdempotentAnswer.objects.filter(client=client, operation=operation, key=key)
-        rows.filter(created_at__lt=now() - KEPT).delete()
-        if (known := rows.first()) is not None:
-            return _repeated(known, print_)
+        for known in rows:
+            if known.created_at >= now() - KEPT:
+                return _repeated(known, print_)
+            known.delete()
         reply = action()
         IdempotentAnswer.objects.create(
             client=client,

@@ -82,7 +82,8 @@ def dial_out(request: HttpRequest, body: DialoutBody) -> HttpResponse:
         raise Problem(403, detail=str(error), code="dialout_not_allowed") from None
     except TooManyQueued as error:
         raise Problem(429, detail=str(error), headers={"Retry-After": "10"}) from None
-    wake_runner()
+    if wish.not_before is None:  # else it is found in time by itself
+        wake_runner()
     if wish.notify_url and _held(body):
         _hold(reply.body["conversationId"])
     return answer(reply.body, status=reply.status)

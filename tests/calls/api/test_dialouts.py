@@ -273,6 +273,7 @@ def test_a_request_that_was_refused_may_be_sent_again_with_its_key(bot: Bot, dia
 def test_a_client_cannot_queue_calls_without_end(
     dialer: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(asking, "_room", {})
     monkeypatch.setattr(asking, "MOST_QUEUED", 1)
     first = asked(dialer)
     response = dialer.post("/actions/dialout", request())
