@@ -36,3 +36,6 @@ ReportName = Literal[
 - ``*_updated``: nothing; ``injection_refused``: ``message``;
 - ``warning`` and ``error``: ``code``, ``description``; after an error the talk may go on.
 """
+
+LATENCIES = ("stt_ms", "think_ms", "tts_ms", "total_ms")
+"""What ``latency`` may tell of the answer in hand."""

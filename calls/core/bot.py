@@ -60,11 +60,15 @@ class BotSide:
         self._told += 1
         self._out.emit(commands.SendToBot(activity))
 
-    def take_turn(self, activity: Activity, turn: commands.RecordTurn) -> None:
-        """The caller's turn is complete: it goes to the bot, whose answer is awaited."""
+    def take_turn(self, activity: Activity | None, turn: commands.RecordTurn) -> None:
+        """The caller's turn is complete: it goes to the bot, whose answer is awaited.
+
+        Without an ``activity`` the bot knows it by itself.
+        """
         self.turns += 1
-        self.tell(activity)
-        self._last_turn = self._told
+        if activity is not None:
+            self.tell(activity)
+            self._last_turn = self._told
         self._stopwatch.begin(turn)
         self.asked(typing=turn.kind == "dtmf")
 

@@ -4,6 +4,7 @@ Turn-taking is that of product description 6.3.5 (continuous ASR), 6.3.9 (barge-
 6.6 (the caller's timers).
 """
 
+from bots.core.activities import Activity
 from bots.core.params.sections.barge_in import BargeIn
 from bots.core.params.sections.continuous_asr import ContinuousAsr
 from bots.core.params.sections.dtmf import Dtmf
@@ -28,7 +29,8 @@ UTTERANCE_TIMEOUT_S = 60.0
 class CallerSide:
     """Hears the caller and hands complete turns to the bot's side.
 
-    ``audio``: False for a text session, whose peer collects and waits itself.
+    ``audio``: False for a text session, whose peer collects and waits itself. ``heard_by_bot``: the
+    bot recognises speech itself and need not be told it; it also decides what belongs together.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class CallerSide:
         notices: Notices,
         bot: BotSide,
         audio: bool,
+        heard_by_bot: bool = False,
     ) -> None:
         self.recognition_timeouts = 0
         """How often in a row the recogniser gave no result."""
@@ -55,6 +58,7 @@ class CallerSide:
         self._notices = notices
         self._bot = bot
         self._audio = audio
+        self._heard_by_bot = heard_by_bot
         self._keypad = Keypad(params, timers, self._deliver_digits)
         self._collection = Collection()
         self._no_input = NoInput()
@@ -63,6 +67,12 @@ class CallerSide:
         """What is left of the wait while it pauses, in seconds."""
         self._superseded = False
         """The final result that is still to come was counted as its interim text stood."""
+
+    @property
+    def _collects(self) -> bool:
+        """Several utterances go to the bot as one message (continuous ASR)."""
+        ours = self._audio and not self._heard_by_bot
+        return ours and self._params[ContinuousAsr].continuous_asr
 
     # --- voice ------------------------------------------------------------------------------------
 
@@ -80,7 +90,8 @@ class CallerSide:
 
     def voice_stopped(self, _event: events.VoiceStopped, now: float) -> None:
         """The caller fell silent, so long ago as it takes to be sure."""
-        ended_at = now - self._params[Speech].speech_silence_ms / 1000
+        silence_ms = 0 if self._heard_by_bot else self._params[Speech].speech_silence_ms
+        ended_at = now - silence_ms / 1000
         self._notices.voice_ended(ended_at, now)
         if not self._floor.caller_speaks:
             return  # the result was there first
@@ -124,10 +135,9 @@ class CallerSide:
                 self._speaker.interrupt(now)
         self._out.emit(commands.ShowInterim("caller", event.text))
         self._notices.hypothesis(event)
-        asr = self._params[ContinuousAsr]
-        if event.text and asr.continuous_asr and self._audio:
+        if event.text and self._collects:
             self._collection.hypothesis = event.text
-            limit_ms = asr.continuous_asr_hypothesis_timeout_ms
+            limit_ms = self._params[ContinuousAsr].continuous_asr_hypothesis_timeout_ms
             self._timers.start(Timer.COLLECTION, now + limit_ms / 1000)
 
     def _may_interrupt(self, text: str) -> bool:
@@ -145,8 +155,7 @@ class CallerSide:
 
     def _await_more(self, now: float) -> None:
         """The turn is complete, unless the caller may go on (continuous ASR)."""
-        asr = self._params[ContinuousAsr]
-        if not asr.continuous_asr or not self._audio:
+        if not self._collects:
             self._complete(now)
         elif self._floor.caller_speaks:
             return
@@ -155,7 +164,8 @@ class CallerSide:
         elif self._collection.submitted:
             self._complete(now)
         else:
-            self._timers.start(Timer.COLLECTION, now + asr.continuous_asr_timeout_in_ms / 1000)
+            limit_ms = self._params[ContinuousAsr].continuous_asr_timeout_in_ms
+            self._timers.start(Timer.COLLECTION, now + limit_ms / 1000)
 
     def collection_expired(self, now: float) -> None:
         """The caller has been silent long enough: the turn is complete."""
@@ -179,15 +189,28 @@ class CallerSide:
             return
         if digits_first:
             self._keypad.flush(now)
-        last = collected[-1]
-        stopped_at = last.at if last.utterance.ended_at is None else last.utterance.ended_at
-        decided_at = last.at if last.utterance.decided_at is None else last.utterance.decided_at
         speech = self._params[Speech]
         activity = vocabulary.caller_message(
             [each.said for each in collected],
             speech.stt_language or speech.language,
             continuous=self._params[ContinuousAsr].continuous_asr,
         )
+        last = collected[-1]
+        self._take_turn(None if self._heard_by_bot else activity, last.utterance, last.at, now)
+
+    def committed(self, utterance: Utterance, now: float) -> None:
+        """The bot heard a whole turn, whose text is not known."""
+        self._out.emit(commands.ShowInterim("caller", ""))
+        self._floor.forget_caller()
+        self._timers.stop(Timer.RECOGNITION, Timer.USER_INPUT)
+        self._heard()
+        self._take_turn(None, utterance, now, now)
+
+    def _take_turn(
+        self, activity: Activity | None, utterance: Utterance, known_at: float, now: float
+    ) -> None:
+        stopped_at = known_at if utterance.ended_at is None else utterance.ended_at
+        decided_at = known_at if utterance.decided_at is None else utterance.decided_at
         self._bot.take_turn(
             activity,
             commands.RecordTurn(
@@ -195,7 +218,7 @@ class CallerSide:
                 kind="speech",
                 caller_stopped_at=stopped_at,
                 end_decided_at=max(stopped_at, decided_at),
-                final_text_at=max(stopped_at, decided_at, last.at),
+                final_text_at=max(stopped_at, decided_at, known_at),
                 sent_to_bot_at=now,
             ),
         )
@@ -206,7 +229,7 @@ class CallerSide:
 
     def recognition_expired(self, now: float) -> None:
         """The recogniser gave no result in time: what the caller said is lost."""
-        if self._floor.voice_is_over:
+        if self._floor.voice_is_over and not self._heard_by_bot:
             self.recognition_timeouts += 1
         self._floor.forget_caller()
         self._await_more(now)
@@ -235,8 +258,7 @@ class CallerSide:
         if interrupts:
             self._speaker.silence(now)
         self._out.caller(now, "dtmf", event.digits)
-        asr = self._params[ContinuousAsr]
-        submits = asr.continuous_asr and set(event.digits) & set(asr.continuous_asr_digits)
+        submits = any(self._submits(digit) for digit in event.digits)
         if submits or self._params[Dtmf].send_dtmf:  # other keys reach nobody
             self._heard()
             self._timers.stop(Timer.USER_INPUT)
@@ -247,10 +269,8 @@ class CallerSide:
             self._deliver_digits(event.digits, now, now)
 
     def _press(self, digit: str, now: float) -> None:
-        asr = self._params[ContinuousAsr]
-        speaking = self._floor.caller_speaks
-        if asr.continuous_asr and digit in asr.continuous_asr_digits:
-            if speaking:
+        if self._submits(digit):
+            if self._floor.caller_speaks:
                 self._collection.submitted = True
                 return
             if self._collection:
@@ -261,6 +281,12 @@ class CallerSide:
             self._keypad.press(digit, now)
             if self._keypad.collecting and self._words_first():
                 self._timers.stop(Timer.COLLECTION)  # they go together, words first
+
+    def _submits(self, digit: str) -> bool:
+        """Whether ``digit`` says that what was collected is complete."""
+        asr = self._params[ContinuousAsr]
+        collects = asr.continuous_asr and not self._heard_by_bot
+        return collects and digit in asr.continuous_asr_digits
 
     def acknowledged(self, now: float) -> None:
         """The bot has the digit that was sent, or has had its time."""

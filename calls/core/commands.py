@@ -5,6 +5,7 @@ from typing import Any, Literal
 import msgspec
 
 from bots.core.activities import Activity, Json
+from bots.core.agents import ReportName
 from bots.core.errors import Fault
 from bots.core.params.resolve import Resolved
 from calls.core.steering import Outcome
@@ -193,6 +194,8 @@ class RecordTurn(msgspec.Struct, frozen=True, kw_only=True):
     audio_ready_at: float | None = None
     audio_sent_at: float | None = None
     playback_ended_at: float | None = None
+    agent: dict[str, int] | None = None
+    """Milliseconds a voice agent says it took: any of `bots.core.agents.LATENCIES`."""
 
 
 class ShowInterim(msgspec.Struct, frozen=True):
@@ -219,6 +222,13 @@ class RecordAct(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     detail: Json
     muted: bool
+
+
+class RecordReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The bot told something about its own work; ``detail`` is as large as the bot made it."""
+
+    name: ReportName
+    detail: Json
 
 
 class ReportOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -287,6 +297,7 @@ Command = (
     | ShowInterim
     | ShowState
     | RecordAct
+    | RecordReport
     | ReportOutcome
     | ReportAnswer
     | ReportMachine

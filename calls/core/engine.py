@@ -10,7 +10,9 @@ task, clock or model; it composes the machines beside it:
 `floor.Floor`              who has the floor: caller, bot, nobody
 `callee.Callee`            of an outbound call: ringing, answer, person or machine
 `caller.CallerSide`        from voice, results and keys to turns; the caller's timers
+`hearing.Hearing`          the caller as a bot hears them that recognises speech itself
 `bot.BotSide`              what the bot is told and owes; the bot's timers
+`incoming.Incoming`        what the bot sends and says
 `notices.Notices`          what else the bot asked to be told
 `actions.Actions`          digits, metadata and recording for the bot
 `stopwatch.Stopwatch`      where the time of a turn went
@@ -35,15 +37,18 @@ from bots.core.params.resolve import Resolved
 from bots.core.params.sections.barge_in import BargeIn
 from bots.core.params.sections.call_initiation import CallInitiation
 from bots.core.params.sections.timeouts import Timeouts
-from calls.core import commands, events, start, vocabulary
+from bots.core.ports import BotCapabilities
+from calls.core import commands, events, start
 from calls.core.actions import Actions
 from calls.core.bot import BotSide
 from calls.core.callee import Callee
 from calls.core.caller import CallerSide
-from calls.core.closing import Cause, Ending, failure
+from calls.core.closing import Cause, failure
 from calls.core.commands import Command
 from calls.core.events import Event
 from calls.core.floor import Floor
+from calls.core.hearing import Hearing
+from calls.core.incoming import Incoming
 from calls.core.life import Life
 from calls.core.notices import Notices
 from calls.core.outbox import Outbox
@@ -55,7 +60,6 @@ from calls.core.speaker import Speaker
 from calls.core.stopwatch import Stopwatch
 from calls.core.supervision import Supervision
 from calls.core.timeouts import Timer, Timers
-from calls.core.vocabulary import Purpose
 
 START_TIMEOUT_S = 2.0
 """How long a voice side that announced its ``start`` activity may take to send it."""
@@ -68,24 +72,43 @@ CHANGEABLE = (Timer.USER_INPUT, Timer.BOT_INPUT, Timer.BOT_GIVE_UP, Timer.RESUME
 
 
 class Conversation:
-    """One call. Feed it every event in order with a time that never goes back."""
+    """One call. Feed it every event in order with a time that never goes back.
 
-    def __init__(self, configured: Resolved, leg: LegCapabilities) -> None:
+    ``bot``: what it does itself; recognising is of no account in a text session.
+    """
+
+    def __init__(
+        self,
+        configured: Resolved,
+        leg: LegCapabilities,
+        bot: BotCapabilities = BotCapabilities(),  # noqa: B008 - immutable
+    ) -> None:
         self._leg = leg
+        self._heard_by_bot = bot.hears and leg.audio
         self._arrival: events.CallArrived | None = None
         self._open = False
         self._compose(Scopes(configured))
-        life, caller, speaker = self._life, self._caller, self._speaker
+        life, incoming, hearing, speaker = (
+            self._life,
+            self._incoming,
+            self._hearing,
+            self._speaker,
+        )
         self._handlers: dict[type, Callable[..., None]] = {
             events.CallArrived: self._call_arrived,
             events.BotJoined: self._bot_joined,
             events.CallStarted: self._call_started,
-            events.BotSpoke: self._bot_spoke,
+            events.BotSpoke: incoming.spoke,
+            events.BotStreamed: incoming.streamed,
+            events.StreamTextKnown: incoming.text_known,
+            events.AgentReported: incoming.reported,
+            events.BotControlled: self._supervision.controlled,
             events.BotAcknowledged: self._bot_acknowledged,
-            events.BotLeft: self._bot_left,
-            events.VoiceStarted: caller.voice_started,
-            events.VoiceStopped: caller.voice_stopped,
-            events.CallerSaid: caller.said,
+            events.BotLeft: incoming.left,
+            events.VoiceStarted: hearing.voice_started,
+            events.VoiceStopped: self._caller.voice_stopped,
+            events.CallerSaid: hearing.said,
+            events.CallerCommitted: self._caller_committed,
             events.DigitsPressed: self._digits_pressed,
             events.CallerSilent: self._caller_silent,
             events.VoiceSideReported: self._voice_side_reported,
@@ -135,6 +158,16 @@ class Conversation:
             notices=notices,
             bot=self._bot,
             audio=audio,
+            heard_by_bot=self._heard_by_bot,
+        )
+        self._hearing = Hearing(
+            params=params,
+            out=out,
+            floor=floor,
+            queue=queue,
+            caller=self._caller,
+            bot=self._bot,
+            by_bot=self._heard_by_bot,
         )
         self._notices = notices
         self._life = Life(
@@ -165,6 +198,17 @@ class Conversation:
             speaker=self._speaker,
             bot=self._bot,
             life=self._life,
+            enter=self._enter,
+        )
+        self._incoming = Incoming(
+            out=out,
+            queue=queue,
+            speaker=self._speaker,
+            bot=self._bot,
+            hearing=self._hearing,
+            life=self._life,
+            stopwatch=stopwatch,
+            supervision=self._supervision,
             enter=self._enter,
         )
 
@@ -270,57 +314,15 @@ class Conversation:
         if welcome:
             self._queue.add_first(Prompt(text=welcome))
 
-    # --- the bot ------------------------------------------------------------------------------
-
-    def _bot_spoke(self, event: events.BotSpoke, now: float) -> None:
-        if self.phase not in WITH_BOT or not self._bot.present:
-            return
-        activity = event.activity
-        purpose = vocabulary.purpose(activity)
-        if self.phase is Phase.RINGING and activity.event == "hangup":
-            self._life.bot_hangs_up(activity, now)
-            return
-        if purpose is Purpose.UNKNOWN:
-            described = vocabulary.describe(activity)
-            self._out.note(now, f"The bot sent {described}; it was ignored")
-            return
-        if self._queue.full and purpose is not Purpose.ABORT_PROMPTS:
-            flood = "it says more than anybody can hear"
-            self._life.broken("bot", Fault.PROTOCOL, flood, now)
-            return
-        if purpose.answers:
-            self._bot.answered(now)
-            self._supervision.bot_spoke(now)
-        spoken = purpose in (Purpose.MESSAGE, Purpose.PLAY_URL)
-        if spoken and self._supervision.muted:
-            self._enter(activity, now)
-            said = activity.text or "an audio file"
-            self._out.emit(
-                commands.RecordLine(at=now, side="bot", kind="event", text=f"Not spoken: {said}")
-            )
-        elif spoken:
-            prompt = Prompt(text=activity.text or "", activity=activity)
-            self._queue.add(prompt)
-            self._speaker.prepare(prompt)
-        elif purpose is Purpose.ABORT_PROMPTS:
-            self._enter(activity, now)
-            self._speaker.silence(now)
-        else:
-            self._queue.add(Action(activity))
+    # --- the caller ---------------------------------------------------------------------------
 
     def _bot_acknowledged(self, _event: events.BotAcknowledged, now: float) -> None:
         if self._bot.acknowledged() and self.phase is Phase.TALKING:
             self._caller.acknowledged(now)
 
-    def _bot_left(self, _event: events.BotLeft, now: float) -> None:
-        self._bot.present = False
-        if self.phase in (Phase.TALKING, Phase.TRANSFERRING):
-            self._bot.answered(now)
-            self._queue.add(Action(vocabulary.BOT_LEFT))
-        elif self.phase in (Phase.JOINING, Phase.STARTING, Phase.RINGING):
-            self._life.hang_up(Ending("bot", "bot-disconnected", "The bot left"), now)
-
-    # --- the caller ---------------------------------------------------------------------------
+    def _caller_committed(self, event: events.CallerCommitted, now: float) -> None:
+        if self.phase is Phase.TALKING and self._life.accepted:
+            self._hearing.committed(event, now)
 
     def _digits_pressed(self, event: events.DigitsPressed, now: float) -> None:
         if self.phase is Phase.TALKING and self._life.accepted:
@@ -372,6 +374,8 @@ class Conversation:
             else:
                 self._act(item, now)
                 self._supervision.carried_out(item.act)
+        for stream in self._queue.take_dropped():
+            self._out.emit(commands.DropStream(stream))
         self._life.settle(now)
 
     def _enter(self, activity: Activity, now: float, act: int | None = None) -> None:
@@ -465,7 +469,7 @@ class Conversation:
         self._caller.recognition_expired(now)
         if self._caller.recognition_timeouts >= MAX_RECOGNITION_TIMEOUTS:
             self._life.broken("stt", Fault.TIMEOUT, NO_RESULT, now)
-        else:
+        elif not self._heard_by_bot:
             report = commands.ReportFault(service="stt", fault=Fault.TIMEOUT, detail=NO_RESULT)
             self._out.emit(report)
 

@@ -4,12 +4,18 @@
 answers over; out come frames for the page. Every command is answered, if only by the lack of one.
 """
 
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
 from calls.core import steering
-from calls.core.steering import MAX_ACTIVITIES_BYTES, MAX_TEXT_CHARACTERS, Outcome, Steering
+from calls.core.steering import (
+    MAX_ACTIVITIES_BYTES,
+    MAX_MESSAGE_BYTES,
+    MAX_TEXT_CHARACTERS,
+    Outcome,
+    Steering,
+)
 from calls.core.watch import frame
 from calls.core.wording import clean
 
@@ -91,9 +97,17 @@ def cleaned(act: Steering) -> Steering:
             if len(_kept(act.activities)) > MAX_ACTIVITIES_BYTES:
                 raise ValueError(f"The activities are larger than {MAX_ACTIVITIES_BYTES} bytes")
             return act
-        case _:
+        case steering.ControlAgent():
+            if not isinstance(act.message.get("type"), str):
+                raise ValueError("The message needs a type")
+            if len(_kept(act.message)) > MAX_MESSAGE_BYTES:
+                raise ValueError(f"The message is larger than {MAX_MESSAGE_BYTES} bytes")
+            return act
+        case steering.SetParameter():
             _kept(act.value)
             return msgspec.structs.replace(act, name=_text(act.name, _MAX_NAME_CHARACTERS))
+        case _:
+            assert_never(act)
 
 
 def _kept(value: Any) -> bytes:

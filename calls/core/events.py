@@ -150,7 +150,8 @@ class PlaybackEnding(msgspec.Struct, frozen=True):
 class PlaybackDone(msgspec.Struct, frozen=True, kw_only=True):
     """Nothing of ``utterance`` will be heard any more.
 
-    ``heard_ms`` of ``total_ms`` reached the caller (``total_ms`` 0: length unknown, all was heard).
+    ``heard_ms`` of ``total_ms`` reached the caller. ``total_ms`` 0: the length is not known, as of
+    a play stream that was stopped before the bot had ended it; if not interrupted, all was heard.
     """
 
     utterance: int

@@ -34,7 +34,9 @@ from calls.core.speaker import Speaker
 from calls.core.stopwatch import Stopwatch
 from calls.core.timeouts import Timer, Timers
 from calls.core.vocabulary import Purpose
+from calls.core.wording import clean
 
+MAX_DETAIL_CHARACTERS = 300
 _SERVICE_NAMES: dict[FailingService, str] = {
     "bot": "bot",
     "stt": "recogniser",
@@ -116,11 +118,15 @@ class Life:
         self.broken(event.service, event.fault, event.detail, now)
 
     def broken(self, service: FailingService, fault: Fault, detail: str, now: float) -> None:
-        """Report that ``service`` failed, and do what is configured for that."""
+        """Report that ``service`` failed, and do what is configured for that.
+
+        Of a bot, which may be of several parts, the record of the call says what failed.
+        """
         self._report(service, fault, detail)
         if service == "bot":
             self._bot.present = False
-        reason = f"The {_SERVICE_NAMES[service]} failed: {fault}"
+        said = clean(detail, MAX_DETAIL_CHARACTERS) if service == "bot" else ""
+        reason = f"The {_SERVICE_NAMES[service]} failed: {said or fault}"
         self.fail(service, failure(f"{service}:{fault}", reason), now)
 
     def _report(self, service: FailingService, fault: Fault, detail: str) -> None:
@@ -151,6 +157,10 @@ class Life:
         self._speaker.stop(now)
         if playing is not None and playing.file is not None:
             playing.late = True  # it has failed as soon as the player reports its end
+        elif playing is not None and playing.stream is not None:
+            self._out.note(now, "The bot began to speak, but no audio came in time")
+            self._report("bot", Fault.TIMEOUT, "no audio for a play stream")
+            self._bot.asked()  # whoever waits for its answer still does
         elif playing is not None and playing.act is not None:
             playing.failed = True
             self._report("tts", Fault.TIMEOUT, "no audio for a supervisor's line")

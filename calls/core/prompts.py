@@ -17,7 +17,7 @@ MAX_WAITING = 500
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
-    """Something to say: ``text``, or the audio file at ``url``.
+    """Something to say: ``text``, the audio file at ``url``, or the bot's play stream ``stream``.
 
     ``activity`` is the bot's own, a message or a ``playUrl`` whose file its parameters name. A
     prompt without one is the gateway's: a welcome or a reminder; so is one that is ``configured``.
@@ -30,6 +30,8 @@ class Prompt(msgspec.Struct, frozen=True, kw_only=True):
     """The activity is an administrator's, for a failure."""
     act: int | None = None
     """The number of the supervisor's act that this line is, or is part of."""
+    stream: int | None = None
+    """Then ``text`` is what it says, as far as that is known."""
 
     @property
     def by_bot(self) -> bool:
@@ -60,6 +62,7 @@ class Playing(msgspec.Struct, kw_only=True):
     interruptible: bool
     by_bot: bool
     file: AudioFile | None = None
+    stream: int | None = None
     started_at: float | None = None
     """When the caller heard the first sample, in seconds on the engine's clock."""
     ending: bool = False
@@ -95,6 +98,8 @@ class PromptQueue:
         self.playing: Playing | None = None
         self._acts: list[Playing] = []
         """Lines of supervisors that have ended, until they are asked for."""
+        self._dropped: list[int] = []
+        """Play streams that will not be played, until they are asked for."""
 
     @property
     def idle(self) -> bool:
@@ -137,6 +142,7 @@ class PromptQueue:
         interruptible: bool,
         by_bot: bool,
         file: AudioFile | None = None,
+        stream: int | None = None,
         act: int | None = None,
     ) -> Playing:
         """Make ``text`` the prompt that plays; utterance numbers never repeat in a call.
@@ -151,6 +157,7 @@ class PromptQueue:
             interruptible=interruptible,
             by_bot=by_bot,
             file=file,
+            stream=stream,
             act=act,
         )
         return self.playing
@@ -185,6 +192,7 @@ class PromptQueue:
         """Drop the prompts that wait; actions stay, in order, and so do settings for the call."""
         kept: deque[Prompt | Action] = deque()
         for item in self._waiting:
+            self._drop(item)
             if isinstance(item, Action):
                 kept.append(item)
             elif settings := _lasting(item):
@@ -193,4 +201,25 @@ class PromptQueue:
 
     def clear(self) -> None:
         """Drop everything that waits."""
+        for item in self._waiting:
+            self._drop(item)
         self._waiting.clear()
+
+    def _drop(self, item: Prompt | Action) -> None:
+        if isinstance(item, Prompt) and item.stream is not None:
+            self._dropped.append(item.stream)
+
+    def take_dropped(self) -> list[int]:
+        """The play streams that were dropped since the last call."""
+        taken, self._dropped = self._dropped, []
+        return taken
+
+    def text_known(self, stream: int, text: str) -> Playing | None:
+        """What a play stream says; answers it when it plays. One that is over is passed over."""
+        if self.playing is not None and self.playing.stream == stream:
+            self.playing.text = text
+            return self.playing
+        for place, item in enumerate(self._waiting):
+            if isinstance(item, Prompt) and item.stream == stream:
+                self._waiting[place] = msgspec.structs.replace(item, text=text)
+        return None

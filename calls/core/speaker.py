@@ -10,7 +10,7 @@ from calls.core.prompts import AudioFile, Playing, Prompt, PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.stopwatch import Stopwatch
 from calls.core.timeouts import Timer, Timers
-from calls.core.transcript import file_text, heard_text, spoken_text
+from calls.core.transcript import UNKNOWN_TEXT, file_text, heard_text, spoken_text
 from calls.core.vocabulary import WAYS_OF_SPEAKING
 
 STOP_TIMEOUT_S = 1.0
@@ -48,7 +48,9 @@ class Speaker:
             if not url:
                 self._out.note(now, "The bot asked for playUrl without playUrlUrl; ignored")
         interruptible = self._params[BargeIn].barge_in and not prompt.configured
-        if url:
+        if prompt.stream is not None:
+            self._play_stream(prompt, prompt.stream, interruptible=interruptible)
+        elif url:
             self._play_file(prompt, url, interruptible=interruptible)
         elif spoken_text(prompt.text):
             playing = self._queue.play(
@@ -90,6 +92,25 @@ class Speaker:
                 activity=prompt.activity,
             )
         )
+
+    def _play_stream(self, prompt: Prompt, stream: int, *, interruptible: bool) -> None:
+        playing = self._queue.play(
+            prompt.text, interruptible=interruptible, by_bot=prompt.by_bot, stream=stream
+        )
+        self._out.emit(
+            commands.PlayStream(
+                utterance=playing.utterance,
+                stream=stream,
+                text=prompt.text,
+                interruptible=interruptible,
+            )
+        )
+
+    def text_known(self, event: events.StreamTextKnown, _now: float) -> None:
+        """What a play stream says, be it that it plays or waits."""
+        playing = self._queue.text_known(event.stream, event.text)
+        if playing is not None and playing.started_at is not None:
+            self._out.emit(commands.ShowInterim("bot", spoken_text(event.text)))
 
     def prepare(self, prompt: Prompt) -> None:
         """Have a message that must wait ready, unless it will be spoken in another way."""
@@ -169,11 +190,12 @@ class Speaker:
         return playing
 
     def _record(self, playing: Playing, event: events.PlaybackDone, now: float) -> None:
-        spoken = heard = spoken_text(playing.text)
-        if event.interrupted and playing.file is None:
+        words_known = playing.file is None and spoken_text(playing.text) != ""
+        spoken = heard = spoken_text(playing.text) or UNKNOWN_TEXT
+        if not event.heard_ms and (event.interrupted or playing.stream is not None):
+            heard = ""
+        elif event.interrupted and words_known:  # of others, all or nothing counts
             heard = heard_text(playing.text, heard_ms=event.heard_ms, total_ms=event.total_ms)
-        elif event.interrupted and not event.heard_ms:
-            heard = ""  # of a file, whose words are not known, all or nothing counts
         if heard:
             self._out.emit(
                 commands.RecordLine(

@@ -15,6 +15,7 @@ MAX_TEXT_CHARACTERS = 2_000
 MAX_REASON_CHARACTERS = 500
 MAX_ACTIVITIES = 20
 MAX_ACTIVITIES_BYTES = 65_536
+MAX_MESSAGE_BYTES = 65_536
 
 
 class HangUp(msgspec.Struct, frozen=True, tag="hangup", tag_field="do"):

@@ -4,10 +4,17 @@ Each turn is told once, by `RecordTurn`, when its answer has been played, when t
 or when the call ends. Times never go back, so that the segments between them sum to the whole.
 """
 
+from typing import Any, TypeGuard
+
 import msgspec
 
+from bots.core.activities import Json
+from bots.core.agents import LATENCIES
 from calls.core import commands
 from calls.core.outbox import Outbox
+
+MAX_MS = 3_600_000
+"""Longer than any answer takes; a voice agent that tells more is mistaken."""
 
 
 class Stopwatch:
@@ -49,6 +56,13 @@ class Stopwatch:
         if turn is not None and turn.audio_sent_at is not None:
             self._turn = msgspec.structs.replace(turn, playback_ended_at=now)
 
+    def agent_took(self, latency: Json) -> None:
+        """What a voice agent tells of its own times, for the turn in hand."""
+        told = {name: round(ms) for name in LATENCIES if _plausible(ms := latency.get(name))}
+        if self._turn is not None and told:
+            known = self._turn.agent or {}
+            self._turn = msgspec.structs.replace(self._turn, agent=known | told)
+
     def settle(self, *, idle: bool) -> None:
         """``idle``: nothing plays and nothing waits. Tell the turn whose answer was played."""
         if idle and self._turn is not None and self._turn.playback_ended_at is not None:
@@ -59,3 +73,7 @@ class Stopwatch:
         if self._turn is not None:
             self._out.emit(self._turn)
             self._turn = None
+
+
+def _plausible(ms: Any) -> TypeGuard[float]:
+    return isinstance(ms, int | float) and not isinstance(ms, bool) and 0 <= ms <= MAX_MS

@@ -6,11 +6,11 @@ answered, the call has ended.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 
-from bots.core.activities import Activity
+from bots.core.activities import Activity, Json
 from bots.core.params.sections.speech import Speech
 from calls.core import commands, events, sending, steering, vocabulary
 from calls.core.bot import BotSide
@@ -24,15 +24,19 @@ from calls.core.steering import Outcome
 from calls.core.timeouts import Timer, Timers
 from calls.core.transcript import spoken_text
 from calls.core.vocabulary import Purpose
+from calls.core.wording import clean
 
 ANSWER_TIMEOUT_S = 30.0
 """How long a message to the bot waits for an answer before it counts as failed."""
+CONTROL_TIMEOUT_S = 15.0
+"""How long the bot may take to do what it is directed to."""
+MAX_KIND_CHARACTERS = 60
 MAX_PENDING = 50
 """Acts whose effect is still awaited."""
 
 
 class _Pending(msgspec.Struct):
-    """An act that was accepted; ``due`` is set while the bot's answer to it is awaited.
+    """An act that was accepted; ``due`` is set while the bot's word on it is awaited.
 
     ``to_do``: how many of the activities sent were not carried out yet, or heard; ``trouble``: what
     went wrong with one of them.
@@ -97,7 +101,7 @@ class Supervision:
             return _NOT_TALKING.get(phase, "The call is not connected yet")
         if isinstance(act, steering.Say) and not spoken_text(act.text):
             return "There is nothing to say in this text"
-        if isinstance(act, steering.Message) and not self._bot.present:
+        if isinstance(act, steering.Message | steering.ControlAgent) and not self._bot.present:
             return "The bot has left the call"
         if isinstance(act, steering.Activities):
             return self._problem_of(act)
@@ -133,8 +137,12 @@ class Supervision:
                 self._mute(event, now, on=on)
             case steering.Activities(activities=sent):
                 self._send(event, sent, now)
-            case _:
+            case steering.ControlAgent(message=message):
+                self._control(event, message, now)
+            case steering.SetParameter():
                 self._set(event, act, now)
+            case _:
+                assert_never(act)
 
     def _message(self, event: events.SupervisorActed, text: str, now: float) -> None:
         self._out.operator(now, "event", f"{event.by} to the bot: {text}")
@@ -165,6 +173,13 @@ class Supervision:
             else:
                 self._queue.add(Action(activity, number))
 
+    def _control(self, event: events.SupervisorActed, message: Json, now: float) -> None:
+        kind = clean(str(message.get("type", "")), MAX_KIND_CHARACTERS)
+        self._note(event, now, f"directs the bot: {kind}", type=kind)
+        self._pending[event.number].due = now + CONTROL_TIMEOUT_S
+        self._arm()
+        self._out.emit(commands.ControlBot(number=event.number, message=message))
+
     def _mute(self, event: events.SupervisorActed, now: float, *, on: bool) -> None:
         self.muted = on
         if on:
@@ -188,15 +203,25 @@ class Supervision:
     def bot_spoke(self, now: float) -> None:
         """The bot sent something to be heard: messages to it are answered."""
         for number, pending in list(self._pending.items()):
-            if pending.due is not None:
+            if isinstance(pending.act, steering.Message):
                 self._finish(number, "done", f"The bot answered after {now - pending.at:.1f} s")
         self._arm()
 
+    def controlled(self, event: events.BotControlled, _now: float) -> None:
+        """What came of directing the bot; nobody waits for it any more when it is late."""
+        pending = self._pending.get(event.number)
+        if pending is not None and isinstance(pending.act, steering.ControlAgent):
+            status: steering.Status = "failed" if event.problem else "done"
+            self._finish(event.number, status, event.problem or event.detail or "The bot did it")
+            self._arm()
+
     def expired(self, now: float) -> None:
-        """The bot has not answered in time."""
+        """The bot has not answered, or not done what it was directed to, in time."""
         for number, pending in list(self._pending.items()):
             if pending.due is not None and pending.due <= now:
-                self._finish(number, "failed", "The bot has not answered")
+                directed = isinstance(pending.act, steering.ControlAgent)
+                late = "The bot has not confirmed it" if directed else "The bot has not answered"
+                self._finish(number, "failed", late)
         self._arm()
 
     def author(self, act: int | None) -> str:

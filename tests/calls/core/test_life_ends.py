@@ -61,7 +61,7 @@ def test_a_hang_up_that_is_configured_for_a_failure_keeps_the_cause() -> None:
         reasons.append(hang_up.reason)
         assert call.feed(GONE).finish() == ("gateway", "error", "bot:server")
 
-    assert reasons == ["Technical", "The bot failed: server"]
+    assert reasons == ["Technical", "The bot failed: HTTP 500"]
 
 
 def test_a_hang_up_that_somebody_sends_is_theirs_unless_it_has_a_reason() -> None:

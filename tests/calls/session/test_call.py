@@ -21,7 +21,7 @@ from calls.core.events import (
 )
 from calls.core.prompts import MAX_WAITING
 from calls.core.steering import HangUp, Outcome, Say
-from calls.session.call import MAX_POSTS
+from calls.session.metadata import MAX_POSTS
 from tests.calls.media.leaping import leap
 from tests.calls.session.calling import Leg, Line, timers
 from tests.fakes.web import serving
@@ -130,7 +130,7 @@ def test_a_bot_that_never_joins_refuses_the_call() -> None:
         return line
 
     line = leap(scenario())
-    assert [end.reason for end in line.ends] == ["The bot failed: timeout"]
+    assert [end.reason for end in line.ends] == ["The bot failed: it could not be joined in time"]
     assert line.leg.told == [("hang up", "error"), "close"]
 
 
@@ -306,7 +306,8 @@ def test_a_bot_that_never_stops_talking_ends_the_call() -> None:
         return line
 
     (end,) = leap(scenario()).ends
-    assert (end.ended_by, end.reason) == ("gateway", "The bot failed: protocol")
+    flood = "The bot failed: it says more than anybody can hear"
+    assert (end.ended_by, end.reason) == ("gateway", flood)
 
 
 @pytest.mark.wire
