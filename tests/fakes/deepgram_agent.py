@@ -1,6 +1,6 @@
 """Deepgram's Voice Agent as far as a client can tell: a strict server on the loopback.
 
-It holds clients to the documented protocol (`deepgram_settings`) and behaves along a `Script`:
+It holds clients to the documented protocol (`deepgram_reading`) and behaves along a `Script`:
 it hears by the level of the caller's audio, recognises what it is told to, calls functions and
 speaks tones, faster than real time. Run alone, ``python -m tests.fakes.deepgram_agent``, it lets a
 person try a voice agent without an account.
@@ -21,7 +21,7 @@ from tests.fakes.deepgram_script import KEY, Call, Fault, Script, Turn, tone
 from tests.fakes.deepgram_session import Session
 
 PATH = "/v1/agent/converse"
-MAX_MESSAGE_BYTES = 1_048_576
+MAX_MESSAGE_BYTES = 16 * 1_048_576
 """A larger message ends the connection with 1009."""
 _WAIT_S = 20.0
 

@@ -3,16 +3,17 @@
 import asyncio
 import itertools
 import json
-from contextlib import suppress
+from collections.abc import Coroutine
 from typing import Any
 
 import msgspec
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from bots.core.audio import AudioFormat, level_dbfs, mulaw_to_lpcm16
 from tests.fakes import deepgram_settings as form
-from tests.fakes.deepgram_script import Call, Fault, Script, Turn, tone
-from tests.fakes.deepgram_settings import Refused
+from tests.fakes.deepgram_connection import Connection
+from tests.fakes.deepgram_reading import Refused, format_of, read_message, read_settings
+from tests.fakes.deepgram_script import Call, Script, Turn, tone
 
 _HEARD_DBFS = -45.0
 _VOICE_MS = 40
@@ -20,44 +21,29 @@ _VOICE_MS = 40
 _FRAME_MS = 20
 _PIECES_MS = (7, 40, 13, 250, 20, 101)
 """Speech comes in pieces of no fixed size."""
-_WAIT_S = 20.0
 _ODD = {"type": "MoonPhase", "phase": {"name": "full"}, "list": [1, None, True]}
 _GARBAGE = ("", "{", "null", "[]", '"Welcome"', '{"type":7}', '{"type":"ConversationText"}')
 
 
-class _Over(Exception):
-    """The connection is over; ends what runs beside it."""
-
-
-class Session:
+class Session(Connection):
     """What one client did, and the agent it talks to."""
 
     def __init__(self, request: web.Request, script: Script, number: int) -> None:
-        self.script = script
-        self.headers = {name.lower(): value for name, value in request.headers.items()}
-        self.request_id = f"00000000-0000-4000-8000-{number:012d}"
-        self.received: list[dict[str, Any]] = []
-        """Every JSON message, in order."""
+        super().__init__(request, script, number)
         self.audio = bytearray()
         """All of the caller's audio."""
         self.most_ahead_ms = 0.0
         """By how much the caller's audio was ahead of real time at most."""
         self.violations: list[str] = []
         """What the client did against the documents."""
-        self.closed = asyncio.Event()
-        self.close_code: int | None = None
-        """The client's, or the one it was given; 1006: no close frame came."""
         self.settings: form.Settings | None = None
         self.turn = 0
-        self._transport = request.transport
-        self._arrived = asyncio.Condition()
-        self._welcomed = self._speaking = False
+        self._speaking = False
         self._input = self._output = AudioFormat("lpcm16", 24000)
         self._heard = b""
         self._voice_ms = self._silence_ms = 0.0
         self._user_speaking = False
         self._first_audio_at = 0.0
-        self._last_message_at = 0.0
         self._doing: asyncio.Task[None] | None = None
         self._queue: list[str] = []
         self._eager: list[str] = []
@@ -65,97 +51,6 @@ class Session:
         self._over: set[str] = set()
         """Calls that are answered or cancelled."""
         self._ids = itertools.count(1)
-
-    # --- for tests
-
-    async def message(self, kind: str, count: int = 1) -> dict[str, Any]:
-        """The ``count``-th message of type ``kind``, as soon as it is there."""
-        await self.until(lambda: sum(each.get("type") == kind for each in self.received) >= count)
-        return [each for each in self.received if each.get("type") == kind][count - 1]
-
-    async def until(self, settled: Any) -> None:
-        """Wait until ``settled()`` is true; it is asked whenever something arrives."""
-        async with asyncio.timeout(_WAIT_S), self._arrived:
-            await self._arrived.wait_for(settled)
-
-    async def send(self, message: dict[str, Any]) -> None:
-        """Send a message of the server."""
-        await self.send_text(json.dumps(message))
-
-    async def send_text(self, frame: str) -> None:
-        """Send any text frame."""
-        with suppress(ConnectionError):
-            await self._socket.send_str(frame)
-
-    async def send_audio(self, audio: bytes) -> None:
-        """Send speech of the agent."""
-        with suppress(ConnectionError):
-            await self._socket.send_bytes(audio)
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close in order."""
-        self.close_code = code
-        await self._socket.close(code=code, message=reason.encode())
-
-    def cut(self) -> None:
-        """Break the connection without a word."""
-        if self._transport is not None:
-            self._transport.abort()
-
-    # --- the connection
-
-    async def run(self, socket: web.WebSocketResponse) -> None:
-        """Talk until one side closes."""
-        self._socket = socket
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                self._tasks = tasks
-                tasks.create_task(self._watch())
-                tasks.create_task(self._welcome())
-                async for frame in socket:
-                    self._last_message_at = self._now()
-                    if frame.type is WSMsgType.TEXT:
-                        await self._take(frame.data)
-                    elif frame.type is WSMsgType.BINARY:
-                        await self._take_audio(frame.data)
-                    async with self._arrived:
-                        self._arrived.notify_all()
-                raise _Over
-        except* _Over:
-            pass
-        finally:
-            if self.close_code is None:
-                self.close_code = socket.close_code or 1006
-            self.closed.set()
-            async with self._arrived:
-                self._arrived.notify_all()
-
-    async def _welcome(self) -> None:
-        self._last_message_at = self._now()
-        await asyncio.sleep(self.script.welcome_s)
-        if self.script.has("never welcome"):
-            return
-        await self.send({"type": "Welcome", "request_id": self.request_id})
-        self._welcomed = True
-        self._last_message_at = self._now()
-
-    async def _watch(self) -> None:
-        """End the session that is too long, and the one whose client says nothing."""
-        script, began_at, warned = self.script, self._now(), False
-        while True:
-            limit = script.session_limit_s if warned else script.session_warning_s
-            until = min(began_at + limit, self._last_message_at + script.client_timeout_s)
-            await asyncio.sleep(max(0.001, until - self._now()))
-            now = self._now()
-            if now >= self._last_message_at + script.client_timeout_s:
-                await self._fail("CLIENT_MESSAGE_TIMEOUT", "We waited too long for a message.")
-                return
-            if now >= began_at + script.session_limit_s:
-                await self._fail("MAXIMUM_SESSION_LENGTH_REACHED", "The session is too long.")
-                return
-            if not warned and now >= began_at + script.session_warning_s:
-                warned = True
-                await self._warn("MAXIMUM_SESSION_LENGTH_APPROACHING", "Five minutes are left.")
 
     async def _take(self, frame: str) -> None:
         try:
@@ -172,20 +67,20 @@ class Session:
             elif self.settings is None:
                 raise Refused("NON_SETTINGS_MESSAGE_BEFORE_SETTINGS", "Settings come first")
             else:
-                await self._obey(form.read_message(frame))
+                await self._obey(read_message(frame))
         except Refused as refused:
             await self._refuse(refused)
 
     async def _settle(self, frame: str) -> None:
         if self.settings is not None:
             raise Refused("SETTINGS_ALREADY_APPLIED", "Settings come once")
-        settings = form.read_settings(frame)
+        settings = read_settings(frame)
         if self.script.has("refuse settings"):
             raise Refused("INVALID_SETTINGS", "agent.think.provider.model: no such model")
         if isinstance(settings.agent, str) and settings.agent not in self.script.agents:
             raise Refused("INVALID_AGENT_ID", "there is no such agent")
-        self._input = form.format_of(settings.audio.input)
-        self._output = form.format_of(settings.audio.output)
+        self._input = format_of(settings.audio.input)
+        self._output = format_of(settings.audio.output)
         self.settings = settings
         if self.script.has("never applied"):
             return
@@ -306,7 +201,7 @@ class Session:
 
     # --- thinking
 
-    def _do(self, deed: Any) -> None:
+    def _do(self, deed: Coroutine[Any, Any, None]) -> None:
         self._stop()
         self._doing = self._tasks.create_task(deed)
 
@@ -455,20 +350,6 @@ class Session:
     def _break_rule(self, rule: str) -> None:
         self.violations.append(rule)
 
-    async def _fail(self, code: str, description: str) -> None:
-        await self.send({"type": "Error", "code": code, "description": description})
-        await self.close(1000)
-
-    async def _warn(self, code: str, description: str) -> None:
-        await self.send({"type": "Warning", "code": code, "description": description})
-
     async def _be_odd(self) -> None:
         if self.script.has("unknown messages"):
             await self.send(_ODD)
-
-    @staticmethod
-    def _now() -> float:
-        return asyncio.get_running_loop().time()
-
-
-__all__ = ["Fault", "Session"]
