@@ -11,6 +11,7 @@ from bots import functions, net
 from bots.core.errors import Fault, ServiceError
 from bots.core.ports import AgentReport, BotConversation
 from bots.functions import Function, ToolParams, Tools
+from bots.net import Outbound
 from tests.fakes.receiver import Receiver, Reply, receiving
 
 pytestmark = pytest.mark.wire
@@ -23,11 +24,8 @@ TALK = BotConversation(
 
 
 @pytest.fixture(autouse=True)
-async def _loopback_allowed() -> AsyncIterator[None]:
-    net.configure(("127.0.0.1",))
+async def _no_hook(loopback: Outbound) -> AsyncIterator[None]:
     yield
-    await net.outbound().close()
-    net.configure(())
     functions.set_hook(None)
 
 
@@ -109,7 +107,8 @@ async def test_a_server_that_never_answers_is_given_up(
 
 async def test_an_address_that_may_not_be_reached_is_a_failure(told: list[AgentReport]) -> None:
     net.configure(())
-    answer = await answered(told, "http://127.0.0.1:9/")
+    async with net.outbound():
+        answer = await answered(told, "http://127.0.0.1:9/")
     assert answer == "The function did not work: address not allowed."
 
 

@@ -73,7 +73,7 @@ class ListenProvider(Strict, frozen=True, kw_only=True):
     language_hints: list[str] | None = None
     eot_threshold: Annotated[float, msgspec.Meta(ge=0.5, le=1.0)] | None = None
     eager_eot_threshold: Annotated[float, msgspec.Meta(ge=0.3, le=0.9)] | None = None
-    eot_timeout_ms: Annotated[int, msgspec.Meta(ge=500, le=10_000)] | None = None
+    eot_timeout_ms: Annotated[int, msgspec.Meta(ge=500)] | None = None
 
 
 class Listen(Strict, frozen=True, kw_only=True):
