@@ -9,6 +9,8 @@ from bots.core.audio import AudioFormat
 
 LEAD_MS = 200
 CHUNK_MS = 40
+MIN_MS = 20
+"""Least audio that is sent while more is to come and the caller is about to run out of it."""
 
 
 class Pacer:
@@ -20,6 +22,7 @@ class Pacer:
         """How far ahead of the ear the audio may be for one more chunk to fit."""
         self._in_flight_bytes = audio.bytes_for_ms(lead_ms + CHUNK_MS)
         self._chunk_bytes = audio.bytes_for_ms(CHUNK_MS)
+        self._min_bytes = audio.bytes_for_ms(MIN_MS)
         self._waiting = bytearray()
         self._complete = False
         self._pushed_bytes = 0
@@ -43,8 +46,12 @@ class Pacer:
         """How much the caller has yet to hear at ``now``; None while the prompt is not complete."""
         if not self._complete:
             return None
-        unsent_ms = self._audio.ms_for_bytes(len(self._waiting))
-        return unsent_ms + max(0.0, self._ends_at - now) * 1000
+        return self.waiting_ms + max(0.0, self._ends_at - now) * 1000
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much there is that was not sent."""
+        return self._audio.ms_for_bytes(len(self._waiting))
 
     def push(self, audio: bytes) -> None:
         """More of the prompt."""
@@ -56,11 +63,11 @@ class Pacer:
         self._complete = True
 
     def take(self, now: float) -> bytes:
-        """The audio that is due at ``now``, in whole chunks but for the end; may be empty."""
+        """The audio that is due at ``now``, in whole chunks as long as there are; may be empty."""
         out = bytearray()
-        while self._ready() and self._ends_at - self._room_s <= now:
-            chunk = self._waiting[: self._chunk_bytes]
-            del self._waiting[: self._chunk_bytes]
+        while (ready := self._ready()) is not None and ready[1] <= now:
+            chunk = self._waiting[: ready[0]]
+            del self._waiting[: ready[0]]
             out += chunk
             self._ends_at = max(now, self._ends_at) + self._audio.ms_for_bytes(len(chunk)) / 1000
         self._sent_bytes += len(out)
@@ -72,7 +79,8 @@ class Pacer:
         """When `take` is worth calling again; None: only after the next `push` or `complete`."""
         if self.sent_all:
             return self._ends_at
-        return max(now, self._ends_at - self._room_s) if self._ready() else None
+        ready = self._ready()
+        return None if ready is None else max(now, ready[1])
 
     def heard_ms(self, now: float) -> float:
         """How much of the prompt the caller has heard by ``now``."""
@@ -92,6 +100,17 @@ class Pacer:
         self._in_flight.clear()
         self._ends_at = now
 
-    def _ready(self) -> bool:
+    def _ready(self) -> tuple[int, float] | None:
+        """How many bytes go out next, and when.
+
+        A source that is no faster than real time never fills a chunk: what there is of it goes out
+        as the caller runs out of audio.
+        """
         waiting = len(self._waiting)
-        return waiting >= self._chunk_bytes or (self._complete and waiting > 0)
+        if waiting >= self._chunk_bytes or (self._complete and waiting):
+            return min(waiting, self._chunk_bytes), self._ends_at - self._room_s
+        if waiting >= self._min_bytes:
+            return self._min_bytes, self._ends_at - MIN_MS / 1000
+        if waiting and self._sent_bytes:
+            return waiting, self._ends_at
+        return None

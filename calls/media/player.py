@@ -15,7 +15,7 @@ from calls.core.events import AudioReady, Event, PlaybackDone, PlaybackEnding, P
 from calls.media.pacer import Pacer
 
 MAX_PROMPT_MS = 600_000
-"""Longest prompt that is held; a source that gives more is cut off there."""
+"""Most of a prompt that waits to be sent; a source that gives more is cut off there."""
 ENDING_MS = 300
 """How much of a prompt is left, at most, when `PlaybackEnding` is reported."""
 
@@ -87,16 +87,17 @@ class Player:
         told = self._sink.heard_ms(self._utterance) if isinstance(self._sink, Listener) else None
         return assumed if told is None else min(assumed, told)
 
-    async def run(self, pieces: AsyncGenerator[bytes, None], rate_hz: int) -> None:
-        """Play ``pieces``, ``lpcm16`` at ``rate_hz``, to the end; pieces may be of any size.
+    async def run(self, pieces: AsyncGenerator[bytes, None], source: AudioFormat) -> None:
+        """Play ``pieces``, in format ``source``, to the end; pieces may be of any size.
 
-        A prompt without a sample has been heard as soon as that is known.
+        Audio in the format of the sink reaches it as it is. A prompt without a sample has been
+        heard as soon as that is known.
 
         Raises:
             GatewayError: what ``pieces`` raised; nothing more is sent or reported.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._fetch(pieces, rate_hz))
+            tasks.create_task(self._fetch(pieces, Converter(source, self._audio)))
             tasks.create_task(self._pace())
         if self._failure is not None:
             self._over = True
@@ -120,10 +121,10 @@ class Player:
         self._sink = sink
         self._progress.set()
 
-    async def _fetch(self, pieces: AsyncGenerator[bytes, None], rate_hz: int) -> None:
+    async def _fetch(self, pieces: AsyncGenerator[bytes, None], converter: Converter) -> None:
         try:
             async with aclosing(pieces):
-                await self._convert(pieces, Converter(AudioFormat("lpcm16", rate_hz), self._audio))
+                await self._convert(pieces, converter)
         except GatewayError as error:
             self._failure = error
         else:
@@ -132,7 +133,6 @@ class Player:
 
     async def _convert(self, pieces: AsyncGenerator[bytes, None], converter: Converter) -> None:
         ready = False
-        got_ms = 0.0
         async for pcm in pieces:
             if pcm and not ready:
                 ready = True
@@ -140,8 +140,7 @@ class Player:
             audio = converter.push(pcm)
             self._pacer.push(audio)
             self._progress.set()
-            got_ms += self._audio.ms_for_bytes(len(audio))
-            if got_ms > MAX_PROMPT_MS:
+            if self._pacer.waiting_ms > MAX_PROMPT_MS:
                 break
             # A source that has everything at hand would let no other call have its turn.
             await asyncio.sleep(0)

@@ -5,7 +5,6 @@ command causes at once waits until the commands before it are carried out.
 """
 
 import asyncio
-import itertools
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
@@ -14,11 +13,11 @@ from uuid import UUID
 import structlog
 
 from bots.core.activities import Activity, event
+from bots.core.params.resolve import Resolved
 from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.speech import Speech
 from bots.core.ports import BotConversation
-from bots.net import outbound
 from bots.selectors import CallConfiguration
 from calls.core import commands, events
 from calls.core.closing import Cause
@@ -28,18 +27,28 @@ from calls.core.events import Event
 from calls.core.phases import Phase
 from calls.core.ports import CallStart, VoiceLeg
 from calls.core.steering import Outcome, Steering
+from calls.session.acts import Acts
 from calls.session.bot import BotLine, stamped
 from calls.session.detached import DetachedLeg
-from calls.session.ear import Ear
-from calls.session.metadata import post_metadata
+from calls.session.heard import Heard
+from calls.session.hearing import Hearing
+from calls.session.metadata import Posts
 from calls.session.plugins import CallPlugins
 from calls.session.reporter import Onlooker, Reporter
 from calls.session.taps import CALLER, Taps
 from calls.session.voice import Voice
 
 OUR_ERROR = "An error inside the gateway ended the call"
-MAX_POSTS = 20
-"""Posts of metadata that may be under way; what the bot wants posted beyond is not."""
+Outside = (
+    commands.OpenBot
+    | commands.SendToBot
+    | commands.ControlBot
+    | commands.PostMetaData
+    | commands.Listen
+)
+ToVoiceSide = (
+    commands.AcceptCall | commands.SendToVoiceSide | commands.TransferCall | commands.HangUp
+)
 
 RESUMABLE = frozenset({Phase.TALKING, Phase.TRANSFERRING, Phase.FAILING})
 """Phases in which a lost connection is waited for: the call is taken and not over."""
@@ -74,32 +83,27 @@ class CallSession:
         self.leg = leg
         self._reporter = reporter
         self._loop = asyncio.get_running_loop()
-        self._engine = Conversation(configuration.resolved, leg.capabilities)
+        self._engine = Conversation(
+            configuration.resolved, leg.capabilities, plugins.connector.capabilities
+        )
         self._events: deque[Event] = deque()
         self._handling = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._posts: set[asyncio.Task[None]] = set()
-        """They end by themselves, be it after the call: metadata often comes with a hang-up."""
+        self._posts = Posts(self.take)
         self._timer: asyncio.TimerHandle | None = None
         self._grace: asyncio.TimerHandle | None = None
         self._over = asyncio.Event()
         self._described = False
-        self._acts = itertools.count(1)
-        self._reports: dict[int, Callable[[Outcome], None]] = {}
-        """Who is to be told what came of a supervisor's act, by its number."""
+        self._acts = Acts()
         self._finish: commands.Finish
         self._group: asyncio.TaskGroup
-        self._ear: Ear | None = None
-        self._bot = BotLine(
-            plugins.connector,
-            BotConversation(
-                conversation_id=start.conversation_id,
-                bot=configuration.bot,
-                language=configuration.resolved[Speech].language,
-                caller=start.caller,
-                callee=start.callee,
-            ),
-            self.take,
+        self._bot = self._line()
+        self._hearing = Hearing(
+            plugins,
+            self._bot,
+            leg=self._current_leg,
+            kept_back=self._keeps_back,
+            report=self.take,
         )
         self.taps = Taps(caller=leg.caller_audio, bot=leg.prompt_audio)
         self._voice = Voice(
@@ -107,11 +111,32 @@ class CallSession:
             taps=self.taps,
             cached=plugins.cached_tts,
             files=plugins.files,
+            streams=self._bot.streams,
             clock=self._loop.time,
             report=self.take,
             spawn=self._spawn,
         )
         self._voice.use(configuration.resolved)
+
+    def _line(self) -> BotLine:
+        audio = self.leg.capabilities.audio
+        conversation = BotConversation(
+            conversation_id=self.start.conversation_id,
+            bot=self._configuration.bot,
+            language=self._parameters[Speech].language,
+            caller=self.start.caller,
+            callee=self.start.callee,
+            caller_audio=self.leg.caller_audio if audio else None,
+            prompt_audio=self.leg.prompt_audio if audio else None,
+        )
+        heard = Heard(shown=self._current_leg, kept_back=self._keeps_back, report=self.take)
+        return BotLine(self._plugins.connector, conversation, self.take, heard)
+
+    def _current_leg(self) -> VoiceLeg:
+        return self.leg
+
+    def _keeps_back(self) -> bool:
+        return self._engine.keeps_speech_back
 
     # --- what the voice side calls --------------------------------------------------------------
 
@@ -145,25 +170,12 @@ class CallSession:
         self.frames_in += 1
         if self.taps.on:
             self.taps.push(CALLER, audio)
-        if self._ear is not None:
-            self._ear.push(audio)
+        self._hearing.push(audio)
 
     def open_ear(self) -> None:
         """The caller's audio is about to come; safe to call again for a new stream."""
-        if self._ear is not None or self._plugins.stt is None or self._over.is_set():
-            return
-        self._ear = Ear(
-            stt=self._plugins.stt,
-            vad=self._plugins.vad,
-            settings=self._parameters[Speech],
-            phrases=self._plugins.connector.phrases(),
-            source=self.leg.caller_audio,
-            shown=lambda: self.leg,
-            kept_back=lambda: self._engine.keeps_speech_back,
-            report=self.take,
-        )
-        self._ear.listen(on=self._engine.listening)
-        self._spawn(self._ear.run())
+        if not self._over.is_set() and (work := self._hearing.open(self._parameters[Speech])):
+            self._spawn(work)
 
     def describe(self, *, caller: str, callee: str) -> None:
         """The voice side told who calls whom; what it tells first counts."""
@@ -214,15 +226,8 @@ class CallSession:
 
         A call that is over reports nothing.
         """
-        number = next(self._acts)
-        self._reports[number] = report
+        number = self._acts.begin(report)
         self.take(events.SupervisorActed(number=number, by=by, act=act))
-
-    def _tell_supervisor(self, number: int, outcome: Outcome) -> None:
-        report = self._reports[number]
-        if outcome.status != "accepted":
-            del self._reports[number]
-        report(outcome)
 
     @property
     def audible(self) -> bool:
@@ -293,75 +298,77 @@ class CallSession:
 
     def _carry_out(self, command: Command) -> None:
         match command:
-            case commands.OpenBot():
-                self._spawn(self._bot.run())
-            case commands.AcceptCall():
-                self.leg.accept()
-                self._log.info("call.accepted")
+            case (
+                commands.Prepare()
+                | commands.Play()
+                | commands.PlayUrl()
+                | commands.PlayStream()
+                | commands.DropStream()
+                | commands.StopPlayback()
+            ):
+                self._voice.carry_out(command, self.leg)
+            case (
+                commands.RecordLine()
+                | commands.RecordTurn()
+                | commands.RecordAct()
+                | commands.RecordReport()
+                | commands.ShowInterim()
+                | commands.ShowState()
+                | commands.ReportAnswer()
+                | commands.ReportMachine()
+            ):
+                self._reporter.record(command, self._engine.turns)
+            case (
+                commands.OpenBot()
+                | commands.SendToBot()
+                | commands.ControlBot()
+                | commands.PostMetaData()
+                | commands.Listen()
+            ):
+                self._reach_out(command)
             case commands.UseParameters(parameters):
-                self._voice.use(parameters)
-                if self._ear is not None:
-                    self._ear.use(parameters[Speech])
-                self._parameters = parameters
-            case commands.SendToBot(activity):
-                self._bot.send(activity)
-            case commands.SendToVoiceSide(activity):
-                self.leg.send(stamped(activity))
-            case commands.Prepare():
-                self._voice.prepare(command, self.leg)
-            case commands.Play():
-                self._voice.play(command, self.leg)
-            case commands.PlayUrl():
-                self._voice.play_url(command, self.leg)
-            case commands.StopPlayback():
-                self._voice.stop()
-            case commands.Listen(on):
-                if self._ear is not None:
-                    self._ear.listen(on=on)
-            case commands.TransferCall(activity=activity):
-                self.leg.send(stamped(activity))
-            case commands.PostMetaData() if len(self._posts) < MAX_POSTS:
-                post = self._group.create_task(self._post(command))
-                self._posts.add(post)
-                post.add_done_callback(self._posts.discard)
-            case commands.PostMetaData():
-                self.take(events.MetaDataSent("too many requests are under way"))
-            case commands.HangUp(reason_code=code, reason=reason, sip_headers=headers):
-                self.leg.hang_up(reason_code=code, reason=reason, sip_headers=headers)
-            case commands.RecordLine():
-                self._reporter.line(command, self._engine.turns)
-            case commands.RecordTurn():
-                self._reporter.turn(command)
-            case commands.ShowInterim():
-                self._reporter.interim(command)
-            case commands.ShowState():
-                self._reporter.state(command)
-            case commands.RecordAct():
-                self._reporter.act(command)
+                self._use(parameters)
             case commands.ReportOutcome(number=number, outcome=outcome):
-                self._tell_supervisor(number, outcome)
-            case commands.ReportAnswer():
-                self._reporter.answered()
-            case commands.ReportMachine(detected=detected):
-                self._reporter.detected(detected)
+                self._acts.tell(number, outcome)
             case commands.ReportFault(service=service, fault=fault, detail=detail):
                 self._log.warning("service.failed", service=service, fault=fault, detail=detail)
             case commands.Finish():
                 self._end(command)
             case _:
+                self._tell_voice_side(command)
+
+    def _tell_voice_side(self, command: ToVoiceSide) -> None:
+        match command:
+            case commands.AcceptCall():
+                self.leg.accept()
+                self._log.info("call.accepted")
+            case commands.SendToVoiceSide(activity) | commands.TransferCall(activity=activity):
+                self.leg.send(stamped(activity))
+            case commands.HangUp(reason_code=code, reason=reason, sip_headers=headers):
+                self.leg.hang_up(reason_code=code, reason=reason, sip_headers=headers)
+            case _:
                 assert_never(command)
 
-    async def _post(self, command: commands.PostMetaData) -> None:
-        params = self._parameters[MetaData]
-        sent = await post_metadata(
-            outbound(),
-            command,
-            username=params.send_meta_data_username,
-            password=params.send_meta_data_password,
-        )
-        if sent.problem:
-            self._log.warning("metadata.not_sent", **{"pii.problem": sent.problem})
-        self.take(sent)
+    def _reach_out(self, command: Outside) -> None:
+        """To the bot, to the recogniser, to another system."""
+        match command:
+            case commands.OpenBot():
+                self._spawn(self._bot.run())
+            case commands.SendToBot(activity):
+                self._bot.send(activity)
+            case commands.ControlBot(number=number, message=message):
+                self._spawn(self._bot.direct(number, message))
+            case commands.Listen(on):
+                self._hearing.listen(on=on)
+            case commands.PostMetaData():
+                self._posts.send(command, self._parameters[MetaData], self._group)
+            case _:
+                assert_never(command)
+
+    def _use(self, parameters: Resolved) -> None:
+        self._voice.use(parameters)
+        self._hearing.use(parameters[Speech])
+        self._parameters = parameters
 
     def _end(self, finish: commands.Finish) -> None:
         self._finish = finish
@@ -370,10 +377,8 @@ class CallSession:
             if timer is not None:
                 timer.cancel()
         self.taps.end()
-        for report in self._reports.values():  # of a call that broke, before the engine could
-            report(Outcome(status="failed", detail="The call has ended"))
-        self._reports.clear()
-        dropped = self._ear.dropped if self._ear is not None else 0
+        self._acts.end()
+        dropped = self._hearing.dropped
         self._reporter.closed(finish, frames_in=self.frames_in, frames_dropped=dropped)
         self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
         self.leg.close()

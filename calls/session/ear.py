@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, Never, Protocol
+from typing import Never
 
 import structlog
 
@@ -15,6 +15,7 @@ from bots.core.ports import (
     EndpointedSpeech,
     Hypothesis,
     Recognition,
+    RecognitionEvent,
     RecognitionRequest,
     SpeechToText,
     Transcript,
@@ -22,6 +23,7 @@ from bots.core.ports import (
 )
 from calls.core.events import CallerSaid, Event, ServiceFailed, VoiceStarted, VoiceStopped
 from calls.media.gate import Gate
+from calls.session.heard import Heard, Shown
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -33,18 +35,6 @@ EARLY_AUDIO_MS = 1000
 
 
 log = structlog.get_logger(__name__)
-
-
-class Shown(Protocol):
-    """The part of a voice leg that is told what is heard."""
-
-    def show_speech(self, *, text: str, final: bool, confidence: float | None) -> None:
-        """Recognised text."""
-        ...
-
-    def show_voice(self, *, speaking: bool) -> None:
-        """The caller began or stopped to speak."""
-        ...
 
 
 def recognition_request(
@@ -81,10 +71,7 @@ class Ear:
         self._settings = settings
         self._phrases = phrases
         self._source = source
-        self._shown = shown
-        self._kept_back = kept_back
-        self._untold = False
-        """The caller speaks, and the voice side was not told."""
+        self._heard = Heard(shown=shown, kept_back=kept_back, report=report)
         self._report = report
         self._failures = 0
         self._listening = False
@@ -113,7 +100,7 @@ class Ear:
             self._keep(audio)
             return
         for change in self._gate.push(audio):
-            self._voice(change)
+            self._heard.voice(speaking=change == "started")
 
     async def run(self) -> None:
         """Report what the recogniser hears until it fails for good, or cancellation.
@@ -165,7 +152,7 @@ class Ear:
 
     async def _read(self, recognition: Recognition) -> Never:
         async for event in recognition.events():
-            self._heard(event)
+            self._take(event)
         raise ServiceError("stt", Fault.CONNECTIVITY, "it ended the stream")
 
     def _request(self) -> RecognitionRequest:
@@ -199,55 +186,15 @@ class Ear:
             self._early_bytes -= len(self._early.popleft())
             self.dropped += 1
 
-    def _voice(self, change: Literal["started", "stopped"]) -> None:
-        speaking = change == "started"
-        if speaking:
-            self._untold = True
-            self._pass_on(VoiceStarted(), self._show_voice)
-        else:
-            if not self._untold:
-                self._shown().show_voice(speaking=False)
-            self._untold = False
-            self._report(VoiceStopped())
-
-    def _heard(self, event: Hypothesis | Transcript | EndpointedSpeech) -> None:
+    def _take(self, event: RecognitionEvent) -> None:
         match event:
-            case Hypothesis(text, confidence, stability):
-                interim = CallerSaid(
-                    text=text, final=False, confidence=confidence, stability=stability
-                )
-                self._pass_on(interim, partial(self._show_speech, text, final=False))
-            case Transcript(text, confidence, output):
-                self._failures = 0
-                final = CallerSaid(
-                    text=text, final=True, confidence=confidence, recognition_output=output
-                )
-                show = partial(self._show_speech, text, final=True, confidence=confidence)
-                self._pass_on(final, show)
             case EndpointedSpeech(speaking):
                 self._report(VoiceStarted() if speaking else VoiceStopped())
-
-    def _pass_on(self, event: Event, show: Callable[[], None]) -> None:
-        """Report ``event`` and show it to the voice side.
-
-        What is kept from the voice side is shown only if the event itself ends the reason for it.
-        """
-        kept = self._kept_back()
-        if not kept:
-            show()
-        self._report(event)
-        if kept and not self._kept_back():
-            show()
-
-    def _show_voice(self) -> None:
-        if self._untold:
-            self._untold = False
-            self._shown().show_voice(speaking=True)
-
-    def _show_speech(self, text: str, *, final: bool, confidence: float | None = None) -> None:
-        self._show_voice()
-        if text or not final:
-            self._shown().show_speech(text=text, final=final, confidence=confidence)
+            case Hypothesis():
+                self._heard.speech(event)
+            case Transcript():
+                self._failures = 0
+                self._heard.speech(event)
 
 
 async def _close(recognition: Recognition) -> None:

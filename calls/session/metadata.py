@@ -1,21 +1,59 @@
 """A bot's metadata on its way to another system (product description 6.13.2)."""
 
 import asyncio
+from collections.abc import Callable
 
 import aiohttp
 import msgspec
+import structlog
 from pydantic import SecretStr
 
-from bots.net import Answer, Outbound, OutboundError
+from bots.core.params.sections.metadata import MetaData
+from bots.net import Answer, Outbound, OutboundError, outbound
 from calls.core.commands import PostMetaData
 from calls.core.events import MetaDataSent
 
 RETRY_PAUSE_S = 0.5
 """Wait before the second attempt when there was no connection: a restart takes a moment."""
+MAX_POSTS = 20
+"""Posts of a call that may be under way; what the bot wants posted beyond is not."""
+
+log = structlog.get_logger(__name__)
+
+
+class Posts:
+    """The posts of one call; ``report`` is told what came of each.
+
+    They end by themselves, be it after the call: metadata often comes with a hang-up.
+    """
+
+    def __init__(self, report: Callable[[MetaDataSent], None]) -> None:
+        self._report = report
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, command: PostMetaData, params: MetaData, group: asyncio.TaskGroup) -> None:
+        """Carry ``command`` out in ``group``."""
+        if len(self._tasks) >= MAX_POSTS:
+            self._report(MetaDataSent("too many requests are under way"))
+            return
+        task = group.create_task(self._send(command, params))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, command: PostMetaData, params: MetaData) -> None:
+        sent = await post_metadata(
+            outbound(),
+            command,
+            username=params.send_meta_data_username,
+            password=params.send_meta_data_password,
+        )
+        if sent.problem:
+            log.warning("metadata.not_sent", **{"pii.problem": sent.problem})
+        self._report(sent)
 
 
 async def post_metadata(
-    outbound: Outbound, command: PostMetaData, *, username: str, password: SecretStr
+    way: Outbound, command: PostMetaData, *, username: str, password: SecretStr
 ) -> MetaDataSent:
     """Carry ``command`` out: POST the metadata as JSON, with Basic authentication if ``username``.
 
@@ -36,7 +74,7 @@ async def post_metadata(
         return MetaDataSent("it is no JSON")
     try:
         async with asyncio.timeout(command.timeout_ms / 1000):
-            answer = await _post(outbound, command, headers, body)
+            answer = await _post(way, command, headers, body)
     except OutboundError as error:
         return MetaDataSent(error.reason)
     except TimeoutError:
@@ -46,17 +84,15 @@ async def post_metadata(
 
 
 async def _post(
-    outbound: Outbound, command: PostMetaData, headers: dict[str, str], body: bytes
+    way: Outbound, command: PostMetaData, headers: dict[str, str], body: bytes
 ) -> Answer:
     deadline_s = command.timeout_ms / 1000
     try:
-        return await outbound.request(
+        return await way.request(
             "POST", command.url, deadline_s=deadline_s, headers=headers, body=body
         )
     except OutboundError as error:
         if error.sent or not error.fault.retryable:
             raise
     await asyncio.sleep(RETRY_PAUSE_S)
-    return await outbound.request(
-        "POST", command.url, deadline_s=deadline_s, headers=headers, body=body
-    )
+    return await way.request("POST", command.url, deadline_s=deadline_s, headers=headers, body=body)

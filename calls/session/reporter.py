@@ -2,7 +2,7 @@
 
 import statistics
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 from uuid import UUID
 
 import msgspec
@@ -45,6 +45,19 @@ MAX_FAULTS = 1_000
 """Failures of one call that are kept one by one; all are counted."""
 MAX_SILENCES = 10_000
 """Waits for a reply whose median is told."""
+
+
+Recorded = (
+    commands.RecordLine
+    | commands.RecordTurn
+    | commands.RecordAct
+    | commands.RecordReport
+    | commands.ShowInterim
+    | commands.ShowState
+    | commands.ReportAnswer
+    | commands.ReportMachine
+)
+"""The commands that only tell people something."""
 
 
 class Onlooker(Protocol):
@@ -160,6 +173,28 @@ class Reporter:
             is_test=start.is_test,
             turns=0,
         )
+
+    def record(self, command: Recorded, turns: int) -> None:
+        """Keep and show what the conversation wants told; it has had ``turns``."""
+        match command:
+            case commands.RecordLine():
+                self.line(command, turns)
+            case commands.RecordTurn():
+                self.turn(command)
+            case commands.RecordAct():
+                self.act(command)
+            case commands.RecordReport():
+                pass  # an event of the call, see `commanded`
+            case commands.ShowInterim():
+                self.interim(command)
+            case commands.ShowState():
+                self.state(command)
+            case commands.ReportAnswer():
+                self.answered()
+            case commands.ReportMachine(detected=detected):
+                self.detected(detected)
+            case _:
+                assert_never(command)
 
     def described(self, *, caller: str, callee: str) -> None:
         """The voice side told who calls whom."""

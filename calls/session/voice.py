@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, assert_never
 
 import structlog
 
 from bots.core.activities import Activity, event, message
+from bots.core.audio import AudioFormat
 from bots.core.errors import ServiceError
 from bots.core.params.resolve import Resolved
 from bots.core.params.sections.timeouts import Timeouts
 from bots.core.ports import SynthesisRequest, TextToSpeech
 from bots.core.ssml import reduce
-from calls.core.commands import Play, PlayUrl, Prepare
+from calls.core.commands import DropStream, Play, PlayStream, PlayUrl, Prepare, StopPlayback
 from calls.core.events import (
     Event,
     PlaybackDone,
@@ -26,6 +27,7 @@ from calls.media.ahead import Ahead
 from calls.media.decoding import AudioFileError
 from calls.media.player import Player, Sink
 from calls.media.spoken import has_sound, has_words, in_time
+from calls.media.streams import PlayStreams
 from calls.session.taps import Taps
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,8 @@ log = structlog.get_logger(__name__)
 MAX_AHEAD = 4
 """Waiting prompts that are synthesised ahead; the others are when it is their turn."""
 
+Speech = Prepare | Play | PlayUrl | PlayStream | DropStream | StopPlayback
+"""The commands that a `Voice` carries out."""
 Spawn = Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]
 
 
@@ -47,10 +51,10 @@ class Files(Protocol):
 
 
 class Voice:
-    """Carries out `Prepare`, `Play`, `PlayUrl` and `StopPlayback` on whatever leg the call has.
+    """Carries out the commands of `Speech` on whatever leg the call has.
 
-    ``cached`` is ``tts`` with a memory (`calls.media.ttscache.CachedTts`). ``taps`` hear what is
-    played.
+    ``cached`` is ``tts`` with a memory (`calls.media.ttscache.CachedTts`). ``streams`` is what a
+    bot with a voice says. ``taps`` hear what is played.
     """
 
     def __init__(
@@ -62,11 +66,13 @@ class Voice:
         spawn: Spawn,
         cached: TextToSpeech | None = None,
         files: Files | None = None,
+        streams: PlayStreams | None = None,
         taps: Taps | None = None,
     ) -> None:
         self._tts = tts
         self._cached = cached or tts
         self._files = files
+        self._streams = streams
         self._taps = taps
         self._clock = clock
         self._report = report
@@ -80,6 +86,24 @@ class Voice:
     def use(self, parameters: Resolved) -> None:
         """``parameters`` are in force for the prompts that are yet to be played."""
         self._timeout_s = parameters[Timeouts].tts_response_timeout_ms / 1000
+
+    def carry_out(self, command: Speech, leg: VoiceLeg) -> None:
+        """Do what the conversation wants said or silenced."""
+        match command:
+            case Prepare():
+                self.prepare(command, leg)
+            case Play():
+                self.play(command, leg)
+            case PlayUrl():
+                self.play_url(command, leg)
+            case PlayStream():
+                self.play_stream(command, leg)
+            case DropStream(number):
+                self._over(number, heard_ms=0, interrupted=True)
+            case StopPlayback():
+                self.stop()
+            case _:
+                assert_never(command)
 
     def prepare(self, command: Prepare, leg: VoiceLeg) -> None:
         """Begin to synthesise a prompt whose turn will come."""
@@ -108,7 +132,8 @@ class Voice:
             self._timeout_s,
             may_be_silent=not has_words(request.text),
         )
-        task = self._start(command, spoken_text(command.text), leg, pieces, request.rate_hz)
+        player = self._player_of(command, spoken_text(command.text), leg)
+        task = self._start(player, command.utterance, pieces, _pcm(request.rate_hz))
         if making is not None:
             # What is still being made of the prompt is of no use when it is over.
             task.add_done_callback(lambda _: making.cancel())
@@ -131,7 +156,24 @@ class Voice:
             cache=command.cache,
             rate_hz=rate_hz,
         )
-        self._start(command, command.text, leg, pieces, rate_hz)
+        player = self._player_of(command, command.text, leg)
+        self._start(player, command.utterance, pieces, _pcm(rate_hz))
+
+    def play_stream(self, command: PlayStream, leg: VoiceLeg) -> None:
+        """Play what the bot says itself; the prompt before it has ended."""
+        stream = self._streams.get(command.stream) if self._streams is not None else None
+        if stream is None:
+            self._report(PlaybackDone(utterance=command.utterance, heard_ms=0, total_ms=0))
+            return
+
+        def report(event: Event) -> None:
+            if isinstance(event, PlaybackDone):
+                self._over(command.stream, heard_ms=event.heard_ms, interrupted=event.interrupted)
+            self._report(event)
+
+        player = self._player_of(command, command.text, leg, report)
+        pieces = stream.pieces(lambda: player.heard_ms)
+        self._start(player, command.utterance, pieces, stream.source)
 
     def stop(self) -> None:
         """Silence the prompt at once; its `PlaybackDone` is reported before this returns.
@@ -164,35 +206,52 @@ class Voice:
         self._report(PlaybackStarted(utterance))
         self._report(PlaybackDone(utterance=utterance, heard_ms=0, total_ms=0))
 
-    def _start(
+    def _over(self, stream: int, *, heard_ms: float, interrupted: bool) -> None:
+        if self._streams is not None:
+            self._streams.over(stream, heard_ms=heard_ms, interrupted=interrupted)
+
+    def _player_of(
         self,
-        command: Play | PlayUrl,
+        command: Play | PlayUrl | PlayStream,
         text: str,
         leg: VoiceLeg,
-        pieces: AsyncGenerator[bytes, None],
-        rate_hz: int,
-    ) -> asyncio.Task[None]:
-        self._player = Player(
+        report: Callable[[Event], None] | None = None,
+    ) -> Player:
+        player = Player(
             self._tapped(leg),
             command.utterance,
             text=text,
             interruptible=command.interruptible,
             clock=self._clock,
-            report=self._report,
+            report=report or self._report,
         )
         if self._detached:
-            self._player.detach()
-        self._task = self._spawn(self._run(self._player, command.utterance, pieces, rate_hz))
+            player.detach()
+        return player
+
+    def _start(
+        self,
+        player: Player,
+        utterance: int,
+        pieces: AsyncGenerator[bytes, None],
+        source: AudioFormat,
+    ) -> asyncio.Task[None]:
+        self._player = player
+        self._task = self._spawn(self._run(player, utterance, pieces, source))
         return self._task
 
     def _tapped(self, leg: VoiceLeg) -> Sink:
         return leg if self._taps is None else self._taps.sink(leg)
 
     async def _run(
-        self, player: Player, utterance: int, pieces: AsyncGenerator[bytes, None], rate_hz: int
+        self,
+        player: Player,
+        utterance: int,
+        pieces: AsyncGenerator[bytes, None],
+        source: AudioFormat,
     ) -> None:
         try:
-            await player.run(pieces, rate_hz)
+            await player.run(pieces, source)
         except AudioFileError as error:
             log.warning("audio_file.failed", reason=error.reason)
             self._report(
@@ -219,3 +278,7 @@ def _request(command: Play | Prepare, tts: TextToSpeech, leg: VoiceLeg) -> Synth
         rate_hz=rate_hz if rate_hz in rates_hz else max(rates_hz),
         voice=command.voice,
     )
+
+
+def _pcm(rate_hz: int) -> AudioFormat:
+    return AudioFormat("lpcm16", rate_hz)

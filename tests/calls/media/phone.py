@@ -95,7 +95,7 @@ class Prompt:
             clock=self._loop.time,
             report=self._report,
         )
-        self.task = self._loop.create_task(self.player.run(self.source.pieces(), 8000))
+        self.task = self._loop.create_task(self.player.run(self.source.pieces(), LPCM16_8K))
 
     def _report(self, event: Event) -> None:
         match event:

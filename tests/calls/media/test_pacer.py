@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.core.audio import LPCM16_8K, LPCM16_16K, MULAW_8K, AudioFormat
-from calls.media.pacer import CHUNK_MS, LEAD_MS, Pacer
+from calls.media.pacer import CHUNK_MS, LEAD_MS, MIN_MS, Pacer
 
 pytestmark = pytest.mark.pure
 
@@ -61,15 +61,37 @@ def test_a_prompt_takes_as_long_as_it_lasts(form: AudioFormat) -> None:
     assert pacer.heard_ms(ended) == pytest.approx(pacer.total_ms)
 
 
-def test_less_than_a_chunk_waits_until_the_prompt_is_complete() -> None:
+def test_less_than_the_least_waits_until_the_prompt_is_complete() -> None:
     pacer = Pacer(LPCM16_8K)
-    pacer.push(audio(CHUNK_MS - 1))
+    pacer.push(audio(MIN_MS - 1))
 
     assert pacer.take(0.0) == b""
     assert pacer.next_due(0.0) is None
     pacer.complete()
     assert pacer.next_due(0.0) == 0.0
-    assert pacer.take(0.0) == audio(CHUNK_MS - 1)
+    assert pacer.take(0.0) == audio(MIN_MS - 1)
+
+
+def test_a_source_in_real_time_is_passed_on_as_it_comes() -> None:
+    pacer, sent = Pacer(LPCM16_8K), []
+    for n in range(10):
+        pacer.push(audio(MIN_MS, start=1000 * n))
+        sent.append(pacer.take(5.0 + n * MIN_MS / 1000))
+
+    assert sent == [audio(MIN_MS, start=1000 * n) for n in range(10)]
+
+
+def test_less_than_a_chunk_waits_while_the_caller_has_audio() -> None:
+    pacer = Pacer(LPCM16_8K)
+    pacer.push(audio(120 + MIN_MS + 5))
+    pacer.take(1.0)
+
+    assert pacer.waiting_ms == MIN_MS + 5
+    assert pacer.next_due(1.0) == pytest.approx(1.0 + (120 - MIN_MS) / 1000)
+    assert len(pacer.take(1.1)) == MIN_MS * BYTES_PER_MS
+    assert pacer.next_due(1.1) == pytest.approx(1.0 + (120 + MIN_MS) / 1000)
+    assert len(pacer.take(1.1401)) == 5 * BYTES_PER_MS
+    assert pacer.next_due(1.2) is None
 
 
 def test_the_length_is_unknown_until_the_prompt_is_complete() -> None:

@@ -1,6 +1,7 @@
 """From a prompt's samples to audio at the caller's ear, on a clock that leaps over every wait."""
 
 import asyncio
+import itertools
 from array import array
 from collections.abc import AsyncGenerator, Sequence
 from itertools import pairwise
@@ -46,7 +47,7 @@ def test_a_slow_source_makes_gaps_and_no_hurry() -> None:
         await prompt.task
 
         assert prompt.phone.audio == audio(100) + audio(1000)
-        assert (asyncio.get_running_loop().time() - began) * 1000 == close_to(3000 + 20)
+        assert (asyncio.get_running_loop().time() - began) * 1000 == close_to(3000)
         assert prompt.heard_ms == close_to(1100)
 
     leap(main())
@@ -114,7 +115,7 @@ def test_a_prompt_that_is_stopped_as_its_first_audio_comes_leaves_no_trace() -> 
         player = Player(
             phone, 7, text="", interruptible=True, clock=loop.time, report=reports.append
         )
-        task = loop.create_task(player.run(pieces(), 8000))
+        task = loop.create_task(player.run(pieces(), LPCM16_8K))
         await asyncio.wait([task])
 
         assert phone.log == []
@@ -234,7 +235,7 @@ def test_a_prompt_without_a_connection_waits_and_can_be_stopped() -> None:
     leap(main())
 
 
-def test_a_prompt_that_never_ends_is_cut_at_the_longest_length(
+def test_a_prompt_that_is_given_faster_than_it_is_heard_is_cut_at_the_longest_length(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(player_module, "MAX_PROMPT_MS", 500)
@@ -243,9 +244,48 @@ def test_a_prompt_that_never_ends_is_cut_at_the_longest_length(
         prompt = Prompt(*[audio(100)] * 1000)
         await prompt.task
 
-        assert prompt.total_ms == close_to(600)
+        assert prompt.total_ms == close_to(500 + LEAD_MS + 100)
         assert prompt.reports == ["ready", "started", "ending", "done"]
         assert prompt.source.closed
+
+    leap(main())
+
+
+def test_a_prompt_that_is_given_as_it_is_heard_goes_on_for_as_long_as_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(player_module, "MAX_PROMPT_MS", 500)
+
+    async def main() -> None:
+        prompt = Prompt(*[audio(100), 0.1] * 50)
+        await prompt.task
+
+        assert prompt.total_ms == close_to(5000)
+        assert prompt.heard_ms == close_to(5000)
+
+    leap(main())
+
+
+@pytest.mark.parametrize("sizes", [[160], [1, 159, 77, 3], [320, 4000]])
+def test_mulaw_reaches_a_leg_of_mulaw_bit_by_bit(sizes: list[int]) -> None:
+    codes = bytes(range(256)) * 32
+
+    async def main() -> None:
+        loop, phone = asyncio.get_running_loop(), Phone(MULAW_8K)
+
+        async def pieces() -> AsyncGenerator[bytes, None]:
+            at, turn = 0, itertools.cycle(sizes)
+            while at < len(codes):
+                size = next(turn)
+                yield codes[at : at + size]
+                at += size
+
+        player = Player(
+            phone, 7, text="", interruptible=True, clock=loop.time, report=lambda _: None
+        )
+        await player.run(pieces(), MULAW_8K)
+
+        assert phone.audio == codes
 
     leap(main())
 
@@ -346,7 +386,7 @@ def test_a_source_that_has_everything_at_hand_lets_others_have_their_turn() -> N
 
         prompt = Prompt()
         prompt.task.cancel()
-        playing = asyncio.get_running_loop().create_task(prompt.player.run(everything(), 8000))
+        playing = asyncio.get_running_loop().create_task(prompt.player.run(everything(), LPCM16_8K))
         while given < 99:
             before = given
             await asyncio.sleep(0)

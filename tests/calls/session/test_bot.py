@@ -1,13 +1,14 @@
 """A call's line to its bot: order, stamps, and bots that do not take or do not answer."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bots.core.activities import Activity, event, message
 from bots.core.errors import Fault
-from bots.core.ports import BotConversation
+from bots.core.ports import BotConnector, BotConversation
 from bots.core.registry import NoParams
 from calls.core.events import BotAcknowledged, BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
 from calls.session import bot as bot_module
@@ -21,7 +22,9 @@ from calls.session.bot import (
     BotLine,
     stamped,
 )
+from calls.session.heard import Heard
 from tests.calls.media.leaping import leap
+from tests.calls.session.calling import Leg
 from tests.plugins import TableBot, TableParams, TableSession
 
 TALK = BotConversation(conversation_id="c-1", bot="demo", language="en-US")
@@ -29,6 +32,13 @@ TALK = BotConversation(conversation_id="c-1", bot="demo", language="en-US")
 
 def table_bot(table: dict[str, list[Any]]) -> TableBot:
     return TableBot(TableParams.model_validate({"tableAnswers": table}), NoParams())
+
+
+def line_of(
+    bot: BotConnector, report: Callable[[Event], None], talk: BotConversation = TALK
+) -> BotLine:
+    heard = Heard(shown=lambda: Leg(audio=True), kept_back=lambda: False, report=report)
+    return BotLine(bot, talk, report, heard)
 
 
 class SlowTime:
@@ -62,7 +72,7 @@ class DeafBot(TableBot):
 def test_activities_reach_the_bot_in_order_and_stamped() -> None:
     async def scenario() -> None:
         bot, reports = table_bot({"bye": ["Goodbye.", "!leave"]}), list[Event]()
-        line = BotLine(bot, TALK, reports.append)
+        line = line_of(bot, reports.append)
         for text in ("one", "two", "bye"):
             line.send(message(text))
         await line.run()
@@ -82,7 +92,7 @@ def test_activities_reach_the_bot_in_order_and_stamped() -> None:
 def test_a_bot_that_cannot_be_joined_is_reported(table: dict[str, list[Any]], fault: Fault) -> None:
     async def scenario() -> None:
         reports: list[Event] = []
-        line = BotLine(table_bot(table), TALK, reports.append)
+        line = line_of(table_bot(table), reports.append)
         await line.run()
         (failed,) = reports
         assert isinstance(failed, ServiceFailed)
@@ -101,7 +111,7 @@ def test_a_bot_that_does_not_answer_has_failed_after_a_time(
     async def scenario() -> None:
         reports: list[Event] = []
         bot = DeafBot(TableParams.model_validate({"tableAnswers": table}), NoParams())
-        line = BotLine(bot, TALK, reports.append)
+        line = line_of(bot, reports.append)
         line.send(event("start"))
         began = asyncio.get_running_loop().time()
         await line.run()
@@ -116,7 +126,7 @@ def test_a_bot_that_does_not_answer_has_failed_after_a_time(
 def test_a_bot_that_takes_too_little_has_failed() -> None:
     async def scenario() -> None:
         reports: list[Event] = []
-        line = BotLine(table_bot({}), TALK, reports.append)
+        line = line_of(table_bot({}), reports.append)
         for _ in range(MAX_UNDELIVERED):
             line.send(message("more"))
         assert reports == []
@@ -136,7 +146,7 @@ def test_a_bot_that_says_too_much_at_once_is_heard_more_slowly() -> None:
             if isinstance(happened, BotSpoke):
                 heard_at.append(clock())
 
-        line = BotLine(table_bot({"go": ["again"] * said + ["!leave"]}), TALK, report)
+        line = line_of(table_bot({"go": ["again"] * said + ["!leave"]}), report)
         line.send(message("go"))
         await line.run()
 
@@ -163,7 +173,7 @@ def test_a_bot_gets_a_share_of_the_time_and_others_their_turn(
                 at.append(loop.time())
                 loop.call_soon(order.append, "others")
 
-        line = BotLine(table_bot({"go": ["again", "again", "!leave"]}), TALK, report)
+        line = line_of(table_bot({"go": ["again", "again", "!leave"]}), report)
         line.send(message("go"))
         await line.run()
 
@@ -177,7 +187,7 @@ def test_a_bot_gets_a_share_of_the_time_and_others_their_turn(
 def test_what_waits_for_the_bot_at_the_end_still_reaches_it() -> None:
     async def scenario() -> None:
         bot, joined = table_bot({}), asyncio.Event()
-        line = BotLine(bot, TALK, lambda _: joined.set())
+        line = line_of(bot, lambda _: joined.set())
         async with asyncio.TaskGroup() as tasks:
             task = tasks.create_task(line.run())
             await joined.wait()

@@ -330,10 +330,10 @@ async def test_metadata_for_a_slow_server_takes_a_bounded_number_of_requests(
         await line.leg.until(("send", "All sent."))
         refused = [text for _, text in line.lines if "too many requests" in text]
         go.set()
-        await asyncio.gather(*line.session._posts)
+        await asyncio.gather(*line.session._posts._tasks)
         line.session.take(CallerSaid(text="again", final=True))
         await line.leg.until(("send", "Sent again."))
-        await asyncio.gather(*line.session._posts)
+        await asyncio.gather(*line.session._posts._tasks)
         line.session.take(LegLost())
         await line.task
 
