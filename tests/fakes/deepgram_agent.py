@@ -2,8 +2,8 @@
 
 It holds clients to the documented protocol (`deepgram_reading`) and behaves along a `Script`:
 it hears by the level of the caller's audio, recognises what it is told to, calls functions and
-speaks tones, faster than real time. Run alone, ``python -m tests.fakes.deepgram_agent``, it lets a
-person try a voice agent without an account.
+speaks tones, faster than real time. Run alone, ``python -m tests.fakes.deepgram_agent``, it speaks
+words, and lets a person try a voice agent without an account.
 
 Source: https://developers.deepgram.com/reference/voice-agent/voice-agent
 """
@@ -12,11 +12,15 @@ import argparse
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import NamedTuple
 
 from aiohttp import web
 
+from bots.core.audio import LPCM16_16K, AudioFormat, Converter
+from bots.core.ports import SynthesisRequest
+from bots.core.registry import NoParams
+from bots.speech.offline_tts import OfflineTts, OfflineTtsParams
 from tests.fakes.deepgram_script import KEY, Call, Fault, Script, Turn, tone
 from tests.fakes.deepgram_session import Session
 
@@ -142,15 +146,24 @@ async def serving(*scripts: Script, port: int = 0) -> AsyncIterator[FakeAgent]:
         await runner.cleanup()
 
 
+_TURNS = (
+    Turn(said="some words", reply="I hear you. I am not a real agent, I only follow a script."),
+    Turn(said="more words", reply="I hear you again. Speak up, and you will interrupt me."),
+)
+
+
+async def spoken(text: str, audio: AudioFormat) -> bytes:
+    """``text`` in the voice of an engine that is installed beside the gateway."""
+    voice = OfflineTts(OfflineTtsParams(), NoParams())
+    request = SynthesisRequest(text=text, language="en-US", rate_hz=LPCM16_16K.rate_hz)
+    converter = Converter(LPCM16_16K, audio)
+    pieces = [converter.push(piece) async for piece in voice.synthesise(request)]
+    return b"".join(pieces) + converter.flush()
+
+
 async def _alone(port: int, key: str) -> None:
-    turns = tuple(
-        Turn(said=said, reply=reply, reply_ms=1500, hz=hz)
-        for said, reply, hz in (
-            ("some words", "I hear you. I am not a real agent, I only make sounds.", 440),
-            ("more words", "I hear you again. Speak up to interrupt me.", 523),
-        )
-    )
-    async with serving(Script(key=key, turns=turns, greeting_ms=1500), port=port) as agent:
+    script = Script(key=key, turns=_TURNS, voice=spoken)
+    async with serving(script, port=port) as agent:
         print(json.dumps({"url": agent.url, "key": key}), flush=True)
         await asyncio.Event().wait()
 
@@ -160,4 +173,5 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, default=8099)
     parser.add_argument("--key", default=KEY)
     options = parser.parse_args()
-    asyncio.run(_alone(options.port, options.key))
+    with suppress(KeyboardInterrupt):
+        asyncio.run(_alone(options.port, options.key))

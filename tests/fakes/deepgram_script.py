@@ -1,6 +1,7 @@
 """How the fake voice agent behaves: what it says, what it calls, what it does wrong."""
 
 import math
+from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import msgspec
@@ -63,6 +64,8 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
 
     key: str = KEY
     turns: tuple[Turn, ...] = (Turn(),)
+    voice: Callable[[str, AudioFormat], Awaitable[bytes]] | None = None
+    """Speaks texts; without it they are tones of the given lengths."""
     greeting_ms: int = 600
     silence_ms: int = 300
     """Silence that ends the caller's turn."""

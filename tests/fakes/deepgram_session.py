@@ -48,6 +48,8 @@ class Session(Connection):
         self._queue: list[str] = []
         self._eager: list[str] = []
         self._answers: dict[str, asyncio.Future[str]] = {}
+        self._names: dict[str, str] = {}
+        """Of functions, by the id of the call."""
         self._over: set[str] = set()
         """Calls that are answered or cancelled."""
         self._ids = itertools.count(1)
@@ -257,7 +259,8 @@ class Session(Connection):
                 asked.append((f"call_{next(self._ids)}", call, not ours))
         if not asked:
             return []
-        for name, _, client_side in asked:
+        for name, call, client_side in asked:
+            self._names[name] = call.name
             self._answers[name] = asyncio.get_running_loop().create_future()
             if not client_side:
                 self._over.add(name)
@@ -296,7 +299,7 @@ class Session(Connection):
         pending = [name for name in self._answers if name not in self._over]
         self._over.update(pending)
         if pending:
-            functions = [{"id": name, "name": ""} for name in pending]
+            functions = [{"id": name, "name": self._names[name]} for name in pending]
             await self.send({"type": "FunctionCallCancelled", "functions": functions})
 
     # --- speaking
@@ -307,7 +310,9 @@ class Session(Connection):
         await self._text("assistant", first + "." if rest else first)
         await self.send({"type": "AgentStartedSpeaking", **times})
         self._speaking = True
-        await self._utter(tone(ms, self._output, hz), rest)
+        voice = self.script.voice
+        audio = await voice(text, self._output) if voice else tone(ms, self._output, hz)
+        await self._utter(audio, rest)
         if not self.script.has("no audio done"):
             await self.send({"type": "AgentAudioDone"})
         self._speaking = False

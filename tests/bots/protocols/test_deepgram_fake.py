@@ -73,9 +73,9 @@ class Client:
 
 @asynccontextmanager
 async def connected(agent: FakeAgent, key: str = KEY) -> AsyncIterator[Client]:
-    async with aiohttp.ClientSession(headers={"Authorization": f"Token {key}"}) as http:
-        async with http.ws_connect(agent.url) as socket:
-            yield Client(socket)
+    headers = {"Authorization": f"Token {key}"}
+    async with aiohttp.ClientSession(headers=headers) as http, http.ws_connect(agent.url) as socket:
+        yield Client(socket)
 
 
 async def error_for(message: dict[str, Any], *, ready: bool = True) -> str:
@@ -233,7 +233,7 @@ async def test_a_caller_who_goes_on_cancels_what_was_begun_too_early() -> None:
         await client.socket.send_bytes(VOICE)
         await client.until("UserStartedSpeaking")
         (gone,) = (await client.until("FunctionCallCancelled"))["functions"]
-        assert gone["id"] == call["id"]
+        assert gone == {"id": call["id"], "name": "weather"}
         await client.socket.send_bytes(SILENCE)
         names = [(await client.until("FunctionCallRequest"))["functions"] for _ in range(2)]
         assert [each["name"] for (each,) in names] == ["weather", "leave"]
