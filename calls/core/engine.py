@@ -6,8 +6,11 @@ task, clock or model; it composes the machines beside it:
 
 =========================  =======================================================
 `prompts.PromptQueue`      what plays, what waits, what barge-in throws away
+`performer.Performer`      plays and does what is next in the queue
 `speaker.Speaker`          starts and silences prompts, records what was heard
 `floor.Floor`              who has the floor: caller, bot, nobody
+`gate.Gate`                whether the caller is listened to
+`joining.Joining`          from the arrival to the talk
 `callee.Callee`            of an outbound call: ringing, answer, person or machine
 `caller.CallerSide`        from voice, results and keys to turns; the caller's timers
 `hearing.Hearing`          the caller as a bot hears them that recognises speech itself
@@ -31,14 +34,11 @@ NB Longer than other files on purpose: what may happen in which phase is to be r
 
 from collections.abc import Callable
 
-from bots.core.activities import Activity
-from bots.core.errors import Fault, PlaceholderError
+from bots.core.errors import Fault
 from bots.core.params.resolve import Resolved
 from bots.core.params.sections.barge_in import BargeIn
-from bots.core.params.sections.call_initiation import CallInitiation
-from bots.core.params.sections.timeouts import Timeouts
 from bots.core.ports import BotCapabilities
-from calls.core import commands, events, start
+from calls.core import commands, events
 from calls.core.actions import Actions
 from calls.core.bot import BotSide
 from calls.core.callee import Callee
@@ -47,28 +47,26 @@ from calls.core.closing import Cause, failure
 from calls.core.commands import Command
 from calls.core.events import Event
 from calls.core.floor import Floor
+from calls.core.gate import Gate
 from calls.core.hearing import Hearing
 from calls.core.incoming import Incoming
+from calls.core.joining import Joining
 from calls.core.life import Life
 from calls.core.notices import Notices
 from calls.core.outbox import Outbox
-from calls.core.phases import BEFORE_CLOSING, ESTABLISHED, WITH_BOT, Phase
+from calls.core.performer import Performer
+from calls.core.phases import BEFORE_CLOSING, ESTABLISHED, Phase
 from calls.core.ports import LegCapabilities
-from calls.core.prompts import Action, Prompt, PromptQueue
+from calls.core.prompts import PromptQueue
 from calls.core.scopes import Scopes
 from calls.core.speaker import Speaker
 from calls.core.stopwatch import Stopwatch
 from calls.core.supervision import Supervision
 from calls.core.timeouts import Timer, Timers
 
-START_TIMEOUT_S = 2.0
-"""How long a voice side that announced its ``start`` activity may take to send it."""
 MAX_RECOGNITION_TIMEOUTS = 3
 """Utterances in a row without a result after which the recogniser counts as failed."""
 NO_RESULT = "no result after the caller stopped speaking"
-
-CHANGEABLE = (Timer.USER_INPUT, Timer.BOT_INPUT, Timer.BOT_GIVE_UP, Timer.RESUME)
-"""Waits whose limit the bot may change while they run; the new one counts from then on."""
 
 
 class Conversation:
@@ -85,19 +83,14 @@ class Conversation:
     ) -> None:
         self._leg = leg
         self._heard_by_bot = bot.hears and leg.audio
-        self._arrival: events.CallArrived | None = None
-        self._open = False
         self._compose(Scopes(configured))
-        life, incoming, hearing, speaker = (
-            self._life,
-            self._incoming,
-            self._hearing,
-            self._speaker,
-        )
+        self._compose_life()
+        joining, incoming, hearing = self._joining, self._incoming, self._hearing
+        life, speaker = self._life, self._speaker
         self._handlers: dict[type, Callable[..., None]] = {
-            events.CallArrived: self._call_arrived,
-            events.BotJoined: self._bot_joined,
-            events.CallStarted: self._call_started,
+            events.CallArrived: joining.arrived,
+            events.BotJoined: joining.joined,
+            events.CallStarted: joining.started,
             events.BotSpoke: incoming.spoke,
             events.BotStreamed: incoming.streamed,
             events.StreamTextKnown: incoming.text_known,
@@ -170,6 +163,10 @@ class Conversation:
             by_bot=self._heard_by_bot,
         )
         self._notices = notices
+
+    def _compose_life(self) -> None:
+        """Build the machines that lead the call through its phases."""
+        params, out, timers, queue = self._params, self._out, self._timers, self._queue
         self._life = Life(
             params=params,
             out=out,
@@ -177,9 +174,9 @@ class Conversation:
             queue=queue,
             speaker=self._speaker,
             bot=self._bot,
-            notices=notices,
+            notices=self._notices,
             actions=self._actions,
-            stopwatch=stopwatch,
+            stopwatch=self._stopwatch,
             last_words=lambda: self._supervision.ended(),
         )
         self._callee = Callee(
@@ -187,8 +184,28 @@ class Conversation:
             out=out,
             timers=timers,
             bot=self._bot,
-            notices=notices,
+            notices=self._notices,
             life=self._life,
+        )
+        self._joining = Joining(
+            params=params,
+            out=out,
+            timers=timers,
+            queue=queue,
+            bot=self._bot,
+            actions=self._actions,
+            callee=self._callee,
+            life=self._life,
+        )
+        self._gate = Gate(
+            params=params,
+            out=out,
+            floor=self._floor,
+            queue=queue,
+            caller=self._caller,
+            callee=self._callee,
+            life=self._life,
+            audio=self._leg.audio,
         )
         self._supervision = Supervision(
             params=params,
@@ -198,7 +215,19 @@ class Conversation:
             speaker=self._speaker,
             bot=self._bot,
             life=self._life,
-            enter=self._enter,
+            enter=lambda *what: self._performer.enter(*what),
+        )
+        self._performer = Performer(
+            params=params,
+            out=out,
+            timers=timers,
+            queue=queue,
+            speaker=self._speaker,
+            bot=self._bot,
+            actions=self._actions,
+            life=self._life,
+            supervision=self._supervision,
+            audio=self._leg.audio,
         )
         self._incoming = Incoming(
             out=out,
@@ -207,9 +236,9 @@ class Conversation:
             bot=self._bot,
             hearing=self._hearing,
             life=self._life,
-            stopwatch=stopwatch,
+            stopwatch=self._stopwatch,
             supervision=self._supervision,
-            enter=self._enter,
+            enter=self._performer.enter,
         )
 
     @property
@@ -225,7 +254,7 @@ class Conversation:
     @property
     def listening(self) -> bool:
         """Whether the gate between the caller and the recogniser is to be open."""
-        return self._open
+        return self._gate.open
 
     @property
     def keeps_speech_back(self) -> bool:
@@ -251,68 +280,6 @@ class Conversation:
             self._callee.heard(event, now)
             self._settle(now)
         return self._out.take()
-
-    # --- joining ------------------------------------------------------------------------------
-
-    def _call_arrived(self, event: events.CallArrived, now: float) -> None:
-        if self.phase is not Phase.NEW:
-            return
-        self._life.phase = Phase.JOINING
-        self._arrival = event
-        limits = self._params[Timeouts]
-        self._timers.start(Timer.MAX_DURATION, now + limits.max_call_duration_ms / 1000)
-        if limits.bot_no_input_give_up_timeout_ms:
-            due = now + limits.bot_no_input_give_up_timeout_ms / 1000
-            self._timers.start(Timer.BOT_GIVE_UP, due)
-        self._out.emit(commands.OpenBot())
-
-    def _bot_joined(self, _event: events.BotJoined, now: float) -> None:
-        if self.phase is not Phase.JOINING or self._arrival is None:
-            return
-        self._life.phase = Phase.STARTING
-        self._bot.present = True
-        self._timers.stop(Timer.BOT_GIVE_UP)
-        if self._arrival.dialout is not None:
-            self._callee.ring(self._arrival.dialout, self._arrival, now)
-        elif self._arrival.announced:
-            self._life.accept()  # without it the voice side's own start activity does not come
-            self._timers.start(Timer.START, now + START_TIMEOUT_S)
-        else:
-            if not self._params[CallInitiation].connect_on_prompt:
-                self._life.accept()
-            self._begin(self._arrival.start, now)
-
-    def _call_started(self, event: events.CallStarted, now: float) -> None:
-        if self.phase is Phase.RINGING:
-            self._callee.answered(now)
-            self._begin(self._callee.start(event.start), now)
-        elif self.phase is Phase.STARTING:
-            self._begin(event.start, now)
-
-    def _begin(self, activity: Activity, now: float) -> None:
-        self._life.phase = Phase.TALKING
-        self._timers.stop(Timer.START)
-        headers = self._arrival.sip_headers if self._arrival is not None else {}
-        begun = start.beginning(activity, headers, self._params)
-        try:
-            self._actions.meta_data_url = start.meta_data_url(self._params, begun.fields)
-        except PlaceholderError as error:
-            reason = f"The parameter sendMetaDataUrl could not be filled: {error}"
-            self._life.hang_up(failure(Cause.PLACEHOLDER, reason), now)
-            return
-        hello, welcome = start.hello(self._params), self._params[CallInitiation].welcome_message
-        for told in (begun.initial, hello):
-            if told is not None:
-                self._bot.tell(told)
-        # A bot that has greeted already owes nothing, nor does one that a welcome stands in for;
-        # but the prompt that connects the call is always owed. Whoever was called speaks first.
-        called = self._callee.called
-        greets = not welcome and (begun.initial is not None or not self._life.accepted)
-        if (hello is not None or greets) and self._queue.idle and not called:
-            self._bot.asked(opening=True)
-        self._actions.begin(begun.fields, now)
-        if welcome:
-            self._queue.add_first(Prompt(text=welcome))
 
     # --- the caller ---------------------------------------------------------------------------
 
@@ -354,69 +321,14 @@ class Conversation:
     def _supervisor_acted(self, event: events.SupervisorActed, now: float) -> None:
         before = self._params.resolved
         self._supervision.acted(event, now)
-        self._adopt(before)
-
-    def _leg_resumed(self, _event: events.LegResumed, now: float) -> None:
-        self._out.note(now, "The voice connection was lost and came back")
-
-    # --- the queue ----------------------------------------------------------------------------
-
-    def _pump(self, now: float) -> None:
-        """Start what is next in the queue until a prompt plays or the call closes."""
-        while (
-            self.phase in (Phase.TALKING, Phase.FAILING)
-            and (item := self._queue.next()) is not None
-        ):
-            if item.activity is not None:
-                self._enter(item.activity, now, item.act)
-            if isinstance(item, Prompt):
-                self._say(item, now)
-            else:
-                self._act(item, now)
-                self._supervision.carried_out(item.act)
-        for stream in self._queue.take_dropped():
-            self._out.emit(commands.DropStream(stream))
-        self._life.settle(now)
-
-    def _enter(self, activity: Activity, now: float, act: int | None = None) -> None:
-        before, who = self._params.resolved, self._supervision.author(act) or "The bot"
-        for name, problem in self._params.enter(activity).items():
-            self._out.note(now, f"{who} set {name}: {problem}")
-            self._supervision.refused(act, f"{name}: {problem}")
-        self._adopt(before)
-
-    def _adopt(self, before: Resolved) -> None:
-        """Tell who depends on them that the parameters have changed, if they have."""
-        if self._params.resolved is not before:
-            self._out.emit(commands.UseParameters(self._params.resolved))
-        if self._params[Timeouts] != before[Timeouts]:
-            self._timers.stop(*CHANGEABLE)
-
-    def _say(self, prompt: Prompt, now: float) -> None:
-        self._life.accept()
-        self._speaker.play(prompt, now)
-        if prompt.by_bot and self.phase is Phase.TALKING:
-            self._bot.answered(now)
-            if self._params[Timeouts].expect_another_bot_message:
-                self._bot.asked()
-
-    def _act(self, action: Action, now: float) -> None:
-        activity, by = action.activity, self._supervision.author(action.act)
-        match activity.event:
-            case "hangup":
-                self._life.bot_hangs_up(activity, now, by)
-            case "transfer" | "handover":
-                self._life.transfer(activity, now, by)
-            case "expectanotherbotmessage":
-                self._bot.asked()
-            case _ if self._actions.perform(activity, now):
-                pass
-            case _ if not self._leg.audio:
-                self._actions.tell_voice_side(activity)
+        self._performer.adopt(before)
 
     def _meta_data_sent(self, event: events.MetaDataSent, now: float) -> None:
         if event.problem:
             self._out.note(now, f"The bot's metadata could not be sent: {event.problem}")
+
+    def _leg_resumed(self, _event: events.LegResumed, now: float) -> None:
+        self._out.note(now, "The voice connection was lost and came back")
 
     # --- time ---------------------------------------------------------------------------------
 
@@ -427,8 +339,8 @@ class Conversation:
 
     def _expired(self, timer: Timer, now: float) -> None:
         match timer:
-            case Timer.START if self._arrival is not None:
-                self._begin(self._arrival.start, now)
+            case Timer.START:
+                self._joining.expired(now)
             case Timer.ANSWER:
                 self._callee.nobody(now)
             case Timer.MACHINE:
@@ -483,42 +395,22 @@ class Conversation:
 
     def _settle(self, now: float) -> None:
         """Start what is due and make gate, timers and display agree."""
-        self._pump(now)
+        self._performer.go_on(now)
+        self._life.settle(now)
         if self.phase in (Phase.NEW, Phase.ENDED):
             return
         self._supervision.settle()
         self._callee.settle(now)
-        talking = self.phase is Phase.TALKING
-        self._settle_gate(now, talking=talking)
+        self._gate.settle(now)
         if self.phase in ESTABLISHED:
             connected = self._life.accepted
-            waiting = talking and not self._supervision.muted  # a person has the word
+            waiting = (
+                self.phase is Phase.TALKING and not self._supervision.muted
+            )  # a person has the word
             self._caller.settle(now, talking=waiting and connected)
             self._bot.settle(now, talking=waiting, connected=connected)
         self._stopwatch.settle(idle=self._queue.idle)
         self._show()
-
-    def _settle_gate(self, now: float, *, talking: bool) -> None:
-        playing = self._queue.playing
-        barge_in = self._params[BargeIn].barge_in
-        if not self._leg.audio:
-            barge_in = True  # the voice side sees to it
-        elif playing is not None:
-            barge_in = playing.interruptible
-        more = self._queue.prompts_wait
-        wanted = (
-            talking
-            and self._life.accepted
-            and self._floor.takes_input(playing, barge_in=barge_in, more=more)
-        )
-        if wanted != self._floor.listening:
-            self._floor.listening = wanted
-            if not wanted:
-                self._caller.gate_shut(now, deliver=self.phase in WITH_BOT)
-        wanted = wanted or (talking and self._callee.unknown)
-        if wanted != self._open:
-            self._open = wanted
-            self._out.emit(commands.Listen(wanted))
 
     def _show(self) -> None:
         match self.phase:

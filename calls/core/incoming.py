@@ -1,10 +1,13 @@
 """What comes from the bot, sorted: into the queue, out of it, or past it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+
+import msgspec
 
 from bots.core import activities
 from bots.core.activities import Activity
 from bots.core.errors import Fault
+from bots.core.params import reading
 from calls.core import commands, events, vocabulary
 from calls.core.bot import BotSide
 from calls.core.closing import Ending
@@ -62,6 +65,12 @@ class Incoming:
             return
         activity = event.activity
         purpose = vocabulary.purpose(activity)
+        smuggled = reading.smuggled(activity) if purpose is Purpose.LEAVING else {}
+        for name, problem in smuggled.items():
+            self._out.note(now, f"The bot's {name} {problem}; it was left out")
+        if "transferTarget" in smuggled:
+            return  # nor is it moved to the target that counts when the bot names none
+        activity = _without(activity, smuggled.keys())
         if self._life.phase is Phase.RINGING and activity.event == "hangup":
             self._life.bot_hangs_up(activity, now)
         elif purpose is Purpose.UNKNOWN:
@@ -147,3 +156,19 @@ class Incoming:
                 self._life.hang_up(LEFT, now)
             case _:
                 pass
+
+
+def _without(activity: Activity, names: Collection[str]) -> Activity:
+    """``activity`` without the arguments ``names``."""
+    if not names:
+        return activity
+    scopes = {
+        "activity_params": activity.activity_params,
+        "session_params": activity.session_params,
+        "parameters": activity.parameters,
+    }
+    kept = {
+        scope: {name: value for name, value in (values or {}).items() if name not in names}
+        for scope, values in scopes.items()
+    }
+    return msgspec.structs.replace(activity, **kept)

@@ -11,6 +11,9 @@ from calls.core.dialout import DialoutOrder
 TEST_CALLER = "voice-ai-gateway-testcall"
 """User-Agent of ``manage.py testcall``; its calls are marked as tests in the records."""
 
+PASSED_ON = "X-Gateway-Client"
+"""Header of a socket that one process of the gateway passes on to another: whose it is."""
+
 
 class LegCapabilities(msgspec.Struct, frozen=True, kw_only=True):
     """What a voice leg carries.

@@ -7,6 +7,7 @@ when it has left. They are no answer of the bot: what it owes it owes, and its t
 from collections.abc import Sequence
 
 from bots.core.activities import Activity
+from bots.core.params.reading import smuggled
 from bots.core.params.sections.audio_files import AudioFiles
 from calls.core import transfer, vocabulary
 from calls.core.scopes import Scopes
@@ -43,6 +44,8 @@ def _problem(activity: Activity, params: Scopes) -> str:
     configured_url = params[AudioFiles].play_url_url
     if purpose is Purpose.PLAY_URL and not (activity.parameter("playUrlUrl") or configured_url):
         return "it needs playUrlUrl"
+    if purpose is Purpose.LEAVING and (problems := smuggled(activity)):
+        return "; ".join(f"{name} {why}" for name, why in problems.items())
     if event in ("transfer", "handover") and transfer.asked_for(activity, params) is None:
         return "it needs transferTarget"
     if event == "senddtmf" and vocabulary.digits_to_send(activity) is None:

@@ -10,7 +10,9 @@ from bots.core.activities import Activity, Json
 from bots.core.params.declare import Part
 
 _HEADER_NAME = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_LINES = ("transferTarget", "handoverReason", "transferReferredByURL", "hangupReason")
+_HEADERS = ("transferSipHeaders", "hangupSipHeaders")
 _KEYS = re.compile(r"[0-9*#]*")
 _AUDIO = re.compile(r"(https?://[^\s/]|data:[^\s,]*,)", re.IGNORECASE)
 
@@ -21,7 +23,7 @@ def _header_name(value: str) -> str:
     return value
 
 
-def _header_value(value: str) -> str:
+def _one_line(value: str) -> str:
     if _CONTROL.search(value):
         raise ValueError("must be one line")
     return value
@@ -31,10 +33,39 @@ class SipHeader(Part):
     """One header for a SIP message (RFC 3261, 25.1): no line can be smuggled in by its value."""
 
     name: Annotated[str, AfterValidator(_header_name)] = Field(max_length=100)
-    value: Annotated[str, AfterValidator(_header_value)] = Field(max_length=2000)
+    value: Annotated[str, AfterValidator(_one_line)] = Field(max_length=2000)
 
 
 SipHeaders = Annotated[tuple[SipHeader, ...], Field(max_length=20)]
+
+OneLine = Annotated[str, AfterValidator(_one_line)]
+"""A text without control characters, for the head of a message."""
+
+
+def smuggled(activity: Activity) -> dict[str, str]:
+    """What of ``activity``, a hang-up or a transfer, must not reach a SIP message, and why.
+
+    By argument: control characters could end a line there and begin another.
+    """
+    found = {}
+    for name in (*_LINES, *_HEADERS):
+        given = activity.parameter(name)
+        try:
+            if name in _HEADERS:
+                _check_headers(given)
+            elif given is not None:
+                _one_line(str(given))
+        except ValueError as error:
+            found[name] = str(error)
+    return found
+
+
+def _check_headers(given: Any) -> None:
+    """Entries that are no headers at all are the business of whoever reads them."""
+    for header in given if isinstance(given, list) else ():
+        if isinstance(header, dict):
+            _header_name(str(header.get("name", "X")))
+            _one_line(str(header.get("value", "")))
 
 
 def _keys(value: str) -> str:
@@ -71,6 +102,8 @@ def activity(content: Json) -> Activity:
     match found.kind:
         case "event" if not found.name:
             raise ValueError("an event needs a name")
+        case "event" if problems := smuggled(found):
+            raise ValueError("; ".join(f"{name} {why}" for name, why in problems.items()))
         case "message" if not (found.text or "").strip():
             raise ValueError("a message needs a text")
         case "event" | "message":

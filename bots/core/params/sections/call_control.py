@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field
 
 from bots.core.params.declare import BOT_SETTABLE, Later, Param, ParamSet
-from bots.core.params.reading import SipHeaders
+from bots.core.params.reading import OneLine, SipHeaders
 
 _param = partial(Param, levels=BOT_SETTABLE, live=True, source="VoiceAI Connect")
 
@@ -17,14 +17,14 @@ class CallControl(ParamSet):
     SECTION: ClassVar[str] = "Call control"
 
     transfer_target: Annotated[
-        str,
+        OneLine,
         _param(help="Where transfer goes when the bot names no target: a tel: or sip: URI."),
     ] = Field("", alias="transferTarget", max_length=500)
     handover_reason: Annotated[
-        str, _param(help="Why the call is transferred, for the record of the call.")
+        OneLine, _param(help="Why the call is transferred, for the record of the call.")
     ] = Field("", alias="handoverReason", max_length=500)
     transfer_referred_by_url: Annotated[
-        str, _param(help="Who is named as the transferor (SIP Referred-By), a sip: URI.")
+        OneLine, _param(help="Who is named as the transferor (SIP Referred-By), a sip: URI.")
     ] = Field("", alias="transferReferredByURL", max_length=500)
     transfer_sip_headers: Annotated[
         SipHeaders, _param(help="SIP headers that go with a transfer: `name`, `value`.")
@@ -47,7 +47,7 @@ class CallControl(ParamSet):
         ),
     ] = Field("refer", alias="transferMethod")
     hangup_reason: Annotated[
-        str, _param(help="Why the bot hangs up when it gives no reason itself.")
+        OneLine, _param(help="Why the bot hangs up when it gives no reason itself.")
     ] = Field("", alias="hangupReason", max_length=500)
     hangup_sip_headers: Annotated[
         SipHeaders, _param(help="SIP headers that go with the end of the call: `name`, `value`.")
