@@ -128,6 +128,10 @@ class StreamClient:
             messages.UserStreamStart(conversation_id=self.conversation_id, participant=participant)
         )
 
+    def hears(self, participant: str | None = None) -> bool:
+        """Whether chunks of ``participant`` may be sent."""
+        return participant in self._open
+
     def user_stream_chunk(self, audio: bytes, participant: str | None = None) -> str:
         """Audio of an open user stream in the session's media format."""
         if participant not in self._open:

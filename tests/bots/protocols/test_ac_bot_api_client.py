@@ -153,7 +153,9 @@ def test_chunks_wait_until_the_stream_is_open() -> None:
     }
     with pytest.raises(RuntimeError, match="not open"):
         client.user_stream_chunk(b"\x01\x02")
+    assert not client.hears()
     assert only(client, frame("userStream.started")) == UserStreamOpen(None)
+    assert client.hears()
     assert json.loads(client.user_stream_chunk(b"\x01\x02")) == {
         "type": "userStream.chunk",
         "conversationId": "c-1",
