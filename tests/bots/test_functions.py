@@ -164,6 +164,15 @@ async def test_a_hook_that_fails_or_hangs(told: list[AgentReport]) -> None:
     assert answer == "The function did not work: no answer within 0.5 s."
 
 
+async def test_a_name_that_is_no_name_does_not_fill_the_transcript(
+    told: list[AgentReport],
+) -> None:
+    tools = Tools(ToolParams.model_validate({"agentToolsUrl": "http://10.0.0.1/"}))
+    function = Function(id="f-2", name="x" * 5000, arguments={})
+    await tools.answer(function, TALK, report=told.append)
+    assert len(told[0].note) < 200
+
+
 @pytest.mark.parametrize(
     "values",
     [
