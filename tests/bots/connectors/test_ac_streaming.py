@@ -103,10 +103,11 @@ async def talking(
     *,
     call: BotConversation = CALL,
     media: str | None = "raw/lpcm16",
-    **does: bool,
+    hears: bool = True,
+    speaks: bool = True,
 ) -> AsyncIterator[Talk]:
     async with asyncio.TaskGroup() as tasks:
-        opening = tasks.create_task(connector(bot, **does).open(call))
+        opening = tasks.create_task(connector(bot, hears=hears, speaks=speaks).open(call))
         socket = await bot.socket()
         await socket.accept(media)
     talk = Talk(bot, opening.result(), socket)
@@ -573,6 +574,15 @@ async def test_the_rest_of_a_stream_that_is_over_is_not_told(bot: WireBot) -> No
         assert (await talk.take(2))[1] == StreamAudio(2, FRAME)
 
 
+async def test_a_stream_that_is_only_slow_may_go_on(bot: WireBot) -> None:
+    async with talking(bot) as talk:
+        await talk.socket.send("playStream.start", streamId="p")
+        await talk.next()
+        talk.session.played(1, heard_ms=20.0, interrupted=False)
+        await talk.socket.chunk("p", FRAME)
+        assert await talk.next() == StreamAudio(1, FRAME)
+
+
 async def test_a_bot_that_is_not_to_speak_is_not_played(bot: WireBot) -> None:
     async with talking(bot, speaks=False) as talk:
         await talk.socket.say("p", FRAME)
@@ -682,7 +692,7 @@ async def test_a_bot_that_has_forgotten_the_call_has_failed_at_once(
         talk.socket = await bot.socket()
         await talk.socket.read("session.resume")
         await talk.socket.send("session.error", reason="conversation not found")
-        with pytest.raises(ServiceError, match="lost its connection.*conversation not found") as e:
+        with pytest.raises(ServiceError, match=r"lost its .*conversation not found") as e:
             await failing
         assert e.value.fault is Fault.CONNECTIVITY
         await talk.socket.closed.wait()
