@@ -9,15 +9,18 @@ import msgspec
 from bots.core.errors import Fault
 
 _DETAIL_CHARACTERS = 200
+_CODE_CHARACTERS = 100
 
 
 class Broken(msgspec.Struct, frozen=True, kw_only=True):
     """A session is over. ``again``: a new one, with the history of this one, may go on.
 
-    ``detail`` begins with who failed. ``due``: it is the session's age that ended it.
+    ``detail`` begins with who failed; ``code`` is the server's name for it, or the close code.
+    ``due``: it is the session's age that ended it.
     """
 
     fault: Fault
+    code: str
     detail: str
     again: bool
     due: bool = False
@@ -49,6 +52,7 @@ def of_error(code: str, description: str) -> Broken:
     what = "refused the settings" if code in _REFUSED_SETTINGS else "reports an error"
     return Broken(
         fault=_FAULTS.get(code, Fault.SERVER),
+        code=code[:_CODE_CHARACTERS],
         detail=_detail(f"Deepgram {what}: {description} ({code})"),
         again=code not in _FINAL,
         due=code == _TOO_OLD,
@@ -63,6 +67,7 @@ def of_close(code: int | None, reason: str = "") -> Broken:
     known = code or _ABNORMAL
     why = f": {reason}" if reason else ""
     return Broken(
+        code=str(known),
         fault=Fault.PROTOCOL if known in _FINAL_CLOSES else Fault.CONNECTIVITY,
         detail=_detail(f"Deepgram closed the connection ({known}){why}"),
         again=known not in _FINAL_CLOSES,

@@ -252,7 +252,7 @@ class AgentClient:
         self._silenced = False
         self._wordless = None
         self._latencies = Latencies()
-        return [*self._stopped_speaking(), Transcript(text), SpeechCommitted()]
+        return [*self._stopped_speaking(), Transcript(text)]
 
     def _stopped_speaking(self) -> list[BotEvent]:
         if not self._speaking:

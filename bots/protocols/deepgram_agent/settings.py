@@ -1,40 +1,17 @@
-"""What a Voice Agent is set up with: checked as strictly as the server does, sent as it was set.
-
-The server refuses fields that it does not know, and numbers with a fraction where it wants whole
-ones; a call should not be the first to find out. Models, voices and languages are not checked: new
-ones come every month. What is not set is not sent.
-
-Keys of other services never stand here. An ``endpoint`` or ``credentials`` that needs them is one
-of the provider's secrets, and named by its name.
-
-Source: Deepgram "Configure the Voice Agent", section `Settings` of the API description.
-"""
+"""The first message of a session, made of what was written down and what is known of the call."""
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal
-
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from bots.core.activities import Json
 from bots.core.audio import LPCM16_8K, LPCM16_16K, LPCM16_24K, MULAW_8K, AudioFormat
+from bots.protocols.deepgram_agent.form import VARIABLE, WholeSettings
 from bots.protocols.deepgram_agent.messages import Settings
 
 HEARD = (MULAW_8K, LPCM16_8K, LPCM16_16K, LPCM16_24K)
 """Formats in which the server takes and gives audio; all that telephony brings."""
-VARIABLES = ("caller", "callee", "conversationId", "bot", "language")
-"""What a text can have filled in, as ``${caller}``."""
-MAX_PROMPT = 100_000
 _MAX_VALUE = 500
-_VARIABLE = re.compile(r"\$\{ *([A-Za-z][A-Za-z0-9_]*) *\}")
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-
-Words = Annotated[tuple[str, ...], Field(strict=False, max_length=500)]
-
-
-def unknown_variables(text: str, known: tuple[str, ...] = VARIABLES) -> list[str]:
-    """Names in ``${…}`` that nothing is filled in for."""
-    return [name for name in dict.fromkeys(_VARIABLE.findall(text)) if name not in known]
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
@@ -43,261 +20,7 @@ def filled(text: str, values: Mapping[str, str]) -> str:
     def value(found: re.Match[str]) -> str:
         return " ".join(values.get(found[1], "").split())[:_MAX_VALUE]
 
-    return _VARIABLE.sub(value, text)
-
-
-def _known_variables(text: str) -> str:
-    if unknown := unknown_variables(text):
-        known = ", ".join(f"${{{name}}}" for name in VARIABLES)
-        raise ValueError(f"knows no ${{{unknown[0]}}}; there are {known}")
-    return text
-
-
-Template = Annotated[str, AfterValidator(_known_variables)]
-"""Text in which ``${caller}`` and the other `VARIABLES` are filled in."""
-
-
-def _secret_name(value: str) -> str:
-    if not _NAME.fullmatch(value):
-        raise ValueError("must be the name of one of the provider's secrets")
-    return value
-
-
-SecretName = Annotated[str, AfterValidator(_secret_name)]
-
-
-class Part(BaseModel):
-    """An object of the settings, with the names of the wire."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
-
-    def sent(self) -> Json:
-        """What was set, as it is sent."""
-        return self.model_dump(mode="json", exclude_unset=True)
-
-
-class Endpoint(Part):
-    """An address without keys; one with ``headers`` is kept as a secret."""
-
-    url: str = Field(max_length=2000, pattern=r"^(https|wss)://[^\s@]+$")
-
-
-EndpointOrName = Annotated[Endpoint | SecretName, Field(union_mode="left_to_right")]
-
-
-class ListenProvider(Part):
-    """Recognition: version 1 (Nova) or 2 (Flux), each with the fields of its own."""
-
-    type: Literal["deepgram"]
-    version: Literal["v1", "v2"] | None = None
-    model: str | None = Field(None, max_length=200)
-    language: str | None = Field(None, max_length=50)
-    keyterms: Words | None = None
-    smart_format: bool | None = None
-    language_hints: Words | None = None
-    eot_threshold: float | None = Field(None, ge=0.5, le=1.0)
-    eager_eot_threshold: float | None = Field(None, ge=0.3, le=0.9)
-    eot_timeout_ms: int | None = Field(None, ge=500, le=60_000)
-
-    @model_validator(mode="after")
-    def _of_one_version(self) -> "ListenProvider":
-        version = self.version or ("v2" if (self.model or "").startswith("flux") else "v1")
-        foreign = self.model_fields_set & _ONLY[version]
-        if foreign:
-            raise ValueError(f"{min(foreign)} is not for models of version {version}")
-        return self
-
-
-_ONLY = {
-    "v1": frozenset({"language_hints", "eot_threshold", "eager_eot_threshold", "eot_timeout_ms"}),
-    "v2": frozenset({"language", "smart_format"}),
-}
-"""What a version does not take."""
-
-
-class Listen(Part):
-    """How the caller is heard."""
-
-    provider: ListenProvider
-
-
-class ThinkProvider(Part):
-    """A language model."""
-
-    type: Literal["open_ai", "anthropic", "google", "groq", "aws_bedrock", "nvidia"]
-    version: str | None = Field(None, max_length=50)
-    model: str = Field(min_length=1, max_length=200)
-    temperature: float | None = Field(None, ge=0, le=2)
-    reasoning_mode: Literal["none", "minimal", "low", "medium", "high"] | None = None
-    credentials: SecretName | None = None
-
-
-class FunctionEndpoint(Endpoint):
-    """Where the server itself calls a function."""
-
-    method: str | None = Field(None, pattern="^(GET|POST|PUT|PATCH|DELETE)$")
-
-
-class Function(Part):
-    """Something the agent may have done; without ``endpoint`` it is asked of us."""
-
-    name: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
-    description: str | None = Field(None, max_length=10_000)
-    parameters: dict[str, Any] | None = None
-    endpoint: Annotated[FunctionEndpoint | SecretName, Field(union_mode="left_to_right")] | None = (
-        None
-    )
-    defer_until_eot: bool | None = None
-
-
-Functions = Annotated[tuple[Function, ...], Field(strict=False, max_length=100)]
-
-_NEED_ENDPOINT = frozenset({"groq", "aws_bedrock"})
-
-
-class Think(Part):
-    """A language model with its instructions and functions."""
-
-    provider: ThinkProvider
-    endpoint: EndpointOrName | None = None
-    functions: Functions | None = None
-    prompt: Template | None = Field(None, max_length=MAX_PROMPT)
-    context_length: Annotated[int, Field(ge=1)] | Literal["max"] | None = None
-
-    @model_validator(mode="after")
-    def _reachable(self) -> "Think":
-        if self.provider.type in _NEED_ENDPOINT and self.endpoint is None:
-            raise ValueError(f"{self.provider.type} needs an endpoint")
-        if self.context_length is not None and self.endpoint is None:
-            raise ValueError("context_length is for an endpoint of your own only")
-        return self
-
-
-class CartesiaVoice(Part):
-    """A voice of Cartesia."""
-
-    mode: str = Field(max_length=50)
-    id: str = Field(max_length=200)
-
-
-class DeepgramVoice(Part):
-    """Aura (version 1) or Flux (version 2)."""
-
-    type: Literal["deepgram"]
-    model: str = Field(min_length=1, max_length=200)
-    version: Literal["v1", "v2"] | None = None
-    speed: float | None = Field(None, ge=0.7, le=1.5)
-
-
-class ElevenLabsVoice(Part):
-    """ElevenLabs; the voice is part of the endpoint's address."""
-
-    type: Literal["eleven_labs"]
-    model_id: str = Field(min_length=1, max_length=200)
-    version: str | None = Field(None, max_length=50)
-    language: str | None = Field(None, max_length=50)
-    language_code: str | None = Field(None, max_length=50)
-
-
-class CartesiaSpeech(Part):
-    """Cartesia."""
-
-    type: Literal["cartesia"]
-    model_id: str = Field(min_length=1, max_length=200)
-    voice: CartesiaVoice
-    version: str | None = Field(None, max_length=50)
-    language: str | None = Field(None, max_length=50)
-    volume: float | None = Field(None, ge=0.5, le=2.0)
-
-
-class OpenAiVoice(Part):
-    """OpenAI."""
-
-    type: Literal["open_ai"]
-    model: str = Field(min_length=1, max_length=200)
-    voice: str = Field(min_length=1, max_length=200)
-    version: str | None = Field(None, max_length=50)
-
-
-class PollyVoice(Part):
-    """AWS Polly."""
-
-    type: Literal["aws_polly"]
-    voice: str = Field(min_length=1, max_length=200)
-    language: str | None = Field(None, max_length=50)
-    language_code: str | None = Field(None, max_length=50)
-    engine: Literal["generative", "long-form", "standard", "neural"]
-    credentials: SecretName
-
-
-class Speak(Part):
-    """A voice."""
-
-    provider: Annotated[
-        DeepgramVoice | ElevenLabsVoice | CartesiaSpeech | OpenAiVoice | PollyVoice,
-        Field(discriminator="type"),
-    ]
-    endpoint: EndpointOrName | None = None
-
-    @model_validator(mode="after")
-    def _reachable(self) -> "Speak":
-        if self.provider.type != "deepgram" and self.endpoint is None:
-            raise ValueError(f"{self.provider.type} needs an endpoint")
-        return self
-
-
-Thinks = Annotated[tuple[Think, ...], Field(strict=False, max_length=10)]
-Speaks = Annotated[tuple[Speak, ...], Field(strict=False, max_length=10)]
-
-
-class HistoryEntry(Part):
-    """What was said before, for an agent that takes up a talk."""
-
-    type: Literal["History"]
-    role: Literal["user", "assistant"] | None = None
-    content: str | None = None
-    function_calls: Annotated[tuple[dict[str, Any], ...], Field(strict=False)] | None = None
-
-
-class Context(Part):
-    """An earlier talk."""
-
-    messages: Annotated[tuple[HistoryEntry, ...], Field(strict=False, max_length=1000)] = ()
-
-
-class Agent(Part):
-    """The agent itself."""
-
-    language: str | None = Field(None, max_length=50)
-    context: Context | None = None
-    listen: Listen | None = None
-    think: Think | Thinks | None = None
-    speak: Speak | Speaks | None = None
-    greeting: Template | None = Field(None, max_length=10_000)
-
-
-class Flags(Part):
-    """What the server reports beside the talk."""
-
-    history: bool | None = None
-
-
-StoredAgent = Annotated[str, Field(pattern="^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
-"""Id of an agent that is configured at Deepgram."""
-
-
-class WholeSettings(Part):
-    """The message ``Settings`` as somebody writes it down; the gateway adds ``audio``."""
-
-    type: Literal["Settings"] | None = None
-    tags: Words | None = None
-    experimental: bool | None = None
-    flags: Flags | None = None
-    mip_opt_out: bool | None = None
-    agent: Agent | StoredAgent
-
-
-# --- to be sent -----------------------------------------------------------------------------------
+    return VARIABLE.sub(value, text)
 
 
 def settings(
@@ -307,14 +30,15 @@ def settings(
     spoken: AudioFormat,
     secrets: Mapping[str, Json],
     values: Mapping[str, str],
-    history: list[Json] | None = None,
+    functions: Sequence[Json] = (),
+    history: Sequence[Json] = (),
     greet: bool = True,
 ) -> Settings:
     """The first message of a session.
 
     ``secrets`` are what ``endpoint`` and ``credentials`` name, ``values`` what templates are filled
-    with. ``history``: the talk so far, in place of what was written down; a stored agent cannot
-    have it. Without ``greet`` the agent does not begin.
+    with. ``functions`` are offered beside those written down, ``history`` is the talk so far in
+    place of what was; a stored agent can have neither. Without ``greet`` the agent does not begin.
 
     Raises:
         LookupError: a secret is named that there is not; its text says which.
@@ -327,44 +51,49 @@ def settings(
             agent.pop("greeting", None)
         if "greeting" in agent:
             agent["greeting"] = filled(agent["greeting"], values)
-        for part in ("think", "speak"):
-            if part in agent:
-                agent[part] = opened(agent[part], secrets, values)
+        if "think" in agent:
+            agent["think"] = opened(agent["think"], secrets, values, functions)
+        if "speak" in agent:
+            agent["speak"] = opened(agent["speak"], secrets, values)
         if history:
-            agent["context"] = {"messages": history}
+            agent["context"] = {"messages": list(history)}
     return Settings(
         audio={"input": _audio(heard), "output": {**_audio(spoken), "container": "none"}},
         agent=agent,
-        tags=tuple(written.get("tags") or ()),
+        tags=tuple(filled(tag, values) for tag in written.get("tags") or ()),
         experimental=written.get("experimental"),
         flags=written.get("flags"),
         mip_opt_out=written.get("mip_opt_out"),
     )
 
 
-def opened(part: Any, secrets: Mapping[str, Json], values: Mapping[str, str]) -> Any:
+def opened(
+    part: Any,
+    secrets: Mapping[str, Json],
+    values: Mapping[str, str],
+    functions: Sequence[Json] = (),
+) -> Any:
     """``think`` or ``speak``, one or several, with secrets and values in place of their names.
 
     Raises:
         LookupError: a secret is named that there is not.
     """
     if isinstance(part, list):
-        return [opened(each, secrets, values) for each in part]
-    found = dict(part)
-    if isinstance(found.get("endpoint"), str):
-        found["endpoint"] = _secret(secrets, found["endpoint"])
+        return [opened(each, secrets, values, functions) for each in part]
+    found = _with_endpoint(part, secrets)
     if isinstance(name := found["provider"].get("credentials"), str):
         found["provider"] = {**found["provider"], "credentials": _secret(secrets, name)}
-    if "functions" in found:
-        found["functions"] = [
-            {**each, "endpoint": _secret(secrets, each["endpoint"])}
-            if isinstance(each.get("endpoint"), str)
-            else each
-            for each in found["functions"]
-        ]
+    own = [_with_endpoint(each, secrets) for each in found.get("functions") or ()]
     if "prompt" in found:
         found["prompt"] = filled(found["prompt"], values)
+    if own or functions:
+        found["functions"] = [*own, *functions]
     return found
+
+
+def _with_endpoint(part: Json, secrets: Mapping[str, Json]) -> Json:
+    name = part.get("endpoint")
+    return {**part, "endpoint": _secret(secrets, name)} if isinstance(name, str) else dict(part)
 
 
 def _secret(secrets: Mapping[str, Json], name: str) -> Json:
