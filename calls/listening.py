@@ -4,8 +4,8 @@ First comes ``{"t": "hello", "rate_hz": 16000, "sides": ["caller", "bot"]}`` as 
 frames: one byte with the number of the side, then 16-bit little-endian samples, up to 100 ms.
 
 Close codes: 1000 the call is over, 4400 the page sent something, 4401 not signed in, 4403 not
-permitted, 4404 no such live call or nothing to hear, 4408 too slow, 4421 another process carries
-the call, 4429 too many sockets.
+permitted, 4404 no such live call or nothing to hear, 4408 too slow, 4421 a process that cannot be
+reached from here carries the call, 4429 too many sockets.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from calls.core.watch import frame
 from calls.database import db
 from calls.session.call import CallSession
 from calls.session.host import session_host
+from calls.session.siblings import owner_of_call, passed_on
 from calls.session.taps import LISTENED, SIDES, Listener, TooSlow
 from calls.visitors import Refused, Visitor
 
@@ -53,6 +54,10 @@ class ListenConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no ty
             user_id = (await db(self._visitor.look)).who.user_id
             if not user_id:
                 raise Refused(4401)
+            if session_host().call(self._call_id) is None:
+                owner = await db(owner_of_call, self._call_id)
+                if await passed_on(owner, scope, receive, send):
+                    return
             await self._serve(user_id, await self._session())
         except Refused as refused:
             if refused.code:

@@ -51,6 +51,11 @@ def valkey_socket(var_dir: Path) -> Path:
     return Path(tempfile.gettempdir()) / f"voice-gateway-{os.getuid()}-{digest}" / "valkey.sock"
 
 
+def process_socket(var_dir: Path, pid: int) -> Path:
+    """Where the web process ``pid`` of this ``var_dir`` listens for its siblings."""
+    return valkey_socket(var_dir).with_name(f"web-{pid}.sock")
+
+
 def layer_url(redis_url: str, var_dir: Path) -> str:
     """The URL of the server for the channel layer; the embedded one when ``redis_url`` is empty."""
     return redis_url or f"unix://{valkey_socket(var_dir)}?db=0"

@@ -293,6 +293,14 @@ class Environment:
     demo: bool = _field(
         "DEMO", "0", _flag, "Create the demo bot at start; `make run` sets it to 1."
     )
+    web_processes: int = _field(
+        "WEB_PROCESSES",
+        "1",
+        _whole(1, 64),
+        "Processes that serve console, API and calls on the one port; Linux only beyond `1`. Each "
+        "carries up to `MAX_CALLS`, has speech processes of its own and takes up to 10 connections "
+        "of the database, which should be PostgreSQL then.",
+    )
     max_calls: int = _field(
         "MAX_CALLS",
         "50",

@@ -6,15 +6,19 @@ import fcntl
 import os
 import socket
 import sys
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 from gateway_project import backends, valkey
 from gateway_project.environment import Environment
 from gateway_project.preparation import ADMIN
-from gateway_project.supervisor import CannotRun, Program, Supervisor
+from gateway_project.supervisor import CannotRun, Child, Program, Supervisor
+
+Connecting = Coroutine[Any, Any, tuple[asyncio.StreamReader, asyncio.StreamWriter]]
 
 READY_POLL_SECONDS = 0.1
 DRAIN_MARGIN_SECONDS = 40
@@ -31,6 +35,8 @@ def claim(environment: Environment) -> Iterator[None]:
     problems = []
     if "web" in environment.role and (problem := _port_problem(environment)):
         problems.append(problem)
+    if environment.web_processes > 1 and not sys.platform.startswith("linux"):
+        problems.append("WEB_PROCESSES must be 1 on this system: only Linux shares a port fairly.")
     with (environment.var_dir / "gateway.lock").open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -42,6 +48,8 @@ def claim(environment: Environment) -> Iterator[None]:
             )
         if problems:
             raise CannotRun("\n".join(problems))
+        for left in backends.process_socket(environment.var_dir, 0).parent.glob("web-*.sock"):
+            left.unlink()  # of processes that were killed
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()
@@ -88,27 +96,40 @@ def programs(environment: Environment, base_dir: Path) -> list[Program]:
     worker += ["--without-gossip", "--without-mingle"]
     commands = {
         "web": Program(name="web", command=[*manage, "web"], stop_seconds=drain),
+        **{
+            f"web-{number}": Program(
+                name=f"web-{number}", command=[*manage, "web"], stop_seconds=drain
+            )
+            for number in range(2, environment.web_processes + 1)
+        },
         "worker": Program(name="worker", command=[*celery, *worker], stop_seconds=30),
         "beat": Program(name="beat", command=[*celery, "beat"], stop_seconds=10),
     }
-    return found + [program for name, program in commands.items() if name in environment.role]
+    return found + [
+        program for name, program in commands.items() if name.partition("-")[0] in environment.role
+    ]
 
 
 async def start(supervisor: Supervisor, environment: Environment, base_dir: Path) -> None:
     """Start all programs; return when the gateway is ready and all of them run.
 
     Each waits for the one before it: side by side they would only delay the moment when calls can
-    be taken.
+    be taken. The other web processes start together.
 
     Raises:
         CannotRun: the embedded server does not answer.
     """
+    others = []
     for program in programs(environment, base_dir):
-        await supervisor.start(program)
+        child = await supervisor.start(program)
         if program.foundation:
             await _embedded_server_answers(environment)
         elif program.name == "web":
             await _web_is_ready(environment)
+        elif program.name.startswith("web-"):
+            others.append(child)
+    for child in others:
+        await _until(partial(_process_answers_ready, environment.var_dir, child))
 
 
 async def _embedded_server_answers(environment: Environment) -> None:
@@ -133,9 +154,18 @@ async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
 
 
 async def _answers_ready(host: str, port: int) -> bool:
+    return await _says_ready(asyncio.open_connection(host, port))
+
+
+async def _process_answers_ready(var_dir: Path, child: Child) -> bool:
+    path = backends.process_socket(var_dir, child.pid)
+    return await _says_ready(asyncio.open_unix_connection(path))
+
+
+async def _says_ready(connecting: Connecting) -> bool:
     try:
         async with asyncio.timeout(5):
-            reader, writer = await asyncio.open_connection(host, port)
+            reader, writer = await connecting
             try:
                 writer.write(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
                 status = await reader.readline()

@@ -8,11 +8,13 @@ leaves; a second signal ends it at once.
 import asyncio
 import re
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 import daphne.server  # NB first: it installs the Twisted reactor on an asyncio loop
@@ -22,6 +24,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.internet import defer
 from twisted.logger import STDLibLogObserver, globalLogPublisher
 
+from calls.core.ports import PASSED_ON
 from gateway_project.websocket import GatewaySocket, Inbound
 
 Hook = Callable[[], Awaitable[None]]
@@ -31,6 +34,9 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """Larger messages and frames are answered with close code 1009."""
+
+BACKLOG = 128
+"""Connections that wait to be accepted."""
 
 CLOSE_GRACE_SECONDS = 5.0
 """How long connections may take to end after the drain."""
@@ -51,7 +57,8 @@ class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
         if name := self.channel.factory.server.proxy_forwarded_address_header:
             told = b",".join(self.requestHeaders.getRawHeaders(name.encode(), []))
             self.requestHeaders.removeHeader("X-Forwarded-Port")
-            self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, self.client.host)])
+            peer = getattr(self.client, "host", "")  # a sibling has none, and tells what it saw
+            self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, peer)])
         return super().process()
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
@@ -90,6 +97,10 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
     closed and before sockets are. WebSockets may stay open for any length of time: a peer that
     answers no ping for 20 s is dropped, nothing else limits them. With ``proxy_headers`` the peer's
     address and scheme are those that the one reverse proxy before it reports.
+
+    With a ``private_socket`` the port may be shared with other processes (the kernel deals new
+    connections out among those that listen), and this one can be asked for at that path besides: by
+    the supervisor, and by siblings that pass on a socket of a client whose address they tell.
     """
 
     def __init__(
@@ -101,10 +112,17 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         on_start: Hook,
         on_drain: Hook,
         proxy_headers: bool = False,
+        private_socket: Path | None = None,
     ) -> None:
+        endpoints = build_endpoint_description_strings(host=host, port=port)
+        if private_socket is not None:
+            private_socket.unlink(missing_ok=True)
+            path = str(private_socket).replace("\\", "\\\\").replace(":", "\\:")
+            endpoints = [f"unix:{path}:mode=600:lockfile=0"]
+        self._shared = (host, port) if private_socket is not None else None
         super().__init__(
             application,
-            endpoints=build_endpoint_description_strings(host=host, port=port),
+            endpoints=endpoints,
             signal_handlers=False,
             action_logger=log_access,
             http_timeout=60,
@@ -145,7 +163,6 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
 
     def listen_success(self, port: Any) -> None:
         """The port is open; nothing was accepted yet."""
-        self._ports.append(port)
         self.ws_factory.protocol = GatewaySocket
         self.http_factory.buildProtocol = partial(_channel, self.http_factory)
         self.ws_factory.setProtocolOptions(
@@ -155,6 +172,9 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
             echoCloseCodeReason=True,
             allowNullOrigin=True,  # origins are the application's affair
         )
+        if self._shared is not None:
+            port = _shared_port(*self._shared, self.http_factory)
+        self._ports.append(port)
         super().listen_success(port)
         address = port.getHost()
         log.info("server.listening", host=address.host, port=address.port)
@@ -169,6 +189,8 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         """Start the application for a request or socket; return the queue that feeds it."""
         if scope["type"] != "websocket":
             return super().create_application(protocol, scope)
+        if not hasattr(protocol.transport.getPeer(), "host"):
+            scope["client"] = _told_by_sibling(scope["headers"])
         scope["asgi"] = {"version": "3.0"}
         scope["extensions"] = {"websocket.http.response": {}}
         inbound = Inbound(protocol)
@@ -245,6 +267,30 @@ def _seen_by_proxy(told: bytes, peer: str) -> str:
         return str(ip_address((without_port[1] or without_port[2]) if without_port else last))
     except ValueError:
         return peer
+
+
+def _shared_port(host: str, port: int, factory: HTTPFactory) -> Any:
+    """A port of which others may have a share.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    family, kind, protocol, _, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )[0]
+    with socket.socket(family, kind, protocol) as made:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+        made.setblocking(False)  # noqa: FBT003 - the standard library's
+        return daphne.server.reactor.adoptStreamPort(made.fileno(), family, factory)
+
+
+def _told_by_sibling(headers: list[tuple[bytes, bytes]]) -> list[str | int] | None:
+    """The address of the client whose socket a process of this gateway passes on."""
+    told = dict(headers).get(PASSED_ON.lower().encode())
+    return [told.decode("latin-1"), 0] if told else None
 
 
 def _channel(factory: HTTPFactory, address: Any) -> Any:

@@ -24,6 +24,8 @@ DEBUG = ENVIRONMENT.debug
 VERSION = "0.1.0"
 DEMO = ENVIRONMENT.demo
 MAX_CALLS = ENVIRONMENT.max_calls
+# Where web processes of this installation listen for each other, if there are several.
+PROCESS_SOCKETS = backends.process_socket(VAR_DIR, 0).parent
 DRAIN_SECONDS = ENVIRONMENT.drain_seconds
 OUTBOUND_ALLOW = ENVIRONMENT.outbound_allow
 TTS_CACHE_DIR = ENVIRONMENT.tts_cache_dir or VAR_DIR / "tts-cache"

@@ -58,6 +58,11 @@ class Child:
         self._stopping = asyncio.Event()
         self.started = asyncio.Event()
 
+    @property
+    def pid(self) -> int:
+        """The id of its latest process; 0 before the first."""
+        return self._process.pid if self._process is not None else 0
+
     async def keep_running(self) -> None:
         """Start the program again whenever it ends, until `stop`.
 
@@ -175,7 +180,7 @@ class Supervisor:
             for child in self._children:
                 child.hurry()
 
-    async def start(self, program: Program) -> None:
+    async def start(self, program: Program) -> Child:
         """Keep ``program`` running from now on; return once it runs. Only inside `run`."""
         if self._tasks is None:
             raise RuntimeError("programs are started while the supervisor runs")
@@ -183,6 +188,7 @@ class Supervisor:
         self._children.append(child)
         self._tasks.create_task(child.keep_running())
         await child.started.wait()
+        return child
 
     async def run(self, start_all: Callable[[], Awaitable[None]]) -> int:
         """Run ``start_all``, then the programs it started, until a stop is asked for.

@@ -43,13 +43,7 @@ def command(socket: Path, var_dir: Path) -> list[str]:
     Raises:
         ImproperlyConfigured: there is no server program, or the directory belongs to another user.
     """
-    directory = socket.parent
-    directory.mkdir(mode=0o700, exist_ok=True)
-    state = directory.lstat()
-    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
-        raise ImproperlyConfigured(
-            f"'{directory}' belongs to another user; set VAR_DIR to a shorter path."
-        )
+    own_directory(socket.parent)
     options = {
         "port": "0",
         "unixsocket": str(socket),
@@ -61,6 +55,20 @@ def command(socket: Path, var_dir: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
     }
     return [program(), *(part for name, value in options.items() for part in (f"--{name}", value))]
+
+
+def own_directory(directory: Path) -> None:
+    """Make the ``directory`` of a socket unless it is there.
+
+    Raises:
+        ImproperlyConfigured: it belongs to another user.
+    """
+    directory.mkdir(mode=0o700, exist_ok=True)
+    state = directory.lstat()
+    if not stat.S_ISDIR(state.st_mode) or state.st_uid != os.getuid():
+        raise ImproperlyConfigured(
+            f"'{directory}' belongs to another user; set VAR_DIR to a shorter path."
+        )
 
 
 async def answers(socket: Path) -> bool:

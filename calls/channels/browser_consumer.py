@@ -24,8 +24,10 @@ from bots.core.roles import Permission
 from bots.people import Person
 from bots.selectors import CallConfiguration, call_configuration
 from calls.channels.browser import NAME, BrowserLeg, Tester
+from calls.channels.browser_messages import resumed_in
 from calls.database import db
 from calls.session.host import session_host
+from calls.session.siblings import owner_of_conversation, passed_on
 from calls.visitors import Visitor
 
 SOCKETS_PER_PERSON = 8
@@ -58,7 +60,7 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Admit, then carry frames until either side closes."""
-        self._receive, self._socket_send = receive, send
+        self._scope, self._receive, self._socket_send = scope, receive, send
         self._bot = scope["url_route"]["kwargs"]["bot"]
         self._visitor = Visitor(scope)
         self._address = (scope.get("client") or [None])[0]
@@ -89,10 +91,11 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
 
     async def _carry(self, who: Person, configuration: CallConfiguration | None) -> int:
         self._outbox: asyncio.Queue[str | bytes | int] = asyncio.Queue()
+        self._conversation_of = (tester := _tester(who, self._bot)).conversation_of
         self._leg = BrowserLeg(
             bot=self._bot,
             configuration=configuration,
-            tester=_tester(who, self._bot),
+            tester=tester,
             host=session_host(),
             send=self._put,
             close=self._outbox.put_nowait,
@@ -124,6 +127,12 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
             async with asyncio.timeout(FIRST_FRAME_TIMEOUT_S) as patience:
                 while (message := await self._receive())["type"] == "websocket.receive":
                     text = message.get("text")
+                    if self._leg.idle and text and (owner := await self._elsewhere(text)):
+                        patience.reschedule(None)
+                        if await passed_on(
+                            owner, self._scope, self._receive, self._socket_send, first=message
+                        ):
+                            raise _Closed(0)
                     self._leg.receive(message["bytes"] if text is None else text)
                     if not self._leg.idle:
                         patience.reschedule(None)
@@ -133,6 +142,19 @@ class BrowserConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no
         except TimeoutError:
             raise _Closed(TOO_SLOW) from None
         raise _Closed(0)
+
+    async def _elsewhere(self, text: str) -> str:
+        """The process that has the call which ``text`` asks to resume, if it is not this one."""
+        token = resumed_in(text)
+        conversation = self._conversation_of(token) if token else None
+        if not conversation or session_host().find(self._bot, conversation) is not None:
+            return ""
+        try:
+            async with asyncio.timeout(LOOKUP_TIMEOUT_S):
+                return await db(owner_of_conversation, self._bot, conversation)
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            log.error("browser_call.not_looked_up", error=type(error).__name__)
+            return ""
 
     async def _write(self) -> NoReturn:
         """Frames to the browser in order; a number closes with that code."""

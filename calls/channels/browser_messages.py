@@ -88,6 +88,17 @@ read = msgspec.json.Decoder(FromBrowser).decode
 """The message in a text frame; raises `msgspec.DecodeError`."""
 
 
+def resumed_in(text: str) -> str:
+    """The token of a `Resume`; empty for any other text."""
+    if len(text) > MAX_TEXT_CHARS:
+        return ""
+    try:
+        message = read(text)
+    except (msgspec.DecodeError, RecursionError):
+        return ""
+    return message.token if isinstance(message, Resume) else ""
+
+
 # --- gateway to browser ---------------------------------------------------------------------------
 
 

@@ -6,7 +6,11 @@ import structlog
 from django.db import DatabaseError, InterfaceError
 
 from bots.core.errors import ProtocolError
-from bots.protocols.ac_bot_api.messages import SessionInitiate, decode_from_gateway
+from bots.protocols.ac_bot_api.messages import (
+    SessionInitiate,
+    SessionResume,
+    decode_from_gateway,
+)
 from bots.selectors import CallConfiguration
 from calls.channels.ac_stream import AcStream
 from calls.database import db
@@ -59,10 +63,19 @@ class Matching:
             await asyncio.sleep(LOOK_S)
 
 
+def resumed_in(frame: str | bytes) -> str | None:
+    """The conversation id of a ``session.resume``; None for any other frame."""
+    return _named(frame, SessionResume)
+
+
 def _asked_for(frame: str | bytes) -> str | None:
     """The conversation id of a ``session.initiate``; None for any other frame."""
+    return _named(frame, SessionInitiate)
+
+
+def _named(frame: str | bytes, kind: type[SessionInitiate | SessionResume]) -> str | None:
     try:
         message = decode_from_gateway(frame)
     except ProtocolError:
         return None
-    return message.conversation_id or "" if isinstance(message, SessionInitiate) else None
+    return message.conversation_id or "" if isinstance(message, kind) else None

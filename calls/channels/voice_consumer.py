@@ -16,11 +16,12 @@ from django.db import DatabaseError, InterfaceError
 from bots.core.errors import ParameterError
 from bots.selectors import Admission, CallConfiguration, admit, call_configuration
 from calls.channels.ac_stream import AcStream
-from calls.channels.matching import Matching
+from calls.channels.matching import Matching, resumed_in
 from calls.core.ports import TEST_CALLER
 from calls.database import db
 from calls.dialouts.matching import awaits_calls
 from calls.session.host import session_host
+from calls.session.siblings import owner_of_conversation, passed_on
 
 FIRST_FRAME_TIMEOUT_S = 10.0
 """How long a peer may take to ask for a session."""
@@ -41,9 +42,8 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Admit, then carry frames until either side closes."""
-        self._receive = receive
-        self._socket_send = send
-        bot = scope["url_route"]["kwargs"]["bot"]
+        self._scope, self._receive, self._socket_send = scope, receive, send
+        self._bot = bot = scope["url_route"]["kwargs"]["bot"]
         await receive()  # websocket.connect
         with structlog.contextvars.bound_contextvars(bot=bot, channel="audiocodes"):
             address = str(scope["client"][0]) if scope.get("client") else None
@@ -109,6 +109,12 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
                 while (message := await self._receive())["type"] == "websocket.receive":
                     text = message.get("text")
                     frame = message["bytes"] if text is None else text
+                    if stream.idle and (owner := await _elsewhere(self._bot, frame)):
+                        patience.reschedule(None)
+                        if await passed_on(
+                            owner, self._scope, self._receive, self._socket_send, first=message
+                        ):
+                            break
                     if matching is not None and stream.idle:
                         await matching.prepare(stream, frame)
                     stream.receive(frame)
@@ -129,6 +135,19 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         if frame:
             await self._socket_send({"type": "websocket.close", "code": frame})
         reader.cancel()
+
+
+async def _elsewhere(bot: str, frame: str | bytes) -> str:
+    """The process that has the call which ``frame`` asks to resume, if it is not this one."""
+    conversation_id = resumed_in(frame)
+    if not conversation_id or session_host().find(bot, conversation_id) is not None:
+        return ""
+    try:
+        async with asyncio.timeout(ADMISSION_TIMEOUT_S):
+            return await db(owner_of_conversation, bot, conversation_id)
+    except (DatabaseError, InterfaceError, TimeoutError) as error:
+        log.error("voice.not_looked_up", error=type(error).__name__)
+        return ""
 
 
 def _is_test(scope: Any) -> bool:

@@ -1,5 +1,6 @@
 """``manage.py web``: the process that serves the console, the API and the voice sockets."""
 
+import os
 import sys
 from typing import Any
 
@@ -7,6 +8,9 @@ import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
+
+from gateway_project.backends import process_socket
+from gateway_project.valkey import own_directory
 
 log = structlog.get_logger(__name__)
 
@@ -20,8 +24,13 @@ class Command(BaseCommand):
         from gateway_project.server import GatewayServer  # isort: skip
         from gateway_project.asgi import application
 
+        private = None
+        if settings.ENVIRONMENT.web_processes > 1:
+            private = process_socket(settings.VAR_DIR, os.getpid())
+            own_directory(private.parent)
         server = GatewayServer(
             application,
+            private_socket=private,
             host=settings.ENVIRONMENT.host,
             port=settings.ENVIRONMENT.port,
             proxy_headers=settings.ENVIRONMENT.proxy_headers,
