@@ -29,7 +29,7 @@ STALL_S = 2.0
 NEAR_MS = 20.0
 """A mark counts as reached this much early: resampling holds back the last samples."""
 LOOK_S = 0.02
-LOOK_AGAIN_S = 0.2
+LOOK_AGAIN_S = 0.1
 """How soon to look for a mark again, when the caller hears on and when not."""
 
 log = structlog.get_logger(__name__)

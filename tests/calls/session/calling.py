@@ -5,20 +5,24 @@ from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from bots.core.activities import Activity, Json, event
 from bots.core.audio import LPCM16_16K
 from bots.core.catalogue import of
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer, resolve
-from bots.core.ports import BotConnector, SpeechToText, TextToSpeech
+from bots.core.ports import BotConnector, BotConversation, SpeechToText, TextToSpeech
 from bots.core.registry import Kind, NoParams
 from bots.selectors import CallConfiguration, Configured
-from calls.core.events import CallerHungUp, CallStarted
+from calls.core.events import CallerHungUp, CallStarted, Event
 from calls.core.ports import CallStart, LegCapabilities
 from calls.facts import CallClosed, CallDescribed, LineHeard
 from calls.live import LiveFeed
 from calls.records import RecordWriter
+from calls.session.bot import BotLine
 from calls.session.call import CallSession
+from calls.session.heard import Heard
 from calls.session.plugins import CallPlugins
 from calls.session.reporter import Reporter
 from tests.plugins import TableBot, TableParams, ToneVad
@@ -82,6 +86,18 @@ class Leg:
 
     def close(self) -> None:
         self._note("close")
+
+
+TALK = BotConversation(conversation_id="c-1", bot="demo", language="en-US")
+SPOKEN = msgspec.structs.replace(TALK, caller_audio=LPCM16_16K, prompt_audio=LPCM16_16K)
+
+
+def line_of(
+    bot: BotConnector, report: Callable[[Event], None], talk: BotConversation = TALK
+) -> BotLine:
+    """A line to ``bot`` without a call; what it reports goes to ``report``."""
+    heard = Heard(shown=lambda: Leg(audio=True), kept_back=lambda: False, report=report)
+    return BotLine(bot, talk, report, heard)
 
 
 class Line:

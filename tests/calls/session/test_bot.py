@@ -1,16 +1,24 @@
 """A call's line to its bot: order, stamps, and bots that do not take or do not answer."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from bots.core.activities import Activity, event, message
 from bots.core.errors import Fault
-from bots.core.ports import BotConnector, BotConversation
+from bots.core.ports import (
+    BotConversation,
+)
 from bots.core.registry import NoParams
-from calls.core.events import BotAcknowledged, BotJoined, BotLeft, BotSpoke, Event, ServiceFailed
+from calls.core.events import (
+    BotAcknowledged,
+    BotJoined,
+    BotLeft,
+    BotSpoke,
+    Event,
+    ServiceFailed,
+)
 from calls.session import bot as bot_module
 from calls.session.bot import (
     AT_ONCE,
@@ -19,26 +27,15 @@ from calls.session.bot import (
     PER_SECOND,
     SEND_TIMEOUT_S,
     SHARE,
-    BotLine,
     stamped,
 )
-from calls.session.heard import Heard
 from tests.calls.media.leaping import leap
-from tests.calls.session.calling import Leg
+from tests.calls.session.calling import line_of
 from tests.plugins import TableBot, TableParams, TableSession
-
-TALK = BotConversation(conversation_id="c-1", bot="demo", language="en-US")
 
 
 def table_bot(table: dict[str, list[Any]]) -> TableBot:
     return TableBot(TableParams.model_validate({"tableAnswers": table}), NoParams())
-
-
-def line_of(
-    bot: BotConnector, report: Callable[[Event], None], talk: BotConversation = TALK
-) -> BotLine:
-    heard = Heard(shown=lambda: Leg(audio=True), kept_back=lambda: False, report=report)
-    return BotLine(bot, talk, report, heard)
 
 
 class SlowTime:
