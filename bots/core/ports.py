@@ -276,6 +276,18 @@ class BotConnector(Protocol):
         ...
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """A connector that can be tried without a conversation."""
+
+    async def check(self) -> dict[str, str]:
+        """Have the service show that it would take a call; what it said, by name.
+
+        Raises `ServiceError` when it would not.
+        """
+        ...
+
+
 # --- text to speech -----------------------------------------------------------------------------
 
 
@@ -337,6 +349,7 @@ __all__ = [
     "BotConversation",
     "BotEvent",
     "BotSession",
+    "Checkable",
     "Controllable",
     "EndpointedSpeech",
     "Hypothesis",

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from uuid import uuid4
 
 from bots.core.activities import Activity, event, message
-from bots.core.ports import BotConnector, BotConversation
+from bots.core.ports import BotConnector, BotConversation, BotEvent, Checkable, StreamStarted
 from bots.probes.course import Course, StepName, Unconvincing, closing
 
 CALLER = "connection-test"
@@ -26,10 +26,16 @@ async def probe_bot(
 ) -> None:
     """Join a conversation as a caller would, wait for the bot's first activity, and leave.
 
+    A connector that can be tried without a conversation is tried so.
+
     Raises:
         ServiceError: the bot could not be joined, or failed.
         Unconvincing: it left without a word.
     """
+    if isinstance(connector, Checkable):
+        with course.step(StepName.CONNECT) as facts:
+            facts.update(await connector.check())
+        return
     conversation = BotConversation(
         conversation_id=str(uuid4()), bot=bot, language=language, caller=CALLER, callee=bot
     )
@@ -59,8 +65,14 @@ async def probe_bot(
             facts.update(_shown(answer))
 
 
-async def _first(activities: AsyncIterator[Activity]) -> Activity | None:
-    return await anext(activities, None)
+async def _first(events: AsyncIterator[BotEvent]) -> Activity | None:
+    async for told in events:
+        match told:
+            case Activity():
+                return told
+            case StreamStarted(text=text):
+                return message(text)
+    return None
 
 
 def _start(conversation: BotConversation) -> Activity:

@@ -120,7 +120,7 @@ class DeepgramAgentParams(ToolParams):
     ] = Field(45, ge=1, le=10_000, alias="deepgramConcurrency")
     connect_timeout_ms: Annotated[
         int, Param(help="Longest wait until the agent is connected and set up.", unit="ms")
-    ] = Field(8000, ge=100, le=60_000, alias="deepgramConnectTimeoutMS")
+    ] = Field(8000, ge=100, le=15_000, alias="deepgramConnectTimeoutMS")
     prompt: Annotated[
         Template,
         _whole(
