@@ -97,6 +97,7 @@ class Outbound:
         *,
         deadline_s: float,
         answer_s: float | None = None,
+        connect_s: float | None = None,
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
         redirects: int = 0,
@@ -105,10 +106,10 @@ class Outbound:
     ) -> Answer:
         """Ask ``url`` and read the answer.
 
-        The head of the answer has to come within ``answer_s``, all of it within ``deadline_s``. The
-        body is read when the status is 2xx and ``max_bytes`` is not 0. An Authorization among
-        ``headers`` stands in for a user name in ``url`` and is dropped where a redirect leads to
-        another origin.
+        A connection has to be had within ``connect_s``, the head of the answer within ``answer_s``,
+        all of it within ``deadline_s``. The body is read when the status is 2xx and ``max_bytes``
+        is not 0. An Authorization among ``headers`` stands in for a user name in ``url`` and is
+        dropped where a redirect leads to another origin.
 
         Raises:
             OutboundError: no answer came, or one that is larger than ``max_bytes``.
@@ -125,6 +126,7 @@ class Outbound:
                         allow_redirects=redirects > 0,
                         ssl=verify_tls,
                         max_redirects=redirects + 1,  # NB aiohttp gives up at this one
+                        timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect_s),
                     )
                 return await _complete(answer, max_bytes)
         # ValueError: the address, or one that a redirect leads to, is malformed.
@@ -352,6 +354,8 @@ def _outbound_error(error: Exception, url: str) -> OutboundError:
     if isinstance(error, _Unreadable):
         return OutboundError(Fault.PROTOCOL, str(error), url)
     sent = True
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return OutboundError(Fault.TIMEOUT, "no connection in time", url, sent=False)
     if isinstance(error, aiohttp.ClientConnectorError):
         sent = False
         if isinstance(error.os_error, _AddressRefused):

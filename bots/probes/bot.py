@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
 from bots.core.activities import Activity, event, message
@@ -26,7 +27,8 @@ async def probe_bot(
 ) -> None:
     """Join a conversation as a caller would, wait for the bot's first activity, and leave.
 
-    A connector that can be tried without a conversation is tried so.
+    A connector that can be tried without a conversation is tried so first; with a bot that has a
+    voice of its own that is all, for there is no audio here.
 
     Raises:
         ServiceError: the bot could not be joined, or failed.
@@ -35,7 +37,8 @@ async def probe_bot(
     if isinstance(connector, Checkable):
         with course.step(StepName.CONNECT) as facts:
             facts.update(await connector.check())
-        return
+        if connector.capabilities.hears or connector.capabilities.speaks:
+            return
     conversation = BotConversation(
         conversation_id=str(uuid4()), bot=bot, language=language, caller=CALLER, callee=bot
     )
@@ -55,7 +58,7 @@ async def probe_bot(
                 await asyncio.wait([first], timeout=greeting_s)
                 if not first.done():
                     facts["asked"] = _TEXT
-                    await session.send(message(_TEXT))
+                    await session.send(message(_TEXT, **_stamp()))
                 answer = await first
             finally:
                 first.cancel()
@@ -78,12 +81,19 @@ async def _first(events: AsyncIterator[BotEvent]) -> Activity | None:
 def _start(conversation: BotConversation) -> Activity:
     return event(
         "start",
+        **_stamp(),
         parameters={
             "vaigConversationId": conversation.conversation_id,
             "caller": conversation.caller,
             "callee": conversation.callee,
         },
     )
+
+
+def _stamp() -> dict[str, str]:
+    """What a bot may ask of every activity."""
+    at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return {"id": str(uuid4()), "timestamp": at}
 
 
 def _shown(answer: Activity) -> dict[str, str]:

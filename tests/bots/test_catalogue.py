@@ -83,4 +83,5 @@ def test_a_wrong_default_of_a_plugin_stops_start_up(
 
 
 def test_plugins_with_defaults_can_be_kept_in_sets() -> None:
-    assert len({with_defaults(bargeIn=True), with_defaults(bargeIn=True)}) == 1
+    agent = with_defaults(bargeIn=True)
+    assert {agent, registry.plugin("stt", "ear"), agent} == {agent, registry.plugin("stt", "ear")}

@@ -64,7 +64,6 @@ class Later(StrEnum):
     AUDIO_STORE = gettext_noop("a store for the caller's audio")
     AWS = gettext_noop("the AWS synthesiser (Polly)")
     AZURE = gettext_noop("the Azure recogniser or synthesiser")
-    BOT_BY_URL = gettext_noop("a bot framework that is reached by its URL")
     CLOUD_SPEECH = gettext_noop("a cloud's recogniser or synthesiser")
     DIRECT_LINE = gettext_noop("an Azure bot (Direct Line)")
     GOOGLE = gettext_noop("the Google recogniser")

@@ -1,14 +1,13 @@
 """How a bot framework or a speech service is reached."""
 
 from functools import partial
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar
 
 from pydantic import Field, SecretStr
 
 from bots.core.params.declare import Later, Param, ParamSet
 
 _param = partial(Param, source="VoiceAI Connect")
-_bot = partial(_param, needs=Later.BOT_BY_URL)
 _speech = partial(_param, needs=Later.SPEECH_BY_URL)
 
 
@@ -17,25 +16,12 @@ class Connection(ParamSet):
 
     SECTION: ClassVar[str] = "Connection"
 
-    bot_url: Annotated[str, _bot(help="Where the bot framework is.")] = Field(
-        "", alias="botURL", max_length=2000
-    )
     bot_host: Annotated[
         str, _param(help="Host of Direct Line in place of the usual one.", needs=Later.DIRECT_LINE)
     ] = Field("", alias="botHost", max_length=500)
     bot_secret: Annotated[
         SecretStr, _param(help="Direct Line secret.", needs=Later.DIRECT_LINE, secret=True)
     ] = Field(SecretStr(""), alias="botSecret", max_length=2000)
-    ac_bot_api_type: Annotated[
-        Literal["chat", "streaming"],
-        _bot(help="Bot API by HTTP requests (chat) or by a WebSocket (streaming)."),
-    ] = Field("chat", alias="acBotApiType")
-    direct_stt: Annotated[
-        bool, _bot(help="The bot recognises speech itself and gets the caller's audio.")
-    ] = Field(default=False, alias="directSTT")
-    direct_tts: Annotated[bool, _bot(help="The bot speaks itself and sends audio.")] = Field(
-        default=False, alias="directTTS"
-    )
     region: Annotated[
         str, _param(help="Region of the speech service, such as westeurope.", needs=Later.AZURE)
     ] = Field("", alias="region", max_length=100)
@@ -45,9 +31,6 @@ class Connection(ParamSet):
     tts_prefer_wave: Annotated[
         bool, _speech(help="Ask the synthesiser for WAV in place of raw audio.")
     ] = Field(default=False, alias="ttsPreferWave")
-    bot_allow_self_signed_cert: Annotated[
-        bool, _bot(help="Do not verify the bot framework's certificate.")
-    ] = Field(default=False, alias="botAllowSelfSignedCert")
     stt_allow_self_signed_cert: Annotated[
         bool, _speech(help="Do not verify the recogniser's certificate.")
     ] = Field(default=False, alias="sttAllowSelfSignedCert")
