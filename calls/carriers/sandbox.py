@@ -36,6 +36,7 @@ from calls.core.dialout import DialoutOrder
 from calls.dialout.port import CarrierBusy, CarrierRefused, Desk
 from calls.dialouts.matching import ExpectedCall
 from calls.session.host import NoCapacity
+from calls.session.plugins import voice_of
 from calls.testcall.caller import Caller
 from calls.testcall.plan import CallPlan, Step
 
@@ -161,7 +162,8 @@ class Sandbox:
     ) -> CallPlan:
         params = self._params
         language = configuration.resolved[Speech].language
-        text = params.mode == "text" or configuration.stt is None or configuration.tts is None
+        voice = voice_of(configuration)
+        text = params.mode == "text" or not (voice.hears and voice.speaks)
         ring_s, pick_up = params.ring_ms / 1000, callee.pick_up
         if pick_up == "no-answer" or ring_s >= order.answer_timeout_s:
             ring_s, pick_up = float(order.answer_timeout_s), "no-answer"

@@ -241,7 +241,8 @@ class AcStream:
             return None
         if self._media is None:
             return "No common media format"
-        if configured.stt is None or (request.expect_audio_messages and configured.tts is None):
+        voice = self._host.voice_of(configured)
+        if not voice.hears or (request.expect_audio_messages and not voice.speaks):
             return "the bot has no speech services; use a text session"
         self.media = self._media.value
         self._set_audio(self._media.audio, prompts=request.expect_audio_messages)

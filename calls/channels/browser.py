@@ -237,12 +237,16 @@ class BrowserLeg:
         self.capabilities = LegCapabilities(audio=wanted.audio)
         if configured is None:
             self._refuse("The bot's configuration is not valid.")
-        elif wanted.audio and (configured.stt is None or configured.tts is None):
+        elif wanted.audio and not self._has_voice(configured):
             self._refuse("The bot has no speech services. Try the text chat.")
         elif self._own_calls() >= CALLS_PER_PERSON:
             self._refuse(f"You have {CALLS_PER_PERSON} test calls already. End one of them first.")
         else:
             self._open(configured, wanted)
+
+    def _has_voice(self, configured: CallConfiguration) -> bool:
+        voice = self._host.voice_of(configured)
+        return voice.hears and voice.speaks
 
     def _open(self, configured: CallConfiguration, wanted: wire.Call) -> None:
         start = CallStart(

@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from bots.core.ports import BotCapabilities
 from bots.net import outbound
 from bots.selectors import CallConfiguration
 from bots.workers.pool import close_pools
@@ -34,6 +35,8 @@ from calls.session.warm_up import warm_up
 END_TIMEOUT_S = 8.0
 """How long calls that a drain ends may take for it; more than a hang-up's confirmation takes."""
 RECORDS_TIMEOUT_S = 20.0
+LEASE_RETRY_S = 2.0
+"""Until a lease that could not be renewed is tried again (see `calls.leases.GAP_SECONDS`)."""
 
 log = structlog.get_logger(__name__)
 
@@ -76,6 +79,10 @@ class SessionHost:
             LookupError: nobody does, or the plug-in is not installed here.
         """
         return self._shelf.carrier(configuration)
+
+    def voice_of(self, configuration: CallConfiguration) -> BotCapabilities:
+        """See `calls.session.plugins.voice_of`."""
+        return self._shelf.voice_of(configuration)
 
     def record(self, fact: Placing) -> None:
         """Have written what came of placing an outbound call, whatever the database does."""
@@ -231,18 +238,21 @@ class SessionHost:
             log.error("host.task_failed", task=task.get_name(), exc_info=error)
 
     async def _keep_lease(self) -> None:
+        renewed = True
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 4)
-            await self._renew_lease()
+            await asyncio.sleep(LEASE_SECONDS / 4 if renewed else LEASE_RETRY_S)
+            renewed = await self._renew_lease()
 
-    async def _renew_lease(self) -> None:
+    async def _renew_lease(self) -> bool:
         try:
-            async with asyncio.timeout(LEASE_SECONDS / 4):
+            async with asyncio.timeout(LEASE_SECONDS / 6):
                 await db(
                     renew_lease, self.owner, socket.gethostname(), os.getpid(), datetime.now(UTC)
                 )
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             log.warning("lease.not_renewed", error=type(error).__name__)
+            return False
+        return True
 
 
 _host: SessionHost | None = None

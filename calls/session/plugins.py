@@ -1,5 +1,7 @@
 """The configured plug-ins of a call, built once per configuration and process."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -7,7 +9,7 @@ from django.conf import settings
 
 from bots.core import registry
 from bots.core.params.declare import ParamSet
-from bots.core.ports import BotConnector, SpeechToText, TextToSpeech, VoiceActivity
+from bots.core.ports import BotCapabilities, BotConnector, SpeechToText, TextToSpeech, VoiceActivity
 from bots.net import outbound
 from bots.selectors import CallConfiguration, Configured
 from calls.media.files import AudioFiles
@@ -68,6 +70,10 @@ class PluginShelf:
             files=self._files,
         )
 
+    def voice_of(self, configuration: CallConfiguration) -> BotCapabilities:
+        """As the function `voice_of`."""
+        return _voice(configuration, partial(self._get, configuration.connector))
+
     def carrier(self, configuration: CallConfiguration) -> Any:
         """Who places outbound calls of ``configuration``, a `calls.dialout.port.Carrier`.
 
@@ -98,14 +104,36 @@ class PluginShelf:
 
     # NB The registry is untyped by nature: a factory's product has the port of its kind.
     def _get(self, chosen: Configured) -> Any:
-        plugin = registry.plugin(chosen.kind, chosen.plugin)
         key = (chosen.kind, chosen.plugin, chosen.provider, chosen.params.model_dump_json())
         wanted = (chosen.params, chosen.credentials)
         used, instance = self._built.get(key, (None, None))
         if instance is None or used != wanted:
-            instance = plugin.factory(chosen.params, chosen.credentials)
+            instance = _built(chosen)
             self._built.pop(key, None)
             if len(self._built) >= MAX_INSTANCES:
                 del self._built[next(iter(self._built))]
             self._built[key] = (wanted, instance)
         return instance
+
+
+def voice_of(configuration: CallConfiguration) -> BotCapabilities:
+    """Whether callers can be heard and spoken to, by speech services or by the bot itself.
+
+    A plug-in that is not installed here counts as able: opening the call says what is wrong.
+    """
+    return _voice(configuration, partial(_built, configuration.connector))
+
+
+def _voice(configuration: CallConfiguration, connector: Callable[[], Any]) -> BotCapabilities:
+    hears, speaks = configuration.stt is not None, configuration.tts is not None
+    if hears and speaks:
+        return BotCapabilities(hears=True, speaks=True)
+    try:
+        own: BotCapabilities = connector().capabilities
+    except LookupError:
+        return BotCapabilities(hears=True, speaks=True)
+    return BotCapabilities(hears=hears or own.hears, speaks=speaks or own.speaks)
+
+
+def _built(chosen: Configured) -> Any:
+    return registry.plugin(chosen.kind, chosen.plugin).factory(chosen.params, chosen.credentials)

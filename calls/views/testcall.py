@@ -13,12 +13,14 @@ from django.views.decorators.http import require_safe
 
 from bots.core.errors import ParameterError
 from bots.core.params.sections.storage import Storage
+from bots.core.ports import BotCapabilities
 from bots.core.roles import Permission
 from bots.guards import asking, permitted
 from bots.models import Bot
 from bots.people import Person
 from bots.routing import route_for
 from bots.selectors import CallConfiguration, call_configuration
+from calls.session.plugins import voice_of
 
 MAX_NUMBER_CHARS = 64
 TABS = (("call", _("Call")), ("chat", _("Text chat")))
@@ -57,7 +59,8 @@ def testcall(request: HttpRequest, bot: str) -> HttpResponse:
     if called is None or not who.reaches(bot):
         raise Http404
     configuration, problem = _configuration(called)
-    has_speech = configuration is not None and None not in (configuration.stt, configuration.tts)
+    voice = voice_of(configuration) if configuration is not None else BotCapabilities()
+    has_speech = voice.hears and voice.speaks
     tab = request.GET.get("tab") or ("call" if has_speech or configuration is None else "chat")
     context: dict[str, Any] = {
         "bot": called,

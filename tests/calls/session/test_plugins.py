@@ -13,11 +13,11 @@ from bots.core import registry
 from bots.core.catalogue import of
 from bots.core.params.declare import Param, ParamSet
 from bots.core.params.resolve import resolve
-from bots.core.ports import SynthesisRequest
+from bots.core.ports import BotCapabilities, SynthesisRequest
 from bots.core.registry import NoParams
 from bots.selectors import CallConfiguration, Configured
 from calls.session import plugins as plugins_module
-from calls.session.plugins import CallPlugins, PluginShelf, tts_store
+from calls.session.plugins import CallPlugins, PluginShelf, tts_store, voice_of
 from tests.plugins import TableParams, ToneTts, ToneVad
 
 
@@ -118,6 +118,26 @@ def test_the_oldest_configuration_makes_room(monkeypatch: pytest.MonkeyPatch) ->
         shelf.of(configuration(answer))
     assert shelf.of(configuration("1")).connector is not first
     assert shelf.of(configuration("1")).vad is not vad
+
+
+@registry.register("bot", "voiced", "Voiced", params=TableParams, credentials=Key)
+class VoicedBot(KeyedBot):
+    """Speaks for itself."""
+
+    capabilities = BotCapabilities(speaks=True)
+
+
+def test_callers_are_heard_and_spoken_to_by_services_or_by_the_bot() -> None:
+    tones = Configured(
+        kind="stt", plugin="tones", provider="", params=NoParams(), credentials=NoParams()
+    )
+    voiced = configuration(plugin="voiced")
+    heard = msgspec.structs.replace(voiced, stt=tones)
+    shelf = PluginShelf()
+    for voice in (voice_of, shelf.voice_of):
+        assert voice(voiced) == BotCapabilities(hears=False, speaks=True)
+        assert voice(heard) == BotCapabilities(hears=True, speaks=True)
+        assert voice(configuration(plugin="gone")) == BotCapabilities(hears=True, speaks=True)
 
 
 def test_a_plug_in_that_is_not_installed_is_named() -> None:
