@@ -100,7 +100,7 @@ class Conversation:
             events.BotLeft: incoming.left,
             events.VoiceStarted: hearing.voice_started,
             events.VoiceStopped: self._caller.voice_stopped,
-            events.CallerSaid: hearing.said,
+            events.CallerSaid: self._caller_said,
             events.CallerCommitted: self._caller_committed,
             events.DigitsPressed: self._digits_pressed,
             events.CallerSilent: self._caller_silent,
@@ -287,6 +287,10 @@ class Conversation:
         if self._bot.acknowledged() and self.phase is Phase.TALKING:
             self._caller.acknowledged(now)
 
+    def _caller_said(self, event: events.CallerSaid, now: float) -> None:
+        if self.phase in ESTABLISHED:
+            self._hearing.said(event, now)
+
     def _caller_committed(self, event: events.CallerCommitted, now: float) -> None:
         if self.phase is Phase.TALKING and self._life.accepted:
             self._hearing.committed(event, now)
@@ -404,9 +408,8 @@ class Conversation:
         self._gate.settle(now)
         if self.phase in ESTABLISHED:
             connected = self._life.accepted
-            waiting = (
-                self.phase is Phase.TALKING and not self._supervision.muted
-            )  # a person has the word
+            # Who mutes the bot has the word, and is waited for without a limit.
+            waiting = self.phase is Phase.TALKING and not self._supervision.muted
             self._caller.settle(now, talking=waiting and connected)
             self._bot.settle(now, talking=waiting, connected=connected)
         self._stopwatch.settle(idle=self._queue.idle)

@@ -101,7 +101,7 @@ class Hearing:
             return
         if self._floor.caller_speaks:
             self._commit(now)
-        elif self._queue.idle and not self._floor.bot_owes_answer:
+        elif self._floor.listening and self._queue.idle and not self._floor.bot_owes_answer:
             self._await_text(now, now + UNTOLD_S, told=False)
 
     def _commit(self, now: float) -> None:

@@ -67,7 +67,8 @@ class Incoming:
         purpose = vocabulary.purpose(activity)
         smuggled = reading.smuggled(activity) if purpose is Purpose.LEAVING else {}
         for name, problem in smuggled.items():
-            self._out.note(now, f"The bot's {name} {problem}; it was left out")
+            what = "the transfer was ignored" if name == "transferTarget" else "it was left out"
+            self._out.note(now, f"The bot's {name} {problem}; {what}")
         if "transferTarget" in smuggled:
             return  # nor is it moved to the target that counts when the bot names none
         activity = _without(activity, smuggled.keys())

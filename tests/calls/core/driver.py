@@ -21,7 +21,7 @@ from calls.core.engine import Conversation
 from calls.core.events import Event
 from calls.core.phases import Phase
 from calls.core.speaker import STOP_TIMEOUT_S
-from calls.core.transcript import spoken_text
+from calls.core.transcript import UNKNOWN_TEXT, spoken_text
 
 HANG_UP = "(hang-up)"
 """Stands for the bot's hang-up in `Driver.expected`, where its prompts are texts."""
@@ -50,6 +50,10 @@ DIGIT_TIMEOUT_S = 2.0
 GRAIN_S = 1e-6
 
 
+Prompt = commands.Play | commands.PlayUrl | commands.PlayStream
+"""What is at the caller's ear."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """What the driver must know of the call's parameters; 0 is no timer."""
 
@@ -61,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     digits_interrupt: bool = False
     words_to_interrupt: int = 1
     continuous: bool = False
+    hears: bool = False
+    """The bot recognises the caller itself."""
     outbound: bool = False
     detects: bool = False
     """It is to be found out what answers."""
@@ -73,7 +79,7 @@ class Driver:
         self.engine = engine
         self.settings = settings
         self.now = 0.0
-        self.playing: commands.Play | commands.PlayUrl | None = None
+        self.playing: Prompt | None = None
         self.stopping = False
         self.ending = False
         self.gate = False
@@ -99,6 +105,14 @@ class Driver:
         """What came last of each supervisor's act, by its number."""
         self.accepted_digits = ""
         self.told_digits = ""
+        self.streams: dict[int, str] = {}
+        """What became of each play stream of the bot: waits, played or dropped."""
+        self.texts: dict[int, str] = {}
+        self.directed: list[int] = []
+        """The supervisors' acts that the bot was directed by."""
+        self._unsure = 0
+        """How many of the expected may have been purged: whether words of the caller came too late
+        to interrupt anything is the affair of the engine alone when the bot hears them."""
         self._failover = list(FAILOVER)
         self._interim = False
         """Interim text was heard that no final result has replaced yet (continuous ASR)."""
@@ -109,7 +123,7 @@ class Driver:
         self._stop_due: float | None = None
         self._late_alone = False
         """A file or a supervisor's line that is late is stopped; what waits behind it is not."""
-        self._reported: commands.Play | commands.PlayUrl | None = None
+        self._reported: Prompt | None = None
         self._cut = False
 
     @property
@@ -139,6 +153,8 @@ class Driver:
         self._follow_interim(event, produced)
         assert self.stopping or not must_stop, "the caller spoke and the prompt goes on"
         self._reported = None
+        if self.finish is None:
+            assert "waits" not in self.streams.values() or self.expected, "a stream was forgotten"
         self.check()
         return produced
 
@@ -156,9 +172,24 @@ class Driver:
                 self._result_due = self.now + self.settings.stt_timeout_s
             case events.VoiceStarted() | events.CallerSaid():
                 return self._caller_speaks(event)
+            case events.CallerCommitted() | events.BotSpoke() if self.settings.hears:
+                self._result_due = None
+            case events.BotStreamed() | events.StreamTextKnown():
+                self._bot_streams(event)
             case events.TransferDone():
                 self.moving = False
         return False
+
+    def _bot_streams(self, event: events.BotStreamed | events.StreamTextKnown) -> None:
+        if isinstance(event, events.BotStreamed):
+            assert event.stream not in self.streams, "numbers do not repeat"
+            if self.finish is None:
+                self.streams[event.stream] = "waits"
+            if self.settings.hears:
+                self._result_due = None
+        self.texts[event.stream] = event.text
+        if isinstance(self.playing, commands.PlayStream) and self.playing.stream == event.stream:
+            self.playing = msgspec.structs.replace(self.playing, text=event.text)
 
     def _playback_over(
         self, event: events.PlaybackDone | events.ServiceFailed | events.PlayUrlFailed
@@ -180,11 +211,14 @@ class Driver:
         self._audio_due = self._stop_due = None
 
     def _caller_speaks(self, event: events.VoiceStarted | events.CallerSaid) -> bool:
-        if isinstance(event, events.VoiceStarted) or event.final:
+        if self.settings.hears or isinstance(event, events.VoiceStarted) or event.final:
             self._result_due = None
         if not self.gate or self.playing is None or not self.playing.interruptible:
             return False
         if self._is_late(event):
+            return False
+        if self.settings.hears and isinstance(event, events.CallerSaid):
+            self._unsure = len(self.expected) if self.stopping else 0
             return False
         if isinstance(event, events.VoiceStarted):
             interrupts = self.settings.words_to_interrupt <= 1
@@ -240,7 +274,7 @@ class Driver:
         if self.engine.deadline is not None:
             self.now = max(self.now, self.engine.deadline)
             self._late_alone = (
-                (isinstance(self.playing, commands.PlayUrl) or self._a_person_speaks)
+                (not isinstance(self.playing, commands.Play) or self._a_person_speaks)
                 and self._audio_due is not None
                 and self.now + GRAIN_S >= self._audio_due
             )
@@ -272,8 +306,17 @@ class Driver:
             case commands.ReportMachine():
                 assert self.detecting, "reported without being asked, or twice"
                 self.known = True
-            case commands.Play() | commands.PlayUrl():
+            case commands.Play() | commands.PlayUrl() | commands.PlayStream():
                 self._play(command)
+            case commands.DropStream(stream):
+                assert self.streams.get(stream) == "waits", "a stream has two ends, or none began"
+                self.streams[stream] = "dropped"
+                self.expected = deque(each for each in self.expected if each != name_of(stream))
+            case commands.ControlBot(number=number):
+                assert self.joined, "a bot that is not there is directed"
+                assert not self.gone, "a bot that has left is directed"
+                assert self.acts[number] == "accepted", "the bot is directed by nobody"
+                self.directed.append(number)
             case commands.StopPlayback(utterance):
                 assert self.playing is not None
                 assert self.playing.utterance == utterance, "stopped what does not play"
@@ -312,8 +355,9 @@ class Driver:
             case commands.Finish():
                 self.finish = command
                 assert "accepted" not in self.acts.values(), "an act has no end"
+                assert "waits" not in self.streams.values(), "a stream has no end"
 
-    def _play(self, command: commands.Play | commands.PlayUrl) -> None:
+    def _play(self, command: Prompt) -> None:
         assert self.playing is None, "two prompts play at once"
         assert self.joined
         assert self.accepted
@@ -323,13 +367,29 @@ class Driver:
         self.last_utterance = command.utterance
         self.playing = command
         self._audio_due = self.now + TTS_TIMEOUT_S if self.settings.audio else None
-        said = command.text if isinstance(command, commands.Play) else command.url
+        said = self._name(command)
         if self.engine.phase is Phase.FAILING:
             assert said in self._failover, "more than the failover's prompts follows a failure"
             del self._failover[: self._failover.index(said) + 1]
         elif said not in OURS:
+            self._skip_purged(said)
             assert self.expected, "a prompt is played that was purged"
             assert self.expected.popleft() == said, "the bot's order was not kept"
+
+    def _name(self, command: Prompt) -> str:
+        if isinstance(command, commands.PlayStream):
+            assert self.streams[command.stream] == "waits", "a stream is played that was not there"
+            assert command.text == self.texts[command.stream], "the text of a stream is out of date"
+            self.streams[command.stream] = "played"
+            return name_of(command.stream)
+        return command.url if isinstance(command, commands.PlayUrl) else command.text
+
+    def _skip_purged(self, said: str) -> None:
+        while self._unsure and self.expected and self.expected[0] != said:
+            self._unsure -= 1
+            if self.expected[0] != HANG_UP:
+                self.expected.popleft()
+        self._unsure = max(0, self._unsure - 1)
 
     def _tell_bot(self, told: str, value: object) -> None:
         assert self.joined, "the bot is told something before it joined"
@@ -350,6 +410,7 @@ class Driver:
             self.moving = True
             return
         if command.reason == HANG_UP and not self.ringing:
+            self._skip_purged(HANG_UP)
             assert self.playing is None, "hung up in the middle of a prompt"
             assert self.expected[0] == HANG_UP, "hung up before the prompts in front were played"
         self.hung_up, self.moving = True, False
@@ -376,12 +437,13 @@ class Driver:
 
     def _bot_line(self, line: commands.RecordLine) -> None:
         assert self._reported is not None, "a prompt is recorded before it has ended"
-        words = spoken_text(self._reported.text).split()
+        words = (spoken_text(self._reported.text) or UNKNOWN_TEXT).split()
+        known = not isinstance(self._reported, commands.PlayUrl) and words != [UNKNOWN_TEXT]
         heard = line.text.split()
         assert heard, "an empty line is recorded"
         assert heard == words[: len(heard)], "what was heard is not the beginning of the prompt"
         assert (line.full_text != "") == (heard != words)
-        if isinstance(self._reported, commands.Play):
+        if known:
             assert heard != words or not self._cut, "a prompt that was cut off is recorded whole"
         else:
             assert heard == words, "part of a file is recorded, though its words are not known"
@@ -449,6 +511,11 @@ class Driver:
         if self.shown == "bot speaking" and self._audio_due is not None:
             limits.append(self._audio_due - self.now)
         assert all(wait_s <= limit + GRAIN_S for limit in limits if limit)
+
+
+def name_of(stream: int) -> str:
+    """What stands for a play stream in `Driver.expected`."""
+    return f"stream {stream}"
 
 
 def _moments(turn: commands.RecordTurn) -> list[tuple[str, float | None]]:

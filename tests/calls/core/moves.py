@@ -116,5 +116,6 @@ ACTS: list[steering.Steering] = [
     sent(activities.event("playUrl", activity_params={"playUrlUrl": A_FILE_OF_A_CLIENT})),
     sent(activities.event("config", session_params={"language": "de-DE", "nonsense": 1})),
     sent(activities.message(A_PERSON), activities.event("dance")),
+    steering.ControlAgent(message={"type": "UpdatePrompt", "prompt": "Be brief."}),
 ]
 """What a supervisor may do without ending the call at once."""

@@ -3,9 +3,9 @@
 ``0.4 > Event(arguments)`` happens at 0.4 s; every ``0.4 < command`` line that follows must come
 out, in this order and no other. ``params name=value ...`` (JSON values) configures the call;
 ``dialled(...)`` is the arrival of an outbound call. ``text session`` makes the voice side speak and
-recognise itself. After every event the engine must have a deadline, until it has finished;
-``deadline 5.4`` demands an exact one. ``UseParameters`` shows what has changed, and a message its
-language when that is not English.
+recognise itself, ``bot hears speaks`` the bot. After every event the engine must have a deadline,
+until it has finished; ``deadline 5.4`` demands an exact one. ``UseParameters`` shows what has
+changed, and a message its language when that is not English.
 """
 
 import json
@@ -19,6 +19,7 @@ from bots.core.errors import Fault
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Catalogue, Layer, Resolved, resolve
 from bots.core.params.sections import COMMON
+from bots.core.ports import BotCapabilities
 from calls.core import commands, events, steering
 from calls.core.commands import Command
 from calls.core.dialout import DialoutOrder, MachineDetection
@@ -85,6 +86,15 @@ def written(command: Command) -> str:
             cut = "" if command.interruptible else " uninterruptible"
             shown = f"{command.url} {command.media_format} {command.text!r}"
             return f"PlayUrl {command.utterance} {shown}{kept}{cut}"
+        case commands.PlayStream():
+            cut = "" if command.interruptible else " uninterruptible"
+            return f"PlayStream {command.utterance} {command.stream} {command.text!r}{cut}"
+        case commands.DropStream(stream):
+            return f"DropStream {stream}"
+        case commands.ControlBot():
+            return f"ControlBot {command.number} {command.message}"
+        case commands.RecordReport():
+            return f"RecordReport {command.name} {command.detail}"
         case commands.PostMetaData():
             return f"PostMetaData {command.url} {command.metadata} {command.timeout_ms} ms"
         case commands.RecordTurn():
@@ -159,7 +169,8 @@ def _turn(turn: commands.RecordTurn) -> str:
         for name, at in moments.items()
         if at is not None
     ]
-    return f"Turn {turn.turn} {turn.kind} {' '.join(shown)}"
+    agent = f" {turn.agent}" if turn.agent else ""
+    return f"Turn {turn.turn} {turn.kind} {' '.join(shown)}{agent}"
 
 
 def _activity(activity: Activity) -> str:
@@ -188,7 +199,7 @@ def play(path: Path) -> list[str]:
     """Play the transcript; answers it as it came out, line by line (equal when all is right)."""
     out: list[str] = []
     values: dict[str, Any] = {}
-    capabilities = LegCapabilities(audio=True)
+    capabilities, bot = LegCapabilities(audio=True), BotCapabilities()
     conversation: Conversation | None = None
     in_force = configured()
     for line in path.read_text().splitlines():
@@ -198,6 +209,8 @@ def play(path: Path) -> list[str]:
             values = {name: _json(value) for name, value in pairs}
         elif line == "text session":
             capabilities = LegCapabilities(audio=False)
+        elif line.startswith("bot "):
+            bot = BotCapabilities(hears="hears" in words, speaks="speaks" in words)
         elif line.startswith("deadline "):
             assert conversation is not None
             due = conversation.deadline
@@ -206,7 +219,7 @@ def play(path: Path) -> list[str]:
         elif len(words) == 3 and words[1] == ">":
             if conversation is None:
                 in_force = configured(**values)
-                conversation = Conversation(in_force, capabilities)
+                conversation = Conversation(in_force, capabilities, bot)
             out.append(line)
             now = float(words[0])
             event = eval(words[2], {}, NAMES)  # test data of our own

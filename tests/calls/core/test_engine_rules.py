@@ -9,7 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from bots.core import activities
 from bots.core.activities import Activity
+from bots.core.agents import ReportName
 from bots.core.errors import Fault
+from bots.core.ports import BotCapabilities
 from calls.core import commands, events, steering
 from calls.core.dialout import MachineDetection
 from calls.core.engine import Conversation
@@ -17,7 +19,7 @@ from calls.core.events import Event
 from calls.core.phases import WITH_BOT, Phase
 from calls.core.ports import LegCapabilities
 from calls.core.vocabulary import Purpose, purpose
-from tests.calls.core.driver import ANSWER_TIMEOUT_S, HANG_UP, Driver, Settings
+from tests.calls.core.driver import ANSWER_TIMEOUT_S, HANG_UP, Driver, Settings, name_of
 from tests.calls.core.moves import (
     ACTIONS,
     ACTS,
@@ -57,6 +59,7 @@ start_rule = initialize(
     announced=st.booleans(),
     joined=st.sampled_from([True, True, True, True, False]),
     dialout=st.sampled_from([None, None, None, "disabled", "detect", "disconnect"]),
+    hears=st.booleans(),
     steps=st.integers(5, 30),
     player_answers=st.sampled_from([True, True, True, False]),
 )
@@ -84,11 +87,12 @@ class ConversationRules(RuleBasedStateMachine):
         announced: bool,
         joined: bool,
         dialout: MachineDetection | None,
+        hears: bool,
         steps: int,
         player_answers: bool,
     ) -> None:
         detects = dialout not in (None, "disabled")
-        continuous = continuous and not detects
+        continuous = continuous and not detects and not hears
         parameters = configured(
             bargeIn=barge_in,
             bargeInMinWordCount=words,
@@ -110,7 +114,9 @@ class ConversationRules(RuleBasedStateMachine):
             **self.reminders(asks),
             **begins,
         )
-        engine = Conversation(parameters, LegCapabilities(audio=audio))
+        hears = hears and audio
+        bot = BotCapabilities(hears=hears, speaks=hears)
+        engine = Conversation(parameters, LegCapabilities(audio=audio), bot)
         self.driver = Driver(
             engine,
             Settings(
@@ -121,6 +127,7 @@ class ConversationRules(RuleBasedStateMachine):
                 digits_interrupt=digits_interrupt,
                 words_to_interrupt=words,
                 continuous=continuous and audio,
+                hears=hears,
                 outbound=dialout is not None,
                 detects=detects,
             ),
@@ -211,6 +218,37 @@ class ConversationRules(RuleBasedStateMachine):
                 expected.append(said)
         self.driver.feed(events.BotSpoke(activity))
 
+    @rule(
+        text=st.sampled_from(["Ten eleven twelve.", ""]),
+        brought=st.sampled_from([None, {"bargeIn": True}, {"expectAnotherBotMessage": True}]),
+    )
+    def the_bot_streams(self, text: str, brought: dict[str, Any] | None) -> None:
+        driver, stream = self.driver, len(self.driver.texts) + 1
+        if not driver.muted:
+            driver.expected.append(name_of(stream))
+        driver.feed(events.BotStreamed(stream=stream, text=text, activity_params=brought))
+
+    @precondition(lambda self: self.driver.texts)
+    @rule(ago=st.integers(0, 2))
+    def the_text_of_a_stream_is_known(self, ago: int) -> None:
+        stream = max(1, len(self.driver.texts) - ago)
+        text = f"{self.driver.texts[stream]} Thirteen fourteen".strip()
+        self.driver.feed(events.StreamTextKnown(stream, text))
+
+    @rule(name=st.sampled_from(["latency", "warning"]), note=st.sampled_from(["", "It is slow"]))
+    def the_bot_reports(self, name: ReportName, note: str) -> None:
+        over = self.driver.finish is not None
+        reported = events.AgentReported(name=name, detail={"total_ms": 400}, note=note)
+        produced = self.driver.feed(reported)
+        recorded = [each for each in produced if isinstance(each, commands.RecordReport)]
+        assert len(recorded) == (not over)
+
+    @precondition(lambda self: self.driver.directed)
+    @rule(problem=st.sampled_from(["", "It knows no such voice"]), ago=st.integers(0, 1))
+    def the_bot_was_directed(self, problem: str, ago: int) -> None:
+        number = self.driver.directed[max(0, len(self.driver.directed) - 1 - ago)]
+        self.driver.feed(events.BotControlled(number=number, problem=problem))
+
     @rule()
     def the_bot_acknowledges(self) -> None:
         self.driver.feed(events.BotAcknowledged())
@@ -236,8 +274,14 @@ class ConversationRules(RuleBasedStateMachine):
             if isinstance(command, commands.SendToBot) and command.activity.kind == "message"
         ]
         assert len(said) <= 1, "the bot is told the same twice"
-        if not driver.settings.continuous and (not detecting or said):
+        if driver.settings.hears:
+            assert not said, "the bot is told what it heard itself"
+        elif not driver.settings.continuous and (not detecting or said):
             assert bool(said) == counts
+
+    @rule()
+    def the_callers_turn_is_complete(self) -> None:
+        self.driver.feed(events.CallerCommitted())
 
     @rule(pressed=st.sampled_from(["1", "2", "34", "#", "5#6"]))
     def the_caller_presses_keys(self, pressed: str) -> None:
