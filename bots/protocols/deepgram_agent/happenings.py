@@ -3,6 +3,7 @@
 import msgspec
 
 from bots.core.activities import Json
+from bots.core.agents import ReportName
 from bots.core.ports import AgentReport, BotEvent
 from bots.protocols.deepgram_agent import faults, messages
 from bots.protocols.deepgram_agent.messages import MAX_FUNCTIONS, MAX_TEXT
@@ -98,22 +99,21 @@ def withdrawn(message: messages.FunctionCallCancelled) -> list[Happening]:
     return found
 
 
-def updated(
-    message: messages.ListenUpdated
-    | messages.ThinkUpdated
-    | messages.SpeakUpdated
-    | messages.PromptUpdated,
-) -> list[Happening]:
+Updated = (
+    messages.ListenUpdated | messages.ThinkUpdated | messages.SpeakUpdated | messages.PromptUpdated
+)
+_UPDATES: dict[type[Updated], tuple[ReportName, str]] = {
+    messages.ListenUpdated: ("listen_updated", "UpdateListen"),
+    messages.ThinkUpdated: ("think_updated", "UpdateThink"),
+    messages.SpeakUpdated: ("speak_updated", "UpdateSpeak"),
+    messages.PromptUpdated: ("prompt_updated", "UpdatePrompt"),
+}
+
+
+def updated(message: Updated) -> list[Happening]:
     """A message of ours was carried out."""
-    match message:
-        case messages.ListenUpdated():
-            return [AgentReport(name="listen_updated", detail={}), Confirmed("UpdateListen")]
-        case messages.ThinkUpdated():
-            return [AgentReport(name="think_updated", detail={}), Confirmed("UpdateThink")]
-        case messages.SpeakUpdated():
-            return [AgentReport(name="speak_updated", detail={}), Confirmed("UpdateSpeak")]
-        case messages.PromptUpdated():
-            return [AgentReport(name="prompt_updated", detail={}), Confirmed("UpdatePrompt")]
+    name, kind = _UPDATES[type(message)]
+    return [AgentReport(name=name, detail={}), Confirmed(kind)]
 
 
 def function_response(message: messages.FunctionCallResponse) -> AgentReport:
