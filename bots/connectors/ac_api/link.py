@@ -26,6 +26,8 @@ RESUME_S = 5.0
 """How long taking up a lost session may take in all."""
 RESUME_PAUSES_S = (0.5, 1.0, 2.0)
 """The pauses before each attempt."""
+VALIDATE_S = 5.0
+"""How long a bot may take to answer ``connection.validate``."""
 PING_S = 30.0
 MAX_FRAME_BYTES = 16 * 1024 * 1024
 """Bots send a whole prompt in one frame."""
@@ -117,6 +119,27 @@ class Link:
             Fault.CONNECTIVITY,
             f"lost its connection and did not take the call up again ({problem})",
         )
+
+    async def validate(self) -> str:
+        """Ask the bot whether it is one, without a session; answers what it said, in words.
+
+        Many bots do not know the question, AudioCodes' own SDK among them: silence is no failure.
+
+        Raises:
+            ServiceError: the bot cannot be reached, or says that it is not well.
+        """
+        ws = self._ws = await self._connect()
+        try:
+            with suppress(TimeoutError, *LOST):
+                async with asyncio.timeout(VALIDATE_S):
+                    await ws.send_str(self.client.validate())
+                    while (frame := await self.receive()) is not None:
+                        for what in self.client.receive(frame):
+                            if isinstance(what, wire.Validated):
+                                return _validated(what)
+        finally:
+            await self.drop()
+        return "connected; it does not know connection.validate"
 
     async def _take_up(self) -> None:
         media = self.client.media_format
@@ -232,6 +255,12 @@ class Link:
             with suppress(TimeoutError, *LOST):
                 async with asyncio.timeout(CLOSE_S):
                     await ws.close()
+
+
+def _validated(answer: wire.Validated) -> str:
+    if not answer.success:
+        raise failed(Fault.SERVER, "answered connection.validate without success")
+    return "success"
 
 
 def failed(fault: Fault, problem: str) -> ServiceError:

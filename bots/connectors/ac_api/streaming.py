@@ -59,6 +59,15 @@ class StreamingConnector:
             raise failed(Fault.PROTOCOL, "accepted the session without a known media format")
         return StreamingSession(link, self.capabilities)
 
+    async def check(self) -> dict[str, str]:
+        """Connect and have the connection validated, without a session.
+
+        Raises:
+            ServiceError: the bot cannot be reached, does not let us in or is not well.
+        """
+        nobody = BotConversation(conversation_id="", bot="", language="")
+        return {"validation": await Link(self._way, nobody).validate()}
+
     def phrases(self) -> tuple[str, ...]:
         """Nobody knows what such a bot expects to hear."""
         return ()

@@ -275,6 +275,46 @@ async def test_a_call_that_ends_while_the_bot_thinks_leaves_no_socket(bot: WireB
         await socket.closed.wait()
 
 
+# --- trying a bot -------------------------------------------------------------------------------
+
+
+async def test_a_bot_is_tried_without_a_session(bot: WireBot) -> None:
+    checking = asyncio.create_task(connector(bot).check())
+    socket = await bot.socket()
+    assert await socket.read() == {"type": "connection.validate"}
+    await socket.send("connection.validated", success=True)
+    await asyncio.wait_for(socket.closed.wait(), 5)
+    assert await checking == {"validation": "success"}
+    assert "AC-Conversation-Id" not in socket.headers
+
+
+@pytest.mark.parametrize("how", ["silent", "closes"])
+async def test_a_bot_that_does_not_know_the_question_is_well(
+    bot: WireBot, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(link, "VALIDATE_S", 0.05)
+    checking = asyncio.create_task(connector(bot).check())
+    socket = await bot.socket()
+    if how == "closes":
+        await socket.close()
+    assert "does not know" in (await checking)["validation"]
+
+
+async def test_a_bot_that_says_it_is_not_well_has_failed(bot: WireBot) -> None:
+    checking = asyncio.create_task(connector(bot).check())
+    socket = await bot.socket()
+    await socket.send("connection.validated", success=False)
+    with pytest.raises(ServiceError, match="without success"):
+        await checking
+
+
+async def test_a_bot_that_cannot_be_tried_has_failed(bot: WireBot) -> None:
+    bot.refuse_with = 403
+    with pytest.raises(ServiceError, match="403") as caught:
+        await connector(bot).check()
+    assert caught.value.fault is Fault.AUTHORIZATION
+
+
 # --- activities ---------------------------------------------------------------------------------
 
 
