@@ -88,6 +88,7 @@ class TurnTimed(msgspec.Struct, frozen=True, kw_only=True):
     audio_ready_ms: int | None
     audio_sent_ms: int | None
     playback_ended_ms: int | None
+    agent: dict[str, int] | None = None
 
 
 class EventHappened(msgspec.Struct, frozen=True, kw_only=True):

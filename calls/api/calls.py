@@ -159,6 +159,7 @@ def turns(request: HttpRequest, call_id: CallId) -> HttpResponse:
     listed = [msgspec.to_builtins(waterfall(times)) for times in turn_times(found.pk)]
     for turn in listed:
         turn["segments"] = [_camel(segment) for segment in turn["segments"]]
+        turn["agent"] = _camel(turn["agent"]) if turn["agent"] else None
     return answer({"items": [_camel(turn) for turn in listed]})
 
 

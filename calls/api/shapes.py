@@ -174,6 +174,15 @@ class SegmentShown(Shown):
     ms: int
 
 
+class AgentTook(Shown):
+    """Milliseconds that a voice agent says it took to recognise, think and speak, and in all."""
+
+    stt_ms: int | None = None
+    think_ms: int | None = None
+    tts_ms: int | None = None
+    total_ms: int | None = None
+
+
 class TurnShown(Shown):
     """Where the silence between the caller's last word and the answer went."""
 
@@ -183,6 +192,7 @@ class TurnShown(Shown):
     segments: list[SegmentShown]
     silence_ms: int | None = Field(description="Null when the answer was not heard.")
     playback_ms: int | None
+    agent: AgentTook | None = Field(description="Null when no voice agent told of itself.")
 
 
 class TurnList(Shown):

@@ -10,6 +10,7 @@ from typing import Any, Literal, get_args, get_origin
 import msgspec
 
 from bots.core.activities import Activity
+from bots.core.agents import LATENCIES, ReportName
 from bots.core.params.declare import Declared, Level
 from bots.core.params.resolve import MASK, Catalogue, Resolved
 from calls.core import commands, events
@@ -24,6 +25,19 @@ MAX_NAMES = 40
 MAX_CHARACTERS = 200
 MAX_NAME_CHARACTERS = 64
 MAX_VALUE_BYTES = 1_000
+
+REPORTED: Mapping[ReportName, tuple[str, ...]] = {
+    "connected": ("request_id",),
+    "reconnected": ("request_id",),
+    "latency": LATENCIES,
+    "function_call": ("id", "name", "client_side"),
+    "function_cancelled": ("id", "name"),
+    "function_response": ("id", "name"),
+    "injection_refused": ("message",),
+    "warning": ("code", "description"),
+    "error": ("code", "description"),
+}
+"""What is told of a voice agent's reports; the rest may be words of the conversation."""
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +80,7 @@ class Chronicle:
             commands.HangUp: _hanging_up,
             commands.ShowState: _state,
             commands.RecordAct: self._act,
+            commands.RecordReport: _reported,
             commands.ReportFault: self._fault,
             commands.ReportAnswer: lambda _: Happening(source="voice", name="answered"),
             commands.ReportMachine: _machine,
@@ -180,6 +195,25 @@ def _safe(catalogue: Catalogue, name: str, value: Any) -> Any:
 def _choices(parameter: Declared) -> tuple[Any, ...]:
     annotation = parameter.field.annotation
     return get_args(annotation) if get_origin(annotation) is Literal else ()
+
+
+def _reported(command: commands.RecordReport) -> Happening:
+    told = REPORTED.get(command.name, ())
+    detail = {
+        clean(str(key), MAX_NAME_CHARACTERS): _short(value) if key in told else WITHHELD
+        for key, value in list(command.detail.items())[:MAX_NAMES]
+    }
+    name = "agent-" + command.name.replace("_", "-")
+    return Happening(source="bot", name=name, detail=detail)
+
+
+def _short(value: Any) -> Any:
+    """``value`` if it is a short text or a number that every database keeps."""
+    if isinstance(value, str):
+        return clean(value, MAX_CHARACTERS)
+    if isinstance(value, bool | int | float) and abs(value) < 1 << 53:
+        return value
+    return WITHHELD
 
 
 def _recognised(event: events.CallerSaid) -> Happening | None:

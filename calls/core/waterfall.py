@@ -19,7 +19,10 @@ REST = "unexplained"
 
 
 class TurnTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """The moments of `RecordTurn` in whole milliseconds since the call started."""
+    """The moments of `RecordTurn` in whole milliseconds since the call started.
+
+    ``agent`` is how long a voice agent says it took, any of `bots.core.agents.LATENCIES`.
+    """
 
     turn: int
     kind: str
@@ -31,6 +34,7 @@ class TurnTimes(msgspec.Struct, frozen=True, kw_only=True):
     audio_ready_ms: int | None = None
     audio_sent_ms: int | None = None
     playback_ended_ms: int | None = None
+    agent: dict[str, int] | None = None
 
 
 class Segment(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +59,8 @@ class Waterfall(msgspec.Struct, frozen=True, kw_only=True):
     segments: tuple[Segment, ...]
     silence_ms: int | None
     playback_ms: int | None
+    agent: dict[str, int] | None = None
+    """What a voice agent tells of its own part in the silence, which nobody can check."""
 
     @property
     def reached_ms(self) -> int:
@@ -69,7 +75,7 @@ def turn_times(turn: RecordTurn, started: float) -> TurnTimes:
     """
     stopped_at = turn.caller_stopped_at
     stopped_ms = max(0, round((stopped_at - started) * 1000))
-    times: dict[str, int | str] = {"turn": turn.turn, "kind": turn.kind}
+    times: dict[str, object] = {"turn": turn.turn, "kind": turn.kind, "agent": turn.agent}
     for name, at in msgspec.structs.asdict(turn).items():
         if name.endswith("_at") and at is not None:
             times[name.removesuffix("at") + "ms"] = stopped_ms + round((at - stopped_at) * 1000)
@@ -98,4 +104,5 @@ def waterfall(times: TurnTimes) -> Waterfall:
         segments=tuple(segments),
         silence_ms=None if sent is None else sent - stopped,
         playback_ms=None if sent is None or over is None else over - sent,
+        agent=times.agent,
     )

@@ -320,6 +320,8 @@ class TurnTiming(models.Model):
     audio_ready_ms = models.PositiveIntegerField(null=True, blank=True)
     audio_sent_ms = models.PositiveIntegerField(null=True, blank=True)
     playback_ended_ms = models.PositiveIntegerField(null=True, blank=True)
+    agent = models.JSONField(null=True, blank=True)
+    """How long a voice agent says it took; any of `bots.core.agents.LATENCIES`."""
 
     class Meta:
         ordering: ClassVar = ["call", "turn"]

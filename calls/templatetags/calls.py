@@ -108,6 +108,14 @@ def words(code: str) -> str:
 
 
 @register.filter
+def agent_took(times: dict[str, int] | None) -> str:
+    """What a voice agent says it took for its answer, as a sentence; empty without it."""
+    told = [words() % {"ms": times[name]} for name, words in _TOOK.items() if name in (times or {})]
+    parts = ", ".join(told)
+    return gettext("of which the agent: %(parts)s") % {"parts": parts} if told else ""
+
+
+@register.filter
 def origin(name: str) -> str:
     """Where a value comes from, in the reader's language; ``name`` is that of an `Origin`."""
     if name == "default":
@@ -132,6 +140,12 @@ _ORIGINS: dict[str, Callable[[], str]] = {
     "base bot": lambda: gettext("base bot %(name)s"),
     "bot": lambda: gettext("bot %(name)s"),
     "supervisor": lambda: gettext("supervisor %(name)s"),
+}
+_TOOK: dict[str, Callable[[], str]] = {
+    "stt_ms": lambda: gettext("recognised %(ms)s ms"),
+    "think_ms": lambda: gettext("thought %(ms)s ms"),
+    "tts_ms": lambda: gettext("spoke %(ms)s ms"),
+    "total_ms": lambda: gettext("%(ms)s ms in all"),
 }
 _WORDS = {
     "caller": lambda: gettext("caller"),

@@ -32,7 +32,7 @@ export class Waterfalls {
     return [...this.list.children].find((row) => Number(row.dataset.turn) > turn) ?? null;
   }
 
-  #row({ turn, at_ms, silence_ms, segments }) {
+  #row({ turn, at_ms, silence_ms, segments, agent }) {
     const row = document.getElementById("turn").content.firstElementChild.cloneNode(true);
     row.dataset.turn = turn;
     row.dataset.at = at_ms;
@@ -43,6 +43,8 @@ export class Waterfalls {
     if (silence_ms !== null) part(row, "silence").dataset.band = band(silence_ms);
     row.querySelector(".parts").append(...segments.map(bar));
     row.querySelector(".figures").append(...segments.map(figure));
+    part(row, "agent").textContent = words.agentTook(agent);
+    part(row, "agent").hidden = !agent;
     return row;
   }
 

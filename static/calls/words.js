@@ -33,6 +33,20 @@ const parts = {
   unexplained: pgettext("part of a silence", "unexplained"),
 };
 
+// What a voice agent says it took for its answer, as the filter of the same name.
+const took = {
+  stt_ms: gettext("recognised %(ms)s ms"),
+  think_ms: gettext("thought %(ms)s ms"),
+  tts_ms: gettext("spoke %(ms)s ms"),
+  total_ms: gettext("%(ms)s ms in all"),
+};
+
+export function agentTook(times) {
+  const told = Object.keys(took).filter((name) => name in (times ?? {}));
+  const parts = told.map((name) => said(took[name], { ms: times[name] })).join(", ");
+  return told.length ? said(gettext("of which the agent: %(parts)s"), { parts }) : "";
+}
+
 // Where a value comes from, as the filter of the same name.
 const origins = {
   provider: gettext("provider %(name)s"),

@@ -1,5 +1,5 @@
 // What happened in a call, in words. Texts of the bot are only ever textContent.
-import { part, said } from "../calls/words.js";
+import { agentTook, part, said } from "../calls/words.js";
 import { offset } from "../console/time.js";
 
 const MOST_ROWS = 300;
@@ -26,6 +26,7 @@ export function turnWords(times) {
   if (total === null) return said(gettext("Turn %(turn)s: no answer was heard"), { turn });
   const parts = SEGMENTS.filter(([, to, from]) => times[to] > times[from])
     .map(([name, to, from]) => `${part(name)} ${times[to] - times[from]}`)
+    .concat(times.agent ? [agentTook(times.agent)] : [])
     .join(" · ");
   return said(gettext("Turn %(turn)s: answered after %(total)s ms (%(parts)s)"), { turn, total, parts });
 }

@@ -13,7 +13,9 @@ NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MakeCall = Callable[..., Call]
 
 
-def record_turn(call: Call, turn: int, **moments: int | None) -> TurnTiming:
+def record_turn(
+    call: Call, turn: int, *, agent: dict[str, int] | None = None, **moments: int | None
+) -> TurnTiming:
     """Writes the times of a turn; its answer was heard after 1120 ms."""
     usual: dict[str, int | None] = {
         "caller_stopped_ms": turn * 10_000,
@@ -25,7 +27,9 @@ def record_turn(call: Call, turn: int, **moments: int | None) -> TurnTiming:
         "audio_sent_ms": turn * 10_000 + 1120,
         "playback_ended_ms": turn * 10_000 + 4000,
     }
-    return TurnTiming.objects.create(call=call, turn=turn, kind="speech", **usual | moments)
+    return TurnTiming.objects.create(
+        call=call, turn=turn, kind="speech", agent=agent, **usual | moments
+    )
 
 
 @pytest.fixture

@@ -69,6 +69,14 @@ def test_the_roles_that_may_do_something_are_named() -> None:
         tags.roles_with("nonsense")
 
 
+def test_what_a_voice_agent_took_is_a_sentence_of_what_it_told() -> None:
+    took = {"tts_ms": 90, "stt_ms": 120, "think_ms": 410}
+    said = "of which the agent: recognised 120 ms, thought 410 ms, spoke 90 ms"
+    assert tags.agent_took(took) == said
+    assert tags.agent_took({"total_ms": 600}) == "of which the agent: 600 ms in all"
+    assert [tags.agent_took(nothing) for nothing in (None, {}, {"what": 1})] == ["", "", ""]
+
+
 def test_codes_are_shown_in_words_and_unknown_ones_as_they_are() -> None:
     for name in (*SEGMENTS, REST, *CallEvent.Source.values, *Owner):
         assert tags.words(name)

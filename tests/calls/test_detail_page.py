@@ -71,7 +71,7 @@ def test_a_call_shows_where_the_silence_of_each_turn_went(
     client: Client, make_call: MakeCall
 ) -> None:
     call = make_call()
-    record_turn(call, 1)
+    record_turn(call, 1, agent={"stt_ms": 120, "think_ms": 410})
     record_turn(call, 2, audio_ready_ms=23_000, audio_sent_ms=23_100, playback_ended_ms=None)
     later = ("bot_answered_ms", "audio_ready_ms", "audio_sent_ms", "playback_ended_ms")
     record_turn(call, 3, **dict.fromkeys(later))
@@ -81,6 +81,8 @@ def test_a_call_shows_where_the_silence_of_each_turn_went(
     assert 'data-silence="1120"' in first
     assert '<rect data-part="bot" x="600" width="400" height="10">' in first
     assert 'viewBox="0 0 3100 10"' in first
+    assert "of which the agent: recognised 120 ms, thought 410 ms</p>" in first
+    assert 'data-f="agent" hidden>' in second
     assert 'data-band="late">3100 ms' in second
     assert "not heard" in third.partition("</li>")[0]
     assert response.context["silences"] == {"median": 2110, "slowest": 3100}

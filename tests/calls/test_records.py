@@ -277,11 +277,19 @@ def test_a_turn_is_stored_as_far_as_it_came(call_id: uuid.UUID, missing: str) ->
     assert stored == msgspec.structs.asdict(fact)
 
 
-@pytest.mark.parametrize("name", TurnTimed.__struct_fields__[4:])
+@pytest.mark.parametrize("name", TurnTimed.__struct_fields__[4:-1])
 def test_times_of_a_turn_that_go_back_are_refused_alone(call_id: uuid.UUID, name: str) -> None:
     written([opened(call_id), timed(call_id, 1, **{name: 999}), timed(call_id, 2)])
 
     assert answered_by(call_id) == [(2, 4000)]
+
+
+def test_what_a_voice_agent_says_it_took_is_kept_with_the_turn(call_id: uuid.UUID) -> None:
+    took = {"stt_ms": 120, "think_ms": 410}
+    turn = msgspec.structs.replace(timed(call_id, 1), agent=took)
+    written([opened(call_id), turn])
+
+    assert TurnTiming.objects.get(call=call_id).agent == took
 
 
 @pytest.mark.parametrize("name", ["bot_answered_ms", "audio_ready_ms", "audio_sent_ms"])

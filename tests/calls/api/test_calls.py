@@ -207,6 +207,16 @@ def test_turns_say_where_the_silence_went(make_api: MakeApi, make_call: MakeCall
     assert (turn["turn"], turn["silenceMs"], turn["playbackMs"]) == (1, 1120, 2880)
     assert turn["segments"][0] == {"name": "endpointing", "startMs": 0, "ms": 500}
     assert sum(each["ms"] for each in turn["segments"]) == 1120
+    assert turn["agent"] is None
+
+
+def test_a_turn_tells_what_the_voice_agent_says_it_took(
+    make_api: MakeApi, make_call: MakeCall
+) -> None:
+    call = make_call()
+    record_turn(call, 1, agent={"think_ms": 410})
+    (turn,) = make_api("calls:read").get(f"/calls/{call.pk}/turns").json()["items"]
+    assert turn["agent"] == {"thinkMs": 410}
 
 
 PATHS = ("", "/transcript", "/events", "/turns")

@@ -215,12 +215,45 @@ def test_words_in_messages_values_and_digits_are_never_told(chronicle: Chronicle
             commands.RecordAct(by="anna", name="say", detail={"interrupt": True}, muted=False),
             ("operator", "say", {"by": "anna", "interrupt": True}),
         ),
+        (
+            commands.RecordReport(name="connected", detail={"request_id": "r-1"}),
+            ("bot", "agent-connected", {"request_id": "r-1"}),
+        ),
+        (
+            commands.RecordReport(name="latency", detail={"stt_ms": 120, "think_ms": 410.5}),
+            ("bot", "agent-latency", {"stt_ms": 120, "think_ms": 410.5}),
+        ),
+        (commands.RecordReport(name="audio_done", detail={}), ("bot", "agent-audio-done", {})),
     ],
 )
 def test_every_happening_has_its_source_and_name(
     chronicle: Chronicle, what: Any, expected: tuple[str, str, dict[str, Any]]
 ) -> None:
     assert told(chronicle.of(what)) == expected
+
+
+def test_of_what_a_voice_agent_reports_no_word_of_the_conversation_is_told(
+    chronicle: Chronicle,
+) -> None:
+    called = {"id": "f-1", "name": "look_up", "arguments": {"pin": "1234"}, "client_side": True}
+    assert told(chronicle.of(commands.RecordReport(name="function_call", detail=called))) == (
+        "bot",
+        "agent-function-call",
+        {"id": "f-1", "name": "look_up", "arguments": WITHHELD, "client_side": True},
+    )
+    thought = commands.RecordReport(name="thinking", detail={"content": "They sound angry."})
+    assert told(chronicle.of(thought))[2] == {"content": WITHHELD}
+
+
+def test_what_a_voice_agent_reports_stays_small(chronicle: Chronicle) -> None:
+    detail: dict[str, Any] = {str(n): HOSTILE for n in range(1000)}
+    detail |= {"code": HOSTILE}
+    hostile = {"code": HOSTILE, "description": 1 << 80, HOSTILE: 1} | detail
+    happening = told(chronicle.of(commands.RecordReport(name="error", detail=hostile)))
+    assert len(json.dumps(happening)) < 10_000
+    assert happening[2]["description"] == WITHHELD
+    nothing = commands.RecordReport(name="latency", detail={"stt_ms": float("nan"), "x": []})
+    assert told(chronicle.of(nothing))[2] == {"stt_ms": WITHHELD, "x": WITHHELD}
 
 
 def test_silence_of_the_caller_is_told_with_its_number() -> None:

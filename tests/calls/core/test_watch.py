@@ -262,7 +262,7 @@ def test_a_turn_is_delivered_once_whatever_its_origin() -> None:
     assert frames == [{
         "t": "turn", "seq": 4, "id": "a", "turn": 3, "kind": "speech", "at_ms": 1000,
         "segments": [{"name": "endpointing", "start_ms": 0, "ms": 500}],
-        "silence_ms": None, "playback_ms": None,
+        "silence_ms": None, "playback_ms": None, "agent": None,
     }]  # fmt: skip
     assert watch.follow("a", 0)
     assert len(watch.turns("a", [turn(3)], 0.0)) == 1

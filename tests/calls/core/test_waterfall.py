@@ -53,6 +53,21 @@ def test_a_turn_is_cut_into_segments_and_those_without_length_are_left_out() -> 
     assert (shown.silence_ms, shown.reached_ms, shown.playback_ms) == (1590, 1590, 2000)
 
 
+def test_what_a_voice_agent_says_it_took_stays_with_the_turn() -> None:
+    took = {"stt_ms": 120, "think_ms": 410}
+    turn = RecordTurn(
+        turn=1,
+        kind="speech",
+        caller_stopped_at=101.0,
+        end_decided_at=101.5,
+        final_text_at=101.5,
+        sent_to_bot_at=101.5,
+        agent=took,
+    )
+    assert waterfall(turn_times(turn, 100.0)).agent == took
+    assert waterfall(WHOLE).agent is None
+
+
 def test_what_the_caller_may_still_add_is_collection() -> None:
     joined = msgspec.structs.replace(WHOLE, sent_to_bot_ms=11_000)
     assert Segment(name="collection", start_ms=620, ms=380) in waterfall(joined).segments

@@ -40,7 +40,7 @@ class Handset(Leg):
 
     def __init__(self, audio: AudioFormat = MULAW_8K, *, spoken: bool = True) -> None:
         super().__init__(audio=spoken)
-        self.caller_audio = self.prompt_audio = audio  # type: ignore[misc]  # of this leg alone
+        self.caller_audio = self.prompt_audio = audio
         self.audio = b""
 
     def play(self, utterance: int, audio: bytes) -> None:
