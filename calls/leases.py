@@ -7,7 +7,12 @@ from django.db.models import QuerySet
 from calls.models import ProcessLease
 
 LEASE_SECONDS = 30
-"""A process whose lease was not renewed for this long is taken for dead."""
+"""A process whose lease was not renewed for this long is taken for dead, see `may_judge`."""
+GAP_SECONDS = 15
+"""Two renewals further apart say that the database may have been away in between. If it was for
+less, every living process has renewed its lease in time."""
+JUDGING_SECONDS = 20
+"""Within this time after the database is back every living process has renewed its lease."""
 
 
 def renew_lease(owner: str, host: str, pid: int, now: datetime) -> None:
@@ -15,11 +20,25 @@ def renew_lease(owner: str, host: str, pid: int, now: datetime) -> None:
 
     Call it before the first call of the process and then several times within `LEASE_SECONDS`.
     """
-    ProcessLease.objects.update_or_create(
-        owner=owner, defaults={"host": host, "pid": pid, "renewed_at": now}
-    )
+    if not _steady(now).filter(owner=owner).update(renewed_at=now):
+        ProcessLease.objects.update_or_create(
+            owner=owner, defaults={"host": host, "pid": pid, "renewed_at": now, "since": now}
+        )
 
 
 def current_leases(now: datetime) -> QuerySet[ProcessLease]:
     """The leases of processes that are alive at ``now``."""
     return ProcessLease.objects.filter(renewed_at__gte=now - timedelta(seconds=LEASE_SECONDS))
+
+
+def may_judge(now: datetime) -> bool:
+    """Whether a lease that has run out tells of a dead process.
+
+    After the database was away all have run out, those of the living too. So nobody is taken for
+    dead until somebody has renewed a lease for `JUDGING_SECONDS` without a gap.
+    """
+    return _steady(now).filter(since__lte=now - timedelta(seconds=JUDGING_SECONDS)).exists()
+
+
+def _steady(now: datetime) -> QuerySet[ProcessLease]:
+    return ProcessLease.objects.filter(renewed_at__gte=now - timedelta(seconds=GAP_SECONDS))

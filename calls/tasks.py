@@ -1,5 +1,8 @@
 """Background tasks of the calls room; their schedule is in the composition root."""
 
+import os
+import socket
+
 import structlog
 from celery import shared_task
 from django.utils import timezone
@@ -7,16 +10,26 @@ from oauth2_provider.models import clear_expired
 
 from calls import exporting, services, statistics
 from calls.dialouts.recovery import recover
+from calls.leases import may_judge, renew_lease
 from calls.session.plugins import tts_store
+
+SWEEP = "sweep"
+"""Owner of the lease of the task that looks for lost calls; whichever worker runs it."""
 
 log = structlog.get_logger(__name__)
 
 
 @shared_task(name="calls.tasks.close_lost_calls")  # type: ignore[untyped-decorator]  # no types
 def close_lost_calls() -> None:
-    """End the calls whose process died, and bring forward outbound calls that stay behind."""
-    closed = services.close_lost_calls(timezone.now())
-    recovered = recover(timezone.now())
+    """End the calls whose process died, and bring forward outbound calls that stay behind.
+
+    The lease of this task itself tells since when the database has been there without a gap.
+    """
+    now = timezone.now()
+    renew_lease(SWEEP, socket.gethostname(), os.getpid(), now)
+    judging = may_judge(now)
+    closed = services.close_lost_calls(now) if judging else 0
+    recovered = recover(now, judging=judging)
     if closed or recovered:
         log.warning("calls.lost", calls=closed, dialouts=recovered)
 

@@ -15,9 +15,10 @@ app.config_from_object("django.conf:settings", namespace="CELERY")
 app.conf.beat_schedule = {
     "close-lost-calls": {
         "task": "calls.tasks.close_lost_calls",
-        "schedule": timedelta(seconds=15),
+        # More often than `calls.leases.GAP_SECONDS`: it has a lease of its own.
+        "schedule": timedelta(seconds=10),
         # A run that waited until the next one is due adds nothing.
-        "options": {"expires": 15},
+        "options": {"expires": 10},
     },
     "delete-expired-transcripts": {
         "task": "calls.tasks.delete_expired_transcripts",

@@ -24,6 +24,7 @@ from calls.dialouts.claims import Claims, claim_due
 from calls.dialouts.progress import give_up
 from calls.dialouts.recovery import recover
 from calls.dialouts.withdrawal import Withdrawn, withdrawn
+from calls.leases import may_judge
 from calls.services import close_lost_calls
 from calls.session.host import SessionHost, session_host
 
@@ -166,8 +167,9 @@ class DialoutRunner:
             return
         self._recovers_at = self._loop.time() + RECOVER_S
         async with asyncio.timeout(DATABASE_S):
-            lost = await db(close_lost_calls, _now())
-            recovered = await db(recover, _now())
+            judging = await db(may_judge, _now())
+            lost = await db(close_lost_calls, _now()) if judging else 0
+            recovered = await db(recover, _now(), judging=judging)
         if lost or recovered:
             log.warning("dialouts.recovered", calls=lost, dialouts=recovered)
 

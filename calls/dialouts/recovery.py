@@ -33,10 +33,15 @@ NOT_PLACED = "The call could not be placed"
 NOT_ANSWERED = "Nobody answered in time"
 
 
-def recover(now: datetime) -> int:
-    """Bring forward what stays behind; returns how many dialouts changed their state."""
+def recover(now: datetime, *, judging: bool = True) -> int:
+    """Bring forward what stays behind; returns how many dialouts changed their state.
+
+    Unless ``judging`` (`calls.leases.may_judge`) no process is taken for dead, and only deadlines
+    count.
+    """
     changed = sum(_expire(dialout_id, now) for dialout_id in _expired(now))
-    return changed + sum(_rescue(dialout_id, now) for dialout_id in _left_alone(now))
+    left = _left_alone(now, judging=judging)
+    return changed + sum(_rescue(dialout_id, now, judging=judging) for dialout_id in left)
 
 
 def _expired(now: datetime) -> list[UUID]:
@@ -51,17 +56,18 @@ def _expire(dialout_id: UUID, now: datetime) -> bool:
         return finish(dialout_id, outcome, at=now, only_from=[State.QUEUED], guard=guard)
 
 
-def _left_alone(now: datetime) -> list[UUID]:
+def _left_alone(now: datetime, *, judging: bool) -> list[UUID]:
     """Dialouts past their deadline or without a process; without those that only a call decides."""
+    late = Q(deadline_at__lte=now)
     alive = Exists(current_leases(now).filter(owner=OuterRef("owner")))
     carried = Exists(Call.objects.filter(pk=OuterRef("call"), state=Call.State.ACTIVE))
     alone = Dialout.objects.filter(
-        ~alive | Q(deadline_at__lte=now), ~carried, state__in=UNDER_WAY, placed_at__lte=now
+        ~alive | late if judging else late, ~carried, state__in=UNDER_WAY, placed_at__lte=now
     )
     return list(alone.order_by("deadline_at").values_list("pk", flat=True)[:BATCH])
 
 
-def _rescue(dialout_id: UUID, now: datetime) -> bool:
+def _rescue(dialout_id: UUID, now: datetime, *, judging: bool) -> bool:
     with transaction.atomic():
         row = Dialout.objects.select_for_update().filter(pk=dialout_id, state__in=UNDER_WAY).first()
         if row is None or row.deadline_at is None or row.placed_at is None:
@@ -72,7 +78,7 @@ def _rescue(dialout_id: UUID, now: datetime) -> bool:
             handed=bool(row.carrier),
             calls_back=bool(row.callback_digest),
             call=_state_of(call),
-            owner_alive=current_leases(now).filter(owner=row.owner).exists(),
+            owner_alive=not judging or current_leases(now).filter(owner=row.owner).exists(),
             overdue_s=(now - row.deadline_at).total_seconds(),
             placed_ago_s=(now - row.placed_at).total_seconds(),
             requeues=times_put_back(dialout_id, LOST),

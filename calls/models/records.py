@@ -6,6 +6,7 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
+from django.utils import timezone
 
 from bots.models import Bot
 
@@ -353,6 +354,9 @@ class ProcessLease(models.Model):
     host = models.CharField(max_length=200)
     pid = models.PositiveIntegerField()
     renewed_at = models.DateTimeField(db_index=True)
+    since = models.DateTimeField(
+        default=timezone.now, help_text="From then on it was renewed without a gap."
+    )
 
     def __str__(self) -> str:
         return self.owner

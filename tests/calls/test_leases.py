@@ -8,7 +8,13 @@ from oauth2_provider.models import get_access_token_model
 
 from bots.models import ApiClient
 from calls import tasks
-from calls.leases import LEASE_SECONDS, renew_lease
+from calls.leases import (
+    GAP_SECONDS,
+    JUDGING_SECONDS,
+    LEASE_SECONDS,
+    may_judge,
+    renew_lease,
+)
 from calls.models import Call, ProcessLease
 from calls.services import LOST_CAUSE, LOST_REASON, close_lost_calls
 
@@ -96,10 +102,62 @@ def test_a_call_that_starts_after_the_clock_was_read_is_left_for_the_next_run() 
     assert close_lost_calls(NOW + timedelta(seconds=15)) == 1
 
 
+def renewed(owner: str, *moments: float) -> None:
+    """Renew the lease of ``owner`` so many seconds after `NOW`."""
+    for moment in moments:
+        renew_lease(owner, "host", 1, NOW + timedelta(seconds=moment))
+
+
+def judging(moment: float) -> bool:
+    return may_judge(NOW + timedelta(seconds=moment))
+
+
+def test_nobody_judges_before_a_lease_was_renewed_for_a_while() -> None:
+    assert not judging(0)
+    renewed("one", 0, 10)
+    assert not judging(JUDGING_SECONDS - 1)
+    assert judging(JUDGING_SECONDS)
+
+
+def test_after_the_database_was_away_the_living_have_time_to_say_so() -> None:
+    renewed("one", -40, -30, -20, -10, 0)
+    renewed("two", -40, -30, -20, -10, 0)
+    back = LEASE_SECONDS + 10
+    renewed("one", back)
+    assert not judging(back)
+    renewed("one", back + 10)
+    assert not judging(back + JUDGING_SECONDS - 1)
+    renewed("one", back + JUDGING_SECONDS)
+    assert judging(back + JUDGING_SECONDS)
+
+
+def test_a_gap_that_no_lease_outlived_by_much_is_a_gap() -> None:
+    # One was renewed at the last moment before, so that its lease just has not run out.
+    renewed("two", -40, -30, -20, -10, -3)
+    renewed("one", -40, -30, -20, -10, 0)
+    assert not judging(LEASE_SECONDS - 1)
+
+
+def test_a_steady_lease_tells_that_others_are_dead() -> None:
+    renewed("dead", -20, -10, 0)
+    renewed("one", *range(-20, LEASE_SECONDS + 10, GAP_SECONDS))
+    assert judging(LEASE_SECONDS + 5)
+
+
+def test_the_task_spares_everybody_until_it_may_judge() -> None:
+    now = timezone.now()
+    call = active_call("dead", started_at=now)
+    tasks.close_lost_calls()
+    call.refresh_from_db()
+    assert call.state == "active"
+    assert ProcessLease.objects.get().owner == tasks.SWEEP
+
+
 def test_the_task_ends_lost_calls_by_the_wall_clock() -> None:
     now = timezone.now()
     call = active_call("dead", started_at=now)
     renew_lease("alive", "host", 1, now)
+    ProcessLease.objects.update(since=now - timedelta(seconds=JUDGING_SECONDS))
     kept = active_call("alive", started_at=now)
     tasks.close_lost_calls()
     call.refresh_from_db()

@@ -4,15 +4,11 @@ import os
 import sys
 from typing import Any
 
-import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
-from django.utils import timezone
 
 from gateway_project.backends import process_socket
 from gateway_project.valkey import own_directory
-
-log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -41,16 +37,11 @@ class Command(BaseCommand):
 
 
 async def start() -> None:
-    """Before the port opens: calls, those an earlier process left behind, and outbound ones."""
-    from calls.database import db
+    """Before the port opens: calls, and outbound ones with what was left behind of either."""
     from calls.dialout.runner import runner
-    from calls.services import close_lost_calls
     from calls.session.host import session_host
 
     await session_host().start()
-    closed = await db(close_lost_calls, timezone.now())
-    if closed:
-        log.warning("calls.lost", calls=closed)
     runner().start()
 
 

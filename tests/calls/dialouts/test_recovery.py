@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
 from calls.core.dialout import FINAL, State
+from calls.dialouts.claims import PLACING_LIMIT
 from calls.dialouts.progress import put_back
 from calls.dialouts.recovery import LOST, NOT_ANSWERED, NOT_PLACED, OUT_OF_TIME, recover
 from calls.leases import LEASE_SECONDS, renew_lease
-from calls.models import Dialout
+from calls.models import Dialout, ProcessLease
 from calls.services import close_lost_calls
 from calls.tasks import close_lost_calls as sweep
 from tests.calls.dialouts.rows import (
@@ -134,9 +136,21 @@ def test_what_waits_for_longer_than_it_may_fails() -> None:
 
 def test_the_sweep_recovers_by_the_wall_clock() -> None:
     row = brought(State.ANSWERED, carrier="c")
+    ProcessLease.objects.create(
+        owner="steady", host="host", pid=2, since=NOON, renewed_at=timezone.now()
+    )
     sweep()
     row.refresh_from_db()
     assert row.state == "completed"
+
+
+def test_while_nobody_may_judge_only_deadlines_count() -> None:
+    row = brought(State.PLACING)
+    assert recover(LATER, judging=False) == 0
+    row.refresh_from_db()
+    assert row.state == "placing"
+    overdue = NOON + seconds(PLACING_LIMIT.total_seconds())
+    assert recover(overdue, judging=False) == 1
 
 
 @pytest.mark.django_db(transaction=True)
