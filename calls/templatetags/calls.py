@@ -110,7 +110,8 @@ def words(code: str) -> str:
 @register.filter
 def agent_took(times: dict[str, int] | None) -> str:
     """What a voice agent says it took for its answer, as a sentence; empty without it."""
-    told = [words() % {"ms": times[name]} for name, words in _TOOK.items() if name in (times or {})]
+    known = times or {}
+    told = [words() % {"ms": known[name]} for name, words in _TOOK.items() if name in known]
     parts = ", ".join(told)
     return gettext("of which the agent: %(parts)s") % {"parts": parts} if told else ""
 

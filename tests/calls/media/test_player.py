@@ -257,7 +257,8 @@ def test_a_prompt_that_is_given_as_it_is_heard_goes_on_for_as_long_as_that(
     monkeypatch.setattr(player_module, "MAX_PROMPT_MS", 500)
 
     async def main() -> None:
-        prompt = Prompt(*[audio(100), 0.1] * 50)
+        pieces: list[Piece] = [audio(100), 0.1]
+        prompt = Prompt(*pieces * 50)
         await prompt.task
 
         assert prompt.total_ms == close_to(5000)
