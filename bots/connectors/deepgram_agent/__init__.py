@@ -14,7 +14,7 @@ from bots.connectors.deepgram_agent.params import (
     named_secrets,
 )
 from bots.connectors.deepgram_agent.session import AgentSession
-from bots.connectors.deepgram_agent.setup import Setup
+from bots.connectors.deepgram_agent.setup import USUAL, Setup, Timing
 from bots.core import registry
 from bots.core.audio import LPCM16_16K
 from bots.core.errors import Fault, ServiceError
@@ -39,7 +39,12 @@ class DeepgramAgentConnector:
 
     capabilities = BotCapabilities(hears=True, speaks=True)
 
-    def __init__(self, params: DeepgramAgentParams, credentials: DeepgramAgentCredentials) -> None:
+    def __init__(
+        self,
+        params: DeepgramAgentParams,
+        credentials: DeepgramAgentCredentials,
+        timing: Timing = USUAL,
+    ) -> None:
         self._params = params
         key = credentials.key.get_secret_value()
         self._has_key = bool(key)
@@ -49,6 +54,7 @@ class DeepgramAgentConnector:
             secrets=named_secrets(credentials.secrets),
             functions=CallFunctions(params),
             tools=Tools(params),
+            timing=timing,
         )
         self._link = Link(
             params.url, key, account(params.url, key), params.connect_timeout_ms / 1000

@@ -90,6 +90,7 @@ class AgentSession:
         )
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
+        self._socket: Socket | None = None
         self._joined = asyncio.Event()
         self._closing = False
         self._listening = False
@@ -107,6 +108,7 @@ class AgentSession:
         socket, request_id = await self._link.opened(self._client, first, self._outlet.put)
         self._standing.since = self._loop.time()
         self._outlet.put(AgentReport(name="connected", detail={"request_id": request_id}))
+        self._socket = socket
         self._task = self._loop.create_task(self._run(socket))
         self._task.add_done_callback(self._ended)
 
@@ -183,6 +185,8 @@ class AgentSession:
         if self._task is not None and not self._task.done():
             self._task.cancel()
             await asyncio.wait([self._task], timeout=CLOSE_S)
+        if self._socket is not None:
+            await closed(self._socket)  # a task that never ran has not done it
 
     # --- directing the agent --------------------------------------------------------------------
 

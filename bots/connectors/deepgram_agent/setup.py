@@ -37,6 +37,9 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     """How long Deepgram may take to refuse a message that it never confirms."""
 
 
+USUAL = Timing()
+
+
 class Setup(msgspec.Struct, frozen=True, kw_only=True):
     """How an agent is set up."""
 
@@ -45,7 +48,7 @@ class Setup(msgspec.Struct, frozen=True, kw_only=True):
     secrets: Mapping[str, Json]
     functions: CallFunctions
     tools: Tools
-    timing: Timing = Timing()
+    timing: Timing = USUAL
 
     def first_message(
         self,
