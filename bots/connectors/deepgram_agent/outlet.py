@@ -8,7 +8,7 @@ from bots.core.ports import BotEvent, StreamAudio
 
 MAX_AUDIO_S = 600
 MAX_EVENTS = 2000
-"""Events that are not audio; with more the session fails, for it must not lose one."""
+"""Events that are not audio; with more the session fails, for none may be lost."""
 _PIECE_BYTES = 16_384
 """Pieces of audio are put together up to this size, to be fewer."""
 
@@ -28,13 +28,17 @@ class Outlet:
         self._changed = asyncio.Event()
 
     def put(self, event: BotEvent) -> None:
-        """Add ``event``; after the end it is dropped."""
+        """Add ``event``; after the end it is dropped.
+
+        Raises:
+            ServiceError: there are too many that nobody reads.
+        """
         if self._over:
             return
         if isinstance(event, StreamAudio):
             self._put_audio(event)
         elif self._other >= MAX_EVENTS:
-            self.fail(ServiceError(self._service, Fault.PROTOCOL, "Deepgram floods the call"))
+            raise ServiceError(self._service, Fault.PROTOCOL, "Deepgram floods the call")
         else:
             self._other += 1
             self._events.append(event)

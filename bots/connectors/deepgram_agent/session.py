@@ -93,6 +93,7 @@ class AgentSession:
         self._socket: Socket | None = None
         self._joined = asyncio.Event()
         self._closing = False
+        self._left = False
         self._listening = False
         self._playing = _Playing()
         self._standing = _Standing()
@@ -182,9 +183,10 @@ class AgentSession:
         self._outlet.clear()
         self._outlet.end()
         self._joined.set()
-        if self._task is not None and not self._task.done():
+        if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task], timeout=CLOSE_S)
+            self._ended(self._task)
         if self._socket is not None:
             await closed(self._socket)  # a task that never ran has not done it
 
@@ -211,7 +213,11 @@ class AgentSession:
         except* ServiceError as errors:
             self._outlet.fail(first_service_error(errors))
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(self, _task: asyncio.Task[None]) -> None:
+        """Also when the task never ran; `close` does not wait for the loop to call this."""
+        if self._left:
+            return
+        self._left = True
         self._link.account.leave()
         self._outlet.end()
         self._joined.set()
