@@ -1,5 +1,6 @@
 """How a call begins: the bot is joined, the voice side tells how the call arrived, both meet."""
 
+from bots.core import activities
 from bots.core.activities import Activity
 from bots.core.errors import PlaceholderError
 from bots.core.params.sections.call_initiation import CallInitiation
@@ -43,7 +44,7 @@ class Joining:
         self._actions = actions
         self._callee = callee
         self._life = life
-        self._arrival: events.CallArrived | None = None
+        self._arrival = events.CallArrived(start=activities.event("start"))
 
     def arrived(self, event: events.CallArrived, now: float) -> None:
         """A call came in, or is to be placed: have the bot joined."""
@@ -60,7 +61,7 @@ class Joining:
 
     def joined(self, _event: events.BotJoined, now: float) -> None:
         """The bot is there: ring, wait for the voice side, or begin."""
-        if self._life.phase is not Phase.JOINING or self._arrival is None:
+        if self._life.phase is not Phase.JOINING:
             return
         self._life.phase = Phase.STARTING
         self._bot.present = True
@@ -73,27 +74,24 @@ class Joining:
         else:
             if not self._params[CallInitiation].connect_on_prompt:
                 self._life.accept()
-            self._begin(self._arrival, self._arrival.start, now)
+            self._begin(self._arrival.start, now)
 
     def started(self, event: events.CallStarted, now: float) -> None:
         """The voice side told how the call arrived; of an outbound call, that it was answered."""
-        if self._arrival is None:
-            return
         if self._life.phase is Phase.RINGING:
             self._callee.answered(now)
-            self._begin(self._arrival, self._callee.start(event.start), now)
+            self._begin(self._callee.start(event.start), now)
         elif self._life.phase is Phase.STARTING:
-            self._begin(self._arrival, event.start, now)
+            self._begin(event.start, now)
 
     def expired(self, now: float) -> None:
         """What the voice side announced did not come: what is known already has to do."""
-        if self._arrival is not None:
-            self._begin(self._arrival, self._arrival.start, now)
+        self._begin(self._arrival.start, now)
 
-    def _begin(self, arrival: events.CallArrived, activity: Activity, now: float) -> None:
+    def _begin(self, activity: Activity, now: float) -> None:
         self._life.phase = Phase.TALKING
         self._timers.stop(Timer.START)
-        begun = start.beginning(activity, arrival.sip_headers, self._params)
+        begun = start.beginning(activity, self._arrival.sip_headers, self._params)
         try:
             self._actions.meta_data_url = start.meta_data_url(self._params, begun.fields)
         except PlaceholderError as error:

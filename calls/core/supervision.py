@@ -6,7 +6,7 @@ answered, the call has ended.
 """
 
 from collections.abc import Callable
-from typing import Any, assert_never
+from typing import Any
 
 import msgspec
 
@@ -139,10 +139,8 @@ class Supervision:
                 self._send(event, sent, now)
             case steering.ControlAgent(message=message):
                 self._control(event, message, now)
-            case steering.SetParameter():
-                self._set(event, act, now)
             case _:
-                assert_never(act)
+                self._set(event, act, now)
 
     def _message(self, event: events.SupervisorActed, text: str, now: float) -> None:
         self._out.operator(now, "event", f"{event.by} to the bot: {text}")

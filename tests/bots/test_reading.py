@@ -6,7 +6,15 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from bots.core import activities
-from bots.core.params.reading import AudioUrl, Keys, SipHeaders, WrittenActivity, activity
+from bots.core.params.reading import (
+    AudioUrl,
+    Keys,
+    OneLine,
+    SipHeaders,
+    WrittenActivity,
+    activity,
+    smuggled,
+)
 
 pytestmark = pytest.mark.pure
 
@@ -26,6 +34,46 @@ def test_a_header_is_a_name_and_one_line() -> None:
 @pytest.mark.parametrize("value", ["a\r\nVia: b", "a\nb", "a\rb", "a\0", "a\x7f", "a\n"])
 def test_no_header_smuggles_in_another(value: str) -> None:
     assert problem(SipHeaders, [{"name": "X", "value": value}]) == "must be one line"
+
+
+@pytest.mark.parametrize("value", ["a\nb", "\0", "a\x85b", "a\u2028b", "\x7f", "\ud800"])
+def test_a_line_has_no_control_characters(value: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter(OneLine).validate_python(value)
+    assert TypeAdapter(OneLine).validate_python("sip:ü@example.com;a=b") != ""
+
+
+@pytest.mark.parametrize(
+    ("given", "problems"),
+    [
+        ({}, {}),
+        ({"transferTarget": "tel:+1", "handoverReason": 7, "other": "a\nb"}, {}),
+        ({"transferTarget": "tel:+1\r\nX: 1"}, {"transferTarget": "must be one line"}),
+        ({"transferTarget": ["a\n", "b"]}, {}),
+        (
+            {"hangupReason": "\0", "handoverReason": "a\rb", "transferReferredByURL": "\n"},
+            dict.fromkeys(
+                ("handoverReason", "transferReferredByURL", "hangupReason"), "must be one line"
+            ),
+        ),
+        ({"hangupSipHeaders": [{"name": "X", "value": 1}, {"name": "Y"}, {}, "Z", 7]}, {}),
+        ({"transferSipHeaders": "X: 1"}, {}),
+        (
+            {"transferSipHeaders": [{"name": "X", "value": "1\r\nY: 2"}]},
+            {"transferSipHeaders": "must be one line"},
+        ),
+        (
+            {"hangupSipHeaders": [{"name": "X: 1\r\nY", "value": "2"}]},
+            {"hangupSipHeaders": "must be the name of a SIP header"},
+        ),
+    ],
+)
+def test_what_would_smuggle_a_line_into_a_message_is_named(
+    given: dict[str, Any], problems: dict[str, str]
+) -> None:
+    for scope in ("activity_params", "session_params", "parameters"):
+        leaving = activities.event("transfer", **{scope: given})
+        assert smuggled(leaving) == problems
 
 
 @pytest.mark.parametrize("name", ["", "X Y", "X:", "X\n", "Ü"])
@@ -79,3 +127,9 @@ def test_an_activity_is_read_and_kept_as_it_was_written() -> None:
 )
 def test_what_is_no_activity_is_refused(written: dict[str, Any], complaint: str) -> None:
     assert problem(WrittenActivity, written).startswith(complaint)
+
+
+def test_an_activity_that_smuggles_a_line_is_not_written() -> None:
+    given = {"name": "transfer", "activityParams": {"transferTarget": "tel:+1\r\nX: 1"}}
+    with pytest.raises(ValueError, match="transferTarget must be one line"):
+        activity(given)

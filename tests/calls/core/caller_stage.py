@@ -21,7 +21,7 @@ from tests.calls.core.reader import configured
 class Stage:
     """The caller's side of a call in which the gate is open, with the machines around it."""
 
-    def __init__(self, *, audio: bool = True, **values: Any) -> None:
+    def __init__(self, *, audio: bool = True, heard_by_bot: bool = False, **values: Any) -> None:
         self.out, self.timers, self.floor = Outbox(), Timers(), Floor()
         self.queue, self.stopwatch = PromptQueue(), Stopwatch(self.out)
         self.params = Scopes(configured(**values))
@@ -42,6 +42,7 @@ class Stage:
             notices=Notices(self.params, self.timers, self.bot.tell),
             bot=self.bot,
             audio=audio,
+            heard_by_bot=heard_by_bot,
         )
         self.floor.listening = True
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from bots.core import activities
 from bots.core.errors import Fault
+from bots.core.ports import BotCapabilities
 from calls.core import commands, events
 from calls.core.commands import Command
 from calls.core.engine import Conversation
 from calls.core.events import Event
 from calls.core.phases import Phase
 from calls.core.ports import LegCapabilities
-from tests.calls.core.reader import START, configured, says
+from tests.calls.core.reader import START, configured, says, written
 
 SORRY = {"type": "message", "text": "Sorry."}
 FILE = {"type": "event", "name": "playUrl", "activityParams": {"playUrlUrl": "https://a.example/s"}}
@@ -19,16 +20,25 @@ TO_A_DESK = {"transferTarget": "tel:+15550111"}
 BOT_FAILED = events.ServiceFailed(service="bot", fault=Fault.SERVER, detail="HTTP 500")
 BUSY = events.TransferDone(succeeded=False, reason="SIP 486", reason_code="busy")
 GONE = events.CallerHungUp(reason_code="client-disconnected", reason="Client Side")
+NO_VOICE = BotCapabilities()
+VOICE = BotCapabilities(hears=True, speaks=True)
 STOPPED = events.EndRequested(by="operator", reason_code="error", reason="Stopped")
 
 
 class Call:
     """A call, and what came of it since it was asked last."""
 
-    def __init__(self, *, failover: list[dict[str, Any]] | None = None, **values: Any) -> None:
+    def __init__(
+        self,
+        *,
+        failover: list[dict[str, Any]] | None = None,
+        bot: BotCapabilities = NO_VOICE,
+        audio: bool = True,
+        **values: Any,
+    ) -> None:
         lists = {"general": failover or []}
         given = configured(failoverActivities=lists, **{"connectOnPrompt": False, **values})
-        self.engine = Conversation(given, LegCapabilities(audio=True))
+        self.engine = Conversation(given, LegCapabilities(audio=audio), bot)
         self.now = 0.0
         self.produced: list[Command] = []
 
@@ -67,6 +77,11 @@ class Call:
             utterance=utterance, heard_ms=heard_ms, total_ms=700, interrupted=not heard_ms
         )
         return self.feed(done)
+
+    def shown(self) -> list[str]:
+        """Everything since this was asked last, as a transcript writes it."""
+        produced, self.produced = self.produced, []
+        return [written(command) for command in produced]
 
     def of(self, kind: type[Command]) -> list[Any]:
         """The commands of one kind since this was asked last."""

@@ -261,3 +261,12 @@ def test_there_is_no_second_chance_without_a_caller() -> None:
     stage.bot.asked()
 
     assert stage.settle(1.0, connected=False) is None
+
+
+def test_a_turn_that_the_bot_knows_of_is_not_told_but_awaited() -> None:
+    stage = Stage(botNoInputTimeoutMS=3000)
+    stage.bot.take_turn(None, SPEECH)
+
+    assert stage.out.take() == []
+    assert (stage.bot.turns, stage.floor.bot_owes_answer) == (1, True)
+    assert stage.settle(2.2) == 5.2

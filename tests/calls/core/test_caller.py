@@ -5,6 +5,7 @@ import pytest
 from bots.core import activities
 from calls.core import commands, events
 from calls.core.caller import UTTERANCE_TIMEOUT_S
+from calls.core.floor import Utterance
 from calls.core.timeouts import Timer
 from tests.calls.core.caller_stage import Stage, continuous
 
@@ -324,3 +325,35 @@ def test_in_a_text_session_the_peer_collects() -> None:
 
     assert stage.heard == ["The door."]
     assert not stage.timers.running(Timer.COLLECTION)
+
+
+# --- a bot that hears the caller itself -----------------------------------------------------------
+
+
+def test_a_bot_that_heard_it_is_not_told_and_decides_itself_what_belongs_together() -> None:
+    stage = continuous(heard_by_bot=True)
+    stage.voice(1.0, 2.0)
+    stage.says("my bill", 2.5)
+
+    assert stage.lines == [("caller", "my bill")]
+    assert stage.bot.turns == 1
+    assert stage.turn.caller_stopped_at == 2.0, "the bot's word is not late"
+
+
+def test_a_turn_whose_text_is_not_known_is_a_turn() -> None:
+    stage = Stage(heard_by_bot=True)
+    stage.voice(1.0, 2.0)
+    stage.caller.committed(Utterance(1.0, 2.0, 2.0), 2.4)
+
+    assert not stage.floor.caller_speaks
+    assert stage.timers.deadline is None
+    turn = stage.turn
+    assert (turn.caller_stopped_at, turn.end_decided_at, turn.final_text_at) == (2.0, 2.0, 2.4)
+
+
+def test_silence_after_the_voice_is_no_failure_of_ours() -> None:
+    stage = Stage(heard_by_bot=True)
+    stage.voice(1.0, 2.0)
+    stage.caller.recognition_expired(10.0)
+    assert stage.caller.recognition_timeouts == 0
+    assert not stage.floor.caller_speaks

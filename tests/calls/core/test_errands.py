@@ -63,6 +63,10 @@ def sent(**fields: Any) -> steering.Activities:
     return steering.Activities(activities=(Activity(type="message", **fields),))
 
 
+def directs(**message: Any) -> steering.ControlAgent:
+    return steering.ControlAgent(message=message)
+
+
 @pytest.mark.parametrize(
     ("act", "kept"),
     [
@@ -76,6 +80,7 @@ def sent(**fields: Any) -> steering.Activities:
             steering.SetParameter(name="bargeIn", value={"a": [1]}),
         ),
         (sent(text=" One. "), sent(text=" One. ")),
+        (directs(type="KeepAlive"), directs(type="KeepAlive")),
     ],
 )
 def test_texts_of_people_are_made_fit_to_keep(act: Steering, kept: Steering) -> None:
@@ -97,6 +102,10 @@ def test_texts_of_people_are_made_fit_to_keep(act: Steering, kept: Steering) -> 
         (sent(text="a\ud800"), "cannot be kept"),
         (sent(activity_params={"\x00": 1}), "cannot be kept"),
         (sent(text="a" * 65_536), "larger than 65536 bytes"),
+        (directs(), "needs a type"),
+        (directs(type=7), "needs a type"),
+        (directs(type="UpdatePrompt", prompt="a\x00b"), "cannot be kept"),
+        (directs(type="UpdatePrompt", prompt="a" * 65_536), "larger than 65536 bytes"),
     ],
 )
 def test_what_says_nothing_or_too_much_is_refused_in_words(act: Steering, problem: str) -> None:

@@ -1,5 +1,7 @@
 """The phases of a call: what fails, what is moved, and what each event means in each."""
 
+from typing import Literal
+
 import pytest
 
 from bots.core import activities
@@ -11,7 +13,17 @@ from calls.core.closing import (
     TRANSFER_TIMEOUT_S,
 )
 from calls.core.phases import Phase
-from tests.calls.core.lifeline import BOT_FAILED, BUSY, FILE, GONE, MOVE, SORRY, TO_A_DESK, Call
+from tests.calls.core.lifeline import (
+    BOT_FAILED,
+    BUSY,
+    FILE,
+    GONE,
+    MOVE,
+    SORRY,
+    TO_A_DESK,
+    VOICE,
+    Call,
+)
 from tests.calls.core.reader import START, anna, dialled, says
 
 pytestmark = pytest.mark.pure
@@ -269,3 +281,34 @@ def test_a_failure_during_a_supervisors_transfer_counts_when_the_caller_is_back(
     call.feed(BOT_FAILED, BUSY)
 
     assert call.phase is Phase.FAILING
+
+
+def test_a_stream_without_audio_is_the_bots_fault_and_the_call_goes_on() -> None:
+    call = Call(bot=VOICE, ttsResponseTimeoutMS=2000).talking()
+    call.feed(events.BotStreamed(stream=1, text="Good morning."), says("And you?")).due()
+
+    (report,) = call.of(commands.ReportFault)
+    assert (report.service, report.fault) == ("bot", Fault.TIMEOUT)
+    assert len(call.of(commands.StopPlayback)) == 1
+    assert call.phase is Phase.TALKING
+    call.over(2, heard_ms=0)
+    (play,) = call.of(commands.Play)
+    assert play.text == "And you?", "what waits behind it is not lost"
+
+
+@pytest.mark.parametrize(
+    ("service", "detail", "reason"),
+    [
+        ("bot", "Deepgram refused the settings", "The bot failed: Deepgram refused the settings"),
+        ("bot", "", "The bot failed: server"),
+        ("bot", "x" * 1000, "The bot failed: " + "x" * 300),
+        ("tts", "HTTP 500", "The synthesiser failed: server"),
+    ],
+)
+def test_the_end_of_the_call_says_what_failed_of_the_bot(
+    service: Literal["bot", "tts"], detail: str, reason: str
+) -> None:
+    call = Call().talking()
+    call.feed(events.ServiceFailed(service=service, fault=Fault.SERVER, detail=detail))
+    (hang_up,) = call.of(commands.HangUp)
+    assert hang_up.reason == reason

@@ -1,5 +1,7 @@
 """The prompt queue: order, what plays, what barge-in drops."""
 
+from typing import Any
+
 import pytest
 
 from bots.core import activities
@@ -203,3 +205,53 @@ def test_a_supervisors_line_is_held_until_it_has_ended_and_then_told_once() -> N
     assert not queue.holds(1)
     assert queue.take_acts() == [line]
     assert queue.take_acts() == []
+
+
+# --- the bot's own voice --------------------------------------------------------------------------
+
+
+def stream(number: int, text: str = "", **fields: Any) -> Prompt:
+    """A play stream that waits."""
+    return Prompt(stream=number, text=text, activity=activities.message(text, **fields))
+
+
+def test_a_stream_that_is_dropped_is_told_once() -> None:
+    queue = PromptQueue()
+    for item in (
+        stream(1),
+        Prompt(text="two"),
+        CONFIG,
+        stream(3, activity_params={"bargeIn": True}),
+    ):
+        queue.add(item)
+    queue.purge()
+    assert queue.take_dropped() == [1, 3]
+    assert everything(queue) == [CONFIG]
+
+    queue.add(stream(4))
+    queue.clear()
+    assert queue.take_dropped() == [4]
+    assert queue.take_dropped() == []
+
+
+def test_a_stream_that_came_out_is_not_dropped() -> None:
+    queue = PromptQueue()
+    queue.add(stream(1))
+    assert everything(queue) == [stream(1)]
+    queue.purge()
+    assert queue.take_dropped() == []
+
+
+def test_the_words_of_a_stream_may_become_known_later() -> None:
+    queue = PromptQueue()
+    playing = queue.play("one", interruptible=True, by_bot=True, stream=1)
+    for item in (Prompt(text="file"), HANG_UP, stream(2), stream(3, "three")):
+        queue.add(item)
+
+    assert queue.text_known(1, "one and all") is playing
+    assert playing.text == "one and all"
+    assert queue.text_known(2, "two") is None
+    assert queue.text_known(9, "nine") is None
+    queue.done()
+    texts = [item.text for item in everything(queue) if isinstance(item, Prompt)]
+    assert texts == ["file", "two", "three"]

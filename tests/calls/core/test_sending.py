@@ -47,6 +47,14 @@ def test_whatever_a_bot_may_send_can_be_sent(activity: Activity) -> None:
         (event("playUrl"), "playUrl: it needs playUrlUrl"),
         (event("transfer"), "transfer: it needs transferTarget"),
         (event("handover"), "handover: it needs transferTarget"),
+        (
+            event("transfer", activity_params={"transferTarget": "sip:a@b\r\nX: 1"}),
+            "transfer: transferTarget must be one line",
+        ),
+        (
+            event("hangup", activity_params={"hangupSipHeaders": [{"name": "X:", "value": ""}]}),
+            "hangup: hangupSipHeaders must be the name of a SIP header",
+        ),
         (event("sendDtmf"), "sendDtmf: it needs dtmfDigits, 1 to 20 of 0-9, * and #"),
         (event("sendMetaData"), "sendMetaData: it needs a value"),
     ],

@@ -417,3 +417,61 @@ def test_a_text_session_prepares_nothing() -> None:
     stage.play()
 
     assert stage.prepare(says("Next.")) == []
+
+
+# --- the bot's own voice --------------------------------------------------------------------------
+
+
+def stream(text: str = "", number: int = 7) -> Prompt:
+    """A play stream of the bot."""
+    return Prompt(text=text, stream=number, activity=activities.message(text))
+
+
+def test_a_stream_is_played_whether_its_words_are_known_or_not() -> None:
+    stage = Stage(bargeIn=True, ttsResponseTimeoutMS=4000)
+
+    assert stage.play(stream(TEXT)) == [
+        commands.PlayStream(utterance=1, stream=7, text=TEXT, interruptible=True)
+    ]
+    assert stage.timers.deadline == 5.0
+    stage.done(1)
+    (play,) = stage.play(stream(number=8))
+    assert isinstance(play, commands.PlayStream)
+    assert (play.utterance, play.text) == (2, "")
+
+
+def test_words_that_become_known_are_shown_while_they_are_heard() -> None:
+    stage = Stage()
+    stage.play(stream("We"))
+    stage.speaker.text_known(events.StreamTextKnown(7, "We are"), 1.1)
+    assert stage.out.take() == [], "nothing of it is heard yet"
+    stage.started(1, 1.2)
+    stage.speaker.text_known(events.StreamTextKnown(8, "Another"), 1.3)
+    assert stage.out.take() == []
+    stage.speaker.text_known(events.StreamTextKnown(7, "<speak>We are open</speak>"), 1.4)
+    assert stage.out.take() == [commands.ShowInterim("bot", "We are open")]
+
+
+@pytest.mark.parametrize(
+    ("text", "report", "line"),
+    [
+        (TEXT, {"heard_ms": 2900, "total_ms": 2900}, (TEXT, "")),
+        (TEXT, {"heard_ms": 900, "total_ms": 0, "interrupted": True}, ("We are open", TEXT)),
+        (TEXT, {"heard_ms": 100, "total_ms": 0, "interrupted": True}, None),
+        (TEXT, {"heard_ms": 0, "total_ms": 0, "interrupted": True}, None),
+        (TEXT, {"heard_ms": 0, "total_ms": 0}, None),
+        ("", {"heard_ms": 2900, "total_ms": 2900}, ("(audio)", "")),
+        (" ", {"heard_ms": 20, "total_ms": 0, "interrupted": True}, ("(audio)", "")),
+        ("", {"heard_ms": 0, "total_ms": 0, "interrupted": True}, None),
+        ("", {"heard_ms": 0, "total_ms": 0}, None),
+    ],
+)
+def test_of_a_stream_is_recorded_what_was_heard(
+    text: str, report: dict[str, Any], line: tuple[str, str] | None
+) -> None:
+    stage = Stage()
+    stage.play(stream(text))
+    stage.speaker.done(events.PlaybackDone(utterance=1, **report), 9.0)
+
+    lines = [each for each in stage.out.take() if isinstance(each, commands.RecordLine)]
+    assert [(each.text, each.full_text) for each in lines] == ([line] if line else [])

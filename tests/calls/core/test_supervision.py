@@ -7,7 +7,7 @@ from bots.core.errors import Fault
 from calls.core import commands, events, steering
 from calls.core.phases import Phase
 from calls.core.prompts import MAX_WAITING
-from calls.core.supervision import ANSWER_TIMEOUT_S, MAX_PENDING
+from calls.core.supervision import ANSWER_TIMEOUT_S, CONTROL_TIMEOUT_S, MAX_PENDING
 from tests.calls.core.lifeline import BOT_FAILED, BUSY, GONE, SORRY, TO_A_DESK, Call
 from tests.calls.core.reader import START, anna, says
 
@@ -317,3 +317,60 @@ def test_only_so_many_acts_are_under_way_at_once() -> None:
         "failed",
         "Too many steps are under way in this call",
     )
+
+
+# --- the bot itself is directed -------------------------------------------------------------------
+
+UPDATE = {"type": "UpdatePrompt", "prompt": "Be brief."}
+
+
+@pytest.mark.parametrize(
+    ("came", "outcome"),
+    [
+        ({"detail": "The prompt was updated"}, (1, "done", "The prompt was updated")),
+        ({}, (1, "done", "The bot did it")),
+        ({"detail": "x", "problem": "It cannot"}, (1, "failed", "It cannot")),
+    ],
+)
+def test_what_comes_of_directing_the_bot_is_told_once(
+    came: dict[str, str], outcome: tuple[int, str, str]
+) -> None:
+    call = Call().talking().feed(anna(steering.ControlAgent(message=UPDATE)))
+    assert call.of(commands.ControlBot) == [commands.ControlBot(number=1, message=UPDATE)]
+    (act,) = call.of(commands.RecordAct)
+    assert (act.name, act.detail) == ("agent", {"type": "UpdatePrompt"})
+    (line,) = call.of(commands.RecordLine)
+    assert line.text == "anna directs the bot: UpdatePrompt"
+    assert outcomes(call) == [(1, "accepted", "")]
+
+    call.feed(says("By the way."), events.BotControlled(number=1, **came))
+    assert outcomes(call) == [outcome]
+    assert outcomes(call.feed(events.BotControlled(number=1))) == []
+
+
+def test_a_bot_that_confirms_nothing_was_not_directed() -> None:
+    call = Call().talking().feed(anna(steering.ControlAgent(message=UPDATE)))
+    outcomes(call)
+    assert call.engine.deadline == CONTROL_TIMEOUT_S
+    assert outcomes(call.due()) == [(1, "failed", "The bot has not confirmed it")]
+    assert outcomes(call.feed(events.BotControlled(number=1))) == []
+
+
+def test_a_message_to_the_bot_is_not_answered_by_what_it_was_directed_to() -> None:
+    call = Call().talking().feed(anna(steering.Message(text="Offer a refund.")))
+    outcomes(call)
+    assert outcomes(call.feed(events.BotControlled(number=1))) == []
+    assert outcomes(call.feed(says("Of course."))) == [(1, "done", "The bot answered after 0.0 s")]
+
+
+def test_nobody_directs_a_bot_that_has_left() -> None:
+    call = Call(connectOnPrompt=False).talking().feed(says("Bye."), events.BotLeft())
+    call.feed(anna(steering.ControlAgent(message=UPDATE)))
+    assert outcomes(call) == [(1, "failed", "The bot has left the call")]
+    assert call.of(commands.ControlBot) == []
+
+
+def test_what_the_bot_is_directed_to_is_noted_within_bounds() -> None:
+    call = Call().talking().feed(anna(steering.ControlAgent(message={"type": "a\x00" * 100})))
+    (act,) = call.of(commands.RecordAct)
+    assert act.detail == {"type": "a" * 60}
