@@ -186,6 +186,7 @@ class DeepgramAgentParams(ToolParams):
     ] = Field((), alias="deepgramFunctions")
     speak: Annotated[
         Speaks,
+        AfterValidator(_some),
         _whole(help="Voices, tried in order, each as Deepgram's `speak`: provider, endpoint."),
     ] = Field((_SPEAK,), alias="deepgramSpeak")
     tags: Annotated[
