@@ -6,6 +6,7 @@ Prints one JSON object a line: the port once it is open, then what the hooks and
 import asyncio
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import structlog
@@ -120,7 +121,7 @@ def main() -> None:
     class Server(GatewayServer):
         def listen_success(self, port: Any) -> None:
             super().listen_success(port)
-            tell(port=port.getHost().port)
+            tell(port=self._ports[-1].getHost().port)
 
     port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     server = Server(
@@ -130,6 +131,7 @@ def main() -> None:
         on_start=on_start,
         on_drain=on_drain,
         proxy_headers=mode == "proxied",
+        private_socket=Path(sys.argv[3]) if len(sys.argv) > 3 else None,
     )
     code = server.serve()
     tell(exit=code)

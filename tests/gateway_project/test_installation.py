@@ -70,6 +70,30 @@ def test_the_role_chooses_the_programs(environment: Environment) -> None:
     assert names(replace(environment, role=role, redis_url="redis://host")) == ["web", "beat"]
 
 
+def test_as_many_web_processes_are_started_as_wanted(environment: Environment) -> None:
+    three = replace(environment, web_processes=3, redis_url="redis://host")
+    assert names(three) == ["web", "web-2", "web-3", "worker", "beat"]
+    assert names(replace(three, role=frozenset({"worker"}))) == ["worker"]
+
+
+def test_what_killed_processes_left_is_cleared_away(environment: Environment) -> None:
+    left = environment.var_dir / "web-4711.sock"
+    left.touch()
+    with installation.claim(environment):
+        assert not left.exists()
+
+
+def test_only_linux_shares_a_port(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with (
+        pytest.raises(CannotRun, match="WEB_PROCESSES must be 1"),
+        installation.claim(replace(environment, web_processes=2)),
+    ):
+        pass
+
+
 def test_web_gets_the_time_to_drain(environment: Environment) -> None:
     long = replace(environment, drain_seconds=600)
     programs = {p.name: p for p in installation.programs(long, Path("/srv/gateway"))}

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import ClientConnection, connect, unix_connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 pytestmark = pytest.mark.wire
@@ -52,13 +52,16 @@ Start = Callable[..., Awaitable[Server]]
 
 
 @asynccontextmanager
-async def running(log: Path, mode: str = "normal", port: int = 0) -> AsyncIterator[Server]:
+async def running(
+    log: Path, mode: str = "normal", port: int = 0, private: Path | None = None
+) -> AsyncIterator[Server]:
     with log.open("w") as errors:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             str(PROBE),
             mode,
             str(port),
+            *([str(private)] if private else []),
             stdout=asyncio.subprocess.PIPE,
             stderr=errors,
             env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
@@ -341,6 +344,38 @@ async def test_the_start_hook_runs_before_the_port_opens(tmp_path: Path) -> None
         first = json.loads(await server.process.stdout.readline())
         assert first == {"started": True}
         assert await server.told("port") > 0
+
+
+async def test_processes_share_a_port_and_each_has_a_socket_of_its_own(tmp_path: Path) -> None:
+    private = [tmp_path / "a:1.sock", tmp_path / "b.sock"]
+    async with running(tmp_path / "one", private=private[0]) as one:
+        port = await one.told("port")
+        async with running(tmp_path / "two", port=port, private=private[1]) as two:
+            assert await two.told("port") == port
+            for server, path in zip((one, two), private, strict=True):
+                assert path.stat().st_mode & 0o777 == 0o600
+                headers = {"X-Gateway-Client": "192.0.2.7"}
+                with pytest.raises(InvalidStatus):
+                    async with unix_connect(
+                        str(path), "ws://sibling/whose", additional_headers=headers
+                    ):
+                        pass
+                assert await server.told("scope") == ["", "192.0.2.7"]
+            two.process.send_signal(signal.SIGTERM)
+            assert await two.told("exit") == 0
+        assert not private[1].exists()
+        one.port = port
+        async with connect(one.url("echo")) as socket:
+            await socket.send("still here")
+            assert await socket.recv() == "still here"
+
+
+async def test_an_address_told_by_a_client_of_the_port_is_nothing(server: Server) -> None:
+    headers = {"X-Gateway-Client": "192.0.2.7"}
+    with pytest.raises(InvalidStatus):
+        async with connect(server.url("whose"), additional_headers=headers):
+            pass
+    assert await server.told("scope") == ["", "127.0.0.1"]
 
 
 async def test_a_port_that_is_taken_ends_the_server_with_exit_code_1(tmp_path: Path) -> None:

@@ -282,6 +282,17 @@ def test_a_client_cannot_queue_calls_without_end(
     asked(dialer)
 
 
+def test_while_there_is_much_room_it_is_not_counted_for_each_call(
+    dialer: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "_room", {})
+    monkeypatch.setattr(asking, "MOST_QUEUED", 6)
+    monkeypatch.setattr(asking, "SPARE", 3)
+    monkeypatch.setattr(asking, "SHARE", 2)
+    accepted = [dialer.post("/actions/dialout", request()).status_code for _ in range(8)]
+    assert accepted == [200] * 6 + [429] * 2
+
+
 def test_a_call_may_be_scheduled(dialer: Api) -> None:
     begin = (now() + timedelta(hours=2)).replace(microsecond=0)
     row = asked(dialer, notBefore=begin.isoformat())
