@@ -133,7 +133,11 @@ def test_a_bot_that_takes_too_little_has_failed() -> None:
     leap(scenario())
 
 
-def test_a_bot_that_says_too_much_at_once_is_heard_more_slowly() -> None:
+def test_a_bot_that_says_too_much_at_once_is_heard_more_slowly(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(bot_module, "time", SlowTime(0.0))
+
     async def scenario() -> None:
         said = 2 * AT_ONCE
         clock = asyncio.get_running_loop().time
