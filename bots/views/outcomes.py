@@ -101,6 +101,7 @@ def _facts(facts: Mapping[str, Any]) -> list[str]:
         "seconds": _("%(value)s s of audio"),
         "text": _("“%(value)s”"),
         "event": _("event %(value)s"),
+        "request": _("request %(value)s"),
         "started_ms": _("speech noticed at %(value)s ms"),
         "stopped_ms": _("its end at %(value)s ms"),
         "us_per_frame": _("%(value)s µs for each frame of 20 ms"),
