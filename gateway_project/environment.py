@@ -87,6 +87,13 @@ def _hosts(text: str) -> tuple[str, ...]:
     return hosts
 
 
+def _modules(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise ValueError("comma-separated names of Python modules, such as mybank.calls")
+    return names
+
+
 def _keys(text: str) -> tuple[str, ...]:
     found = _names(text)
     if not all(map(is_field_key, found)):
@@ -320,6 +327,25 @@ class Environment:
         "Comma-separated networks (`10.1.0.0/16`) and host names that requests to addresses named "
         "by bots and operators may reach although they are not on the public Internet: audio files "
         "and metadata. `127.0.0.0/8` on a laptop.",
+    )
+    hooks_modules: tuple[str, ...] = _field(
+        "HOOKS_MODULES",
+        "",
+        _modules,
+        "Comma-separated Python modules with handlers of call events (`from calls.hooks import "
+        "on`), such as `mybank.calls`.",
+    )
+    hooks_dir: Path | None = _field(  # noqa: RUF009 - as above
+        "HOOKS_DIR",
+        "",
+        _optional_path,
+        "Directory in which these modules are looked for before the installed packages.",
+    )
+    hooks_deadline_ms: int = _field(
+        "HOOKS_DEADLINE_MS",
+        "5000",
+        _whole(100, 600_000),
+        "How long a handler may take, in milliseconds; then it is cancelled.",
     )
     tts_cache_hours: int = _field(
         "TTS_CACHE_HOURS",

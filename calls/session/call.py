@@ -122,6 +122,7 @@ class CallSession:
         audio = self.leg.capabilities.audio
         conversation = BotConversation(
             conversation_id=self.start.conversation_id,
+            call_id=str(self.call_id),
             bot=self._configuration.bot,
             language=self._parameters[Speech].language,
             caller=self.start.caller,

@@ -13,6 +13,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from bots.core import registry
 from bots.core.ports import BotCapabilities
 from bots.net import outbound
 from bots.selectors import CallConfiguration
@@ -23,6 +24,8 @@ from calls.core.ports import CallStart, VoiceLeg
 from calls.core.steering import Outcome, Steering
 from calls.database import db
 from calls.facts import Placing
+from calls.hooks.desk import HookDesk
+from calls.hooks.session import CallFacts
 from calls.leases import LEASE_SECONDS, renew_lease
 from calls.live import LiveFeed
 from calls.records import RecordWriter
@@ -56,6 +59,7 @@ class SessionHost:
         self._live.calls = self
         self._shelf = PluginShelf()
         self._snapshots = Snapshots()
+        self._hooks = HookDesk(settings.HOOKS_DEADLINE_MS / 1000)
         self._calls: dict[tuple[str, str], CallSession] = {}
         self._by_id: dict[uuid.UUID, CallSession] = {}
         self._by_dialout: dict[uuid.UUID, CallSession] = {}
@@ -154,6 +158,9 @@ class SessionHost:
             revision=configuration.revision,
             snapshot=self._snapshots.of(configuration.bot, configuration.resolved),
         )
+        reporter.watch = self._hooks.watch(
+            _facts(call_id, configuration, leg, start), session.steer
+        )
         self._calls[key] = self._by_id[call_id] = session
         if dialout_id is not None:
             self._by_dialout[dialout_id] = session
@@ -201,6 +208,7 @@ class SessionHost:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.to_thread(self._hooks.close)
         await close_pools()
         await self._shelf.close()
         await outbound().close()
@@ -223,6 +231,7 @@ class SessionHost:
                 await session.run()
             finally:
                 del self._calls[key], self._by_id[session.call_id]
+                self._hooks.forget(str(session.call_id))
                 if session.start.dialout is not None:
                     del self._by_dialout[uuid.UUID(session.start.dialout.dialout_id)]
 
@@ -253,6 +262,25 @@ class SessionHost:
             log.warning("lease.not_renewed", error=type(error).__name__)
             return False
         return True
+
+
+def _facts(
+    call_id: uuid.UUID, configuration: CallConfiguration, leg: VoiceLeg, start: CallStart
+) -> CallFacts:
+    plugin = registry.plugin("bot", configuration.connector.plugin)
+    return CallFacts(
+        call_id=call_id,
+        conversation_id=start.conversation_id,
+        bot=configuration.bot,
+        caller=start.caller,
+        callee=start.callee,
+        channel=start.channel,
+        direction=start.direction,
+        media_format=leg.media if leg.capabilities.audio else "",
+        is_test=start.is_test,
+        sip_headers=start.sip_headers,
+        controls=frozenset(plugin.controls),
+    )
 
 
 _host: SessionHost | None = None

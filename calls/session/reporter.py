@@ -28,6 +28,7 @@ from calls.facts import (
     ServiceFailure,
     TurnTimed,
 )
+from calls.hooks.watching import Watch
 from calls.live import LiveEvent, LiveFeed, LiveLine
 from calls.records import RecordWriter
 
@@ -118,6 +119,8 @@ class Reporter:
         self._providers = _providers(configuration)
         self._chronicle = Chronicle(configuration.resolved, self._providers)
         self.onlooker: Onlooker | None = None
+        self.watch: Watch | None = None
+        """Hands what happens to hooks, if there are any."""
         self._dialout_id: UUID | None = None
         self._webhook = webhook_of(configuration.resolved)
         storage = configuration.resolved[Storage]
@@ -270,11 +273,15 @@ class Reporter:
 
     def happened(self, event: events.Event, now: float) -> None:
         """An event is about to be handled, at ``now`` on the engine's clock."""
+        if self.watch is not None:
+            self.watch.happened(event)
         self._flags.happened(event)
         self._tell(self._chronicle.of(event), now)
 
     def commanded(self, command: commands.Command, now: float) -> None:
         """The event caused ``command``, which is about to be carried out."""
+        if self.watch is not None:
+            self.watch.commanded(command)
         self._flags.commanded(command)
         self._tell(self._chronicle.of(command), now)
         if isinstance(command, commands.ReportFault):

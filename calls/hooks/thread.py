@@ -1,0 +1,53 @@
+"""The one thread that handlers run in, with an event loop of its own: audio never waits for it."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import structlog
+
+STOP_S = 5.0
+
+log = structlog.get_logger(__name__)
+
+
+class HookThread:
+    """Started with the first call; `run` and `soon` may be used from any thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._serve, name="hooks", daemon=True)
+
+    def start(self) -> None:
+        """Let it run."""
+        self._thread.start()
+
+    def soon(self, work: Callable[..., object], *given: Any) -> None:
+        """Call ``work`` there; after `stop` nothing happens."""
+        try:
+            self.loop.call_soon_threadsafe(work, *given)
+        except RuntimeError:
+            log.debug("hooks.stopped")
+
+    async def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        """Await ``work``, done there, in the caller's event loop; cancelled with the caller."""
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self.loop))
+
+    def stop(self, seconds: float = STOP_S) -> None:
+        """End it; what is under way for longer than ``seconds`` is abandoned."""
+        self.soon(self.loop.stop)
+        self._thread.join(seconds)
+
+    def _serve(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        for task in asyncio.all_tasks(self.loop):
+            task.cancel()
+        self.loop.run_until_complete(_ended(self.loop))
+        self.loop.close()
+
+
+async def _ended(loop: asyncio.AbstractEventLoop) -> None:
+    others = asyncio.all_tasks(loop) - {asyncio.current_task()}
+    await asyncio.gather(*others, return_exceptions=True)
