@@ -1,6 +1,6 @@
 # The gateway's own commands. `make run` needs make and Python 3.11; everything else it fetches.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint fmt e2e docs clean
+.PHONY: help run test lint fmt e2e peers docs clean
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
@@ -46,6 +46,12 @@ e2e: ## Drive a running gateway with test calls and a browser
 	@.ci/bootstrap dev
 	@.ci/system-packages
 	$(BIN)/pytest -m e2e
+
+peers: ## Hold calls with bots that others wrote (PEERS=folder of their checkouts; needs Node)
+	@.ci/bootstrap dev
+	@.ci/system-packages
+	$(BIN)/python -m tests.peers.checkouts $(PEERS)
+	PEERS=1 $(BIN)/pytest -m peers tests/peers
 
 docs: ## Write the pages that are generated from the code
 	@.ci/bootstrap dev
