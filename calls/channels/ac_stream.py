@@ -253,6 +253,12 @@ class AcStream:
         self.capabilities = LegCapabilities(audio=prompts)
 
     def _resume(self, conversation_id: str) -> None:
+        if self._session is not None:
+            if conversation_id == self._session.start.conversation_id:
+                self._send(self._server.accept(self._media))  # this socket has it
+            else:
+                self._refuse("conversation not found")
+            return
         session = self._host.find(self._bot, conversation_id)
         before = session.leg if session is not None else None
         if session is None or before is None or not session.resumable:

@@ -33,6 +33,8 @@ EXPECTED: dict[ServerState, frozenset[type]] = {
     ServerState.REQUESTED: frozenset({messages.SessionEnd}),
     ServerState.ACTIVE: frozenset(
         {
+            messages.ConnectionValidate,
+            messages.SessionResume,
             messages.UserStreamStart,
             messages.UserStreamChunk,
             messages.UserStreamStop,
@@ -145,7 +147,7 @@ class StreamServer:
 
     def validated(self, *, success: bool = True) -> str:
         """Answer to `events.ValidateRequested`."""
-        self._require(ServerState.CONNECTED)
+        self._require(ServerState.CONNECTED, ServerState.ACTIVE)
         return messages.encode(messages.ConnectionValidated(success=success))
 
     def accept(self, media_format: MediaFormat | None) -> str:

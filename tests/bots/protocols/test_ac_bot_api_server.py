@@ -110,6 +110,15 @@ def test_a_validation_is_answered_without_a_session() -> None:
     assert server.state == "connected"
 
 
+def test_a_validation_and_a_resumption_are_answered_during_a_call_too() -> None:
+    server = active()
+    assert server.receive('{"type":"connection.validate"}') == [ValidateRequested()]
+    assert json.loads(server.validated())["success"] is True
+    assert server.receive(frame("session.resume")) == [ResumeRequested("c-1")]
+    server.accept(MediaFormat.RAW_LPCM16)
+    assert server.state == "active"
+
+
 def test_a_conversation_is_resumed_on_a_new_socket() -> None:
     server = StreamServer()
     assert server.receive(frame("session.resume")) == [ResumeRequested("c-1")]
