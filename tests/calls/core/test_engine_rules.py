@@ -19,7 +19,7 @@ from calls.core.events import Event
 from calls.core.phases import WITH_BOT, Phase
 from calls.core.ports import LegCapabilities
 from calls.core.vocabulary import Purpose, purpose
-from tests.calls.core.driver import ANSWER_TIMEOUT_S, HANG_UP, Driver, Settings, name_of
+from tests.calls.core.driver import ANSWER_TIMEOUT_S, GRAIN_S, HANG_UP, Driver, Settings, name_of
 from tests.calls.core.moves import (
     ACTIONS,
     ACTS,
@@ -402,8 +402,9 @@ class ConversationRules(RuleBasedStateMachine):
 
     @rule(share=st.floats(0, 0.99))
     def time_passes(self, share: float) -> None:
-        if self.driver.engine.deadline is not None:
-            self.driver.now += share * (self.driver.engine.deadline - self.driver.now)
+        due = self.driver.engine.deadline
+        if due is not None and due - self.driver.now > GRAIN_S:
+            self.driver.now += share * (due - self.driver.now)
             assert self.driver.feed(events.DeadlinePassed()) == []
 
     @rule()

@@ -35,7 +35,7 @@ def turn(number: int = 1, **moments: float) -> commands.RecordTurn:
         "final_text_at": 10.7,
         "sent_to_bot_at": 11.0,
     }
-    return commands.RecordTurn(turn=number, kind="speech", **known, **moments)
+    return commands.RecordTurn(turn=number, kind="speech", **known | moments)
 
 
 ANSWERED = turn(bot_answered_at=12.0, audio_ready_at=12.2, audio_sent_at=12.4)
@@ -103,6 +103,30 @@ def test_audio_whose_beginning_was_not_told_was_ready_when_it_was_heard() -> Non
     stage.stopwatch.close()
 
     assert stage.told == [turn(bot_answered_at=12.0, audio_ready_at=12.4, audio_sent_at=12.4)]
+
+
+@pytest.mark.parametrize(
+    ("told", "kept"),
+    [
+        ([{"stt_ms": 120.4, "total_ms": 0}], {"stt_ms": 120, "total_ms": 0}),
+        ([{"stt_ms": 100}, {"stt_ms": 90, "tts_ms": 50.6}], {"stt_ms": 90, "tts_ms": 51}),
+        ([{"stt_ms": "9", "think_ms": True, "tts_ms": -1, "total_ms": 3_600_001}], None),
+        ([{"think_ms": float("nan")}, {"think_ms": float("inf")}, {"other_ms": 1}, {}], None),
+    ],
+)
+def test_what_a_voice_agent_took_goes_into_the_turn(
+    told: list[dict[str, Any]], kept: dict[str, int] | None
+) -> None:
+    stage = Stage()
+    stage.stopwatch.agent_took({"stt_ms": 1})  # of no turn
+    stage.begin()
+    for latency in told:
+        stage.stopwatch.agent_took(latency)
+    stage.stopwatch.close()
+
+    (turn,) = stage.told
+    assert isinstance(turn, commands.RecordTurn)
+    assert turn.agent == kept
 
 
 def test_the_next_turn_tells_the_one_before() -> None:
