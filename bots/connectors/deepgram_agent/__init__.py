@@ -11,6 +11,7 @@ from bots.connectors.deepgram_agent.link import Link, closed
 from bots.connectors.deepgram_agent.params import (
     DeepgramAgentCredentials,
     DeepgramAgentParams,
+    hidden,
     named_secrets,
 )
 from bots.connectors.deepgram_agent.session import AgentSession
@@ -47,17 +48,22 @@ class DeepgramAgentConnector:
     ) -> None:
         self._params = params
         key = credentials.key.get_secret_value()
+        secrets = named_secrets(credentials.secrets)
         self._has_key = bool(key)
         self._setup = Setup(
             params=params,
             settings=params.settings(),
-            secrets=named_secrets(credentials.secrets),
+            secrets=secrets,
             functions=CallFunctions(params),
             tools=Tools(params),
             timing=timing,
         )
         self._link = Link(
-            params.url, key, account(params.url, key), params.connect_timeout_ms / 1000
+            params.url,
+            key,
+            account(params.url, key),
+            params.connect_timeout_ms / 1000,
+            hidden(secrets),
         )
 
     async def open(self, conversation: BotConversation) -> AgentSession:

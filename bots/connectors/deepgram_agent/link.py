@@ -1,19 +1,20 @@
 """Reaching Deepgram: from nothing to a session whose settings are applied, within one deadline."""
 
 import asyncio
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable
 
 import aiohttp
 
 from bots.connectors.deepgram_agent.accounts import SERVICE, Account
 from bots.core.errors import Fault, ServiceError
+from bots.core.params.resolve import MASK
 from bots.core.ports import BotEvent
 from bots.net import OutboundError, outbound
 from bots.protocols.deepgram_agent.faults import Broken, of_close, of_refusal
 from bots.protocols.deepgram_agent.happenings import (
     Applied,
     Happening,
-    Ignored,
     Welcomed,
 )
 from bots.protocols.deepgram_agent.machine import AgentClient
@@ -23,15 +24,26 @@ HEARTBEAT_S = 10.0
 """How often the server is pinged; it has half of that to answer."""
 CLOSE_S = 1.0
 SEND_S = 10.0
+_LEAST_HIDDEN = 6
+"""Shorter texts are no secrets, and stand in many words."""
 
 Socket = aiohttp.ClientWebSocketResponse
 
 
 class Link:
-    """Where sessions of one account are opened; the key goes nowhere but into the request."""
+    """Where sessions of one account are opened.
 
-    def __init__(self, url: str, key: str, account: Account, timeout_s: float) -> None:
+    The key goes nowhere but into the request. What Deepgram says comes without it and without
+    ``secrets``, should it repeat them.
+    """
+
+    def __init__(
+        self, url: str, key: str, account: Account, timeout_s: float, secrets: Iterable[str] = ()
+    ) -> None:
         self.account = account
+        hidden = [text for text in (key, *secrets) if len(text) >= _LEAST_HIDDEN]
+        forms = {form for text in hidden for form in (text, json.dumps(text)[1:-1])}
+        self._hidden = sorted(forms, key=len, reverse=True)
         self._url = url
         self._key = key
         self._timeout_s = timeout_s
@@ -50,7 +62,7 @@ class Link:
             async with asyncio.timeout(self._timeout_s):
                 socket = await self._connected()
                 try:
-                    return socket, await _settled(socket, client, settings, report)
+                    return socket, await self._settled(socket, client, settings, report)
                 except BaseException:
                     await closed(socket)
                     raise
@@ -72,50 +84,50 @@ class Link:
             if error.status == 429:
                 self.account.pause()
             if error.status:
-                detail = of_refusal(error.status, error.headers.get("dg-error", ""))
+                reason = self._plain(error.headers.get("dg-error", ""))
+                detail = of_refusal(error.status, reason)
             else:
                 detail = f"Deepgram cannot be reached: {error.reason}"
             raise ServiceError(SERVICE, error.fault, detail) from None
 
+    async def _settled(
+        self,
+        socket: Socket,
+        client: AgentClient,
+        settings: Settings,
+        report: Callable[[BotEvent], None],
+    ) -> str:
+        request_id = ""
+        while True:
+            for happening in await self.received(socket, client):
+                match happening:
+                    case Welcomed():
+                        request_id = happening.request_id
+                        await sent(socket, encode(settings))
+                    case Applied():
+                        return request_id
+                    case Broken():
+                        raise failure(happening)
+                    case _ if isinstance(happening, BotEvent):
+                        report(happening)
 
-async def _settled(
-    socket: Socket,
-    client: AgentClient,
-    settings: Settings,
-    report: Callable[[BotEvent], None],
-) -> str:
-    request_id = ""
-    while True:
-        for happening in await received(socket, client):
-            match happening:
-                case Welcomed():
-                    request_id = happening.request_id
-                    await sent(socket, encode(settings))
-                case Applied():
-                    return request_id
-                case Broken():
-                    raise failure(happening)
-                case Ignored():
-                    pass
-                case _:
-                    _pass_on(happening, report)
+    async def received(self, socket: Socket, client: AgentClient) -> list[Happening]:
+        """What the next frame means; the end of the socket is `Broken`."""
+        message = await socket.receive()
+        match message.type:
+            case aiohttp.WSMsgType.TEXT:
+                return client.receive(self._plain(message.data))
+            case aiohttp.WSMsgType.BINARY:
+                return client.receive(message.data)
+            case aiohttp.WSMsgType.CLOSE:
+                return [of_close(message.data, self._plain(message.extra or ""))]
+            case _:
+                return [of_close(socket.close_code)]
 
-
-def _pass_on(happening: Happening, report: Callable[[BotEvent], None]) -> None:
-    if isinstance(happening, BotEvent):
-        report(happening)
-
-
-async def received(socket: Socket, client: AgentClient) -> list[Happening]:
-    """What the next frame means; the end of the socket is `Broken`."""
-    message = await socket.receive()
-    match message.type:
-        case aiohttp.WSMsgType.TEXT | aiohttp.WSMsgType.BINARY:
-            return client.receive(message.data)
-        case aiohttp.WSMsgType.CLOSE:
-            return [of_close(message.data, message.extra or "")]
-        case _:
-            return [of_close(socket.close_code)]
+    def _plain(self, text: str) -> str:
+        for hidden in self._hidden:
+            text = text.replace(hidden, MASK)
+        return text
 
 
 async def sent(socket: Socket, frame: str | bytes) -> None:

@@ -1,7 +1,7 @@
 """What is configured of a Deepgram voice agent."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -316,6 +316,7 @@ class _Secret(msgspec.Struct, forbid_unknown_fields=True):
     session_token: str = ""
 
 
+_AWS_SECRETS = ("secret_access_key", "session_token")
 _SECRETS = TypeAdapter(dict[str, dict[str, Any]])
 
 
@@ -337,6 +338,14 @@ def named_secrets(value: SecretStr) -> dict[str, Json]:
             "(type, region, access_key_id, secret_access_key, session_token)"
         ) from None
     return found
+
+
+def hidden(secrets: Mapping[str, Json]) -> Iterator[str]:
+    """What of ``secrets`` is nobody's business: all but addresses and kinds."""
+    for secret in secrets.values():
+        for value in secret.get("headers", {}).values():
+            yield from (value, value.rpartition(" ")[2])  # without Bearer
+        yield from (secret[name] for name in _AWS_SECRETS if name in secret)
 
 
 def _sound_secrets(value: SecretStr) -> SecretStr:

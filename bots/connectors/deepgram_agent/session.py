@@ -11,7 +11,7 @@ from bots.connectors.deepgram_agent.accounts import SERVICE
 from bots.connectors.deepgram_agent.direction import Direction
 from bots.connectors.deepgram_agent.function_calls import FunctionCalls
 from bots.connectors.deepgram_agent.intake import Intake
-from bots.connectors.deepgram_agent.link import Link, Socket, closed, failure, received, sent
+from bots.connectors.deepgram_agent.link import Link, Socket, closed, failure, sent
 from bots.connectors.deepgram_agent.outlet import Outlet
 from bots.connectors.deepgram_agent.setup import Setup, sound, values
 from bots.core.activities import Activity, Json
@@ -292,7 +292,7 @@ class AgentSession:
 
     async def _read(self, socket: Socket, group: asyncio.TaskGroup) -> Broken:
         while True:
-            for happening in await received(socket, self._client):
+            for happening in await self._link.received(socket, self._client):
                 if isinstance(happening, Broken):
                     return happening
                 self._take(happening, group)

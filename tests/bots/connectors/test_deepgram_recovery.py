@@ -373,3 +373,21 @@ async def test_a_flood_of_events_fails_the_call_and_not_the_gateway(agent: FakeA
         talk.session.listen(on=True)
         with pytest.raises(ServiceError, match="floods"):
             await talk.end()
+
+
+async def test_secrets_that_deepgram_repeats_are_not_told_on(agent: FakeAgent) -> None:
+    secrets = """{"groq": {"url": "https://g.example", "headers": {"k": "Bearer gsk-s3cret"}},
+                  "aws": {"type": "iam", "secret_access_key": "aws-s3cret"}}"""
+    async with talking(agent, secrets=secrets) as talk:
+        session = await agent.session()
+        talk.session.listen(on=True)
+        said = f"bad gsk-s3cret aws-s3cret {KEY}"
+        await session.send({"type": "Warning", "code": "W", "description": said})
+        await session.send({"type": "InjectionRefused", "message": said})
+        await session.send({"type": "Error", "code": "INVALID_SETTINGS", "description": said})
+        with pytest.raises(ServiceError) as failed:
+            await talk.end()
+        told = f"{talk.told} {failed.value}"
+    assert told.count("bad •") == 4
+    assert "s3cret" not in told
+    assert KEY not in told

@@ -1,8 +1,8 @@
 """What a published bridge between AudioCodes and Deepgram writes wrongly, and the gateway rightly.
 
-The letters are those of the comparison with the documents of AudioCodes. M, the field of an injected
-line, is among the tests of the controls; N does not arise, for the gateway applies a change of
-parameters itself.
+The letters are those of the comparison with the documents of AudioCodes. M, the field of an
+injected line, is among the tests of the controls; N does not arise, for the gateway applies a
+change of parameters itself.
 """
 
 import json
