@@ -177,6 +177,8 @@ def _shown(act: Steering) -> dict[str, Any]:
     """``act`` as the audit log keeps it; of activities only what they are."""
     if isinstance(act, steering.Activities):
         return {"do": "activities", "activities": sending.names(act.activities)}
+    if isinstance(act, steering.ControlAgent):  # the rest may hold keys of the agent's services
+        return {"do": "agent", "type": act.message.get("type")}
     shown: dict[str, Any] = msgspec.to_builtins(act)
     known = catalogue.everything()
     if isinstance(act, steering.SetParameter) and act.name in known:
