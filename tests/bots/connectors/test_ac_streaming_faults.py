@@ -3,6 +3,7 @@
 import asyncio
 from typing import get_args
 
+import msgspec
 import pytest
 
 from bots.connectors.ac_api import link, streaming
@@ -80,10 +81,7 @@ async def talked(*faults: Fault, enough: float = 5.0) -> Course:
     It ends with the bot's hang-up or failure, or after ``enough`` seconds.
     """
     course = Course()
-    script = Script(
-        **{name: getattr(USUAL, name) for name in USUAL.__struct_fields__}
-        | {"faults": frozenset(faults)}
-    )
+    script = msgspec.structs.replace(USUAL, faults=frozenset(faults))
     async with serve(script) as (url, course.bots):
         way = StreamingConnector(
             url=f"{url}/voice/audiocodes/demo", authorise=no_token, hears=True, speaks=True
