@@ -2,11 +2,12 @@
 
 from ninja import Router
 
-from calls.api import calls, control, dialouts, system
+from calls.api import agents, calls, control, dialouts, system
 
 routers: tuple[Router, ...] = (
     calls.router,
     control.router,
+    agents.router,
     dialouts.router,
     system.router,
 )

@@ -39,6 +39,7 @@ _FIELDS = {
     "say": "text",
     "message": "text",
     "set": "value",
+    "agent": "type",
 }
 """The field of an act that can be wrong in a way that its form does not tell."""
 
@@ -59,7 +60,7 @@ def activities(
     Answered as soon as the call has accepted them; 409 when it refuses them or is over.
     """
     given = {"do": "activities", "activities": body.activities}
-    return _done(request, call_id, given, body.reason, wait)
+    return done(request, call_id, given, body.reason, wait)
 
 
 @router.post(
@@ -75,12 +76,13 @@ def steps(request: HttpRequest, call_id: CallId, body: Step, wait: Wait = 0) -> 
 
     Answered as soon as the call has accepted it; 409 when it refuses it or is over.
     """
-    return _done(request, call_id, body.model_dump(exclude={"reason"}), body.reason, wait)
+    return done(request, call_id, body.model_dump(exclude={"reason"}), body.reason, wait)
 
 
-def _done(
+def done(
     request: HttpRequest, call_id: UUID, given: dict[str, Any], reason: str, wait: int
 ) -> HttpResponse:
+    """Have the act that is ``given`` as on the wire done, and answer what came of it."""
     asker = principal(request)
     try:
         act = cleaned(msgspec.convert(given, Steering))

@@ -71,7 +71,6 @@ def test_other_scopes_see_nothing_of_it(make_api: MakeApi) -> None:
     assert make_api("actions:dialout", name="dialer").get("/system").status_code == 403
 
 
-@pytest.mark.pure
 def test_the_version_is_that_of_the_package(repository: Path) -> None:
     package = tomllib.loads((repository / "pyproject.toml").read_text())["project"]
     assert package["version"] == settings.VERSION
