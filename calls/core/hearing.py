@@ -91,7 +91,7 @@ class Hearing:
     def committed(self, _event: events.CallerCommitted, now: float) -> None:
         """The bot holds the turn for complete; after a final text that is known already."""
         owes = self._floor.bot_owes_answer and not self._floor.opening
-        untold = self._floor.listening and self._queue.idle and not owes
+        untold = self._queue.idle and not owes
         if self._by_bot and (self._floor.caller_speaks or untold):
             self._commit(now)
 

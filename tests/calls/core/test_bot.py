@@ -265,8 +265,11 @@ def test_there_is_no_second_chance_without_a_caller() -> None:
 
 def test_a_turn_that_the_bot_knows_of_is_not_told_but_awaited() -> None:
     stage = Stage(botNoInputTimeoutMS=3000)
+    stage.bot.tell(MESSAGE)
+    stage.out.take()
     stage.bot.take_turn(None, SPEECH)
 
     assert stage.out.take() == []
+    assert not stage.bot.acknowledged(), "it confirmed what it was told before"
     assert (stage.bot.turns, stage.floor.bot_owes_answer) == (1, True)
     assert stage.settle(2.2) == 5.2

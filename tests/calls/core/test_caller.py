@@ -342,11 +342,12 @@ def test_a_bot_that_heard_it_is_not_told_and_decides_itself_what_belongs_togethe
 
 def test_a_turn_whose_text_is_not_known_is_a_turn() -> None:
     stage = Stage(heard_by_bot=True)
+    stage.caller.silent()
     stage.voice(1.0, 2.0)
     stage.caller.committed(Utterance(1.0, 2.0, 2.0), 2.4)
 
     assert not stage.floor.caller_speaks
-    assert stage.timers.deadline is None
+    assert (stage.timers.deadline, stage.caller.no_inputs) == (None, 0)
     turn = stage.turn
     assert (turn.caller_stopped_at, turn.end_decided_at, turn.final_text_at) == (2.0, 2.0, 2.4)
 
@@ -357,3 +358,10 @@ def test_silence_after_the_voice_is_no_failure_of_ours() -> None:
     stage.caller.recognition_expired(10.0)
     assert stage.caller.recognition_timeouts == 0
     assert not stage.floor.caller_speaks
+
+
+def test_no_key_completes_what_is_not_collected() -> None:
+    stage = continuous(heard_by_bot=True, sendDTMF=True, continuousASRDigits="#")
+    stage.voice(1.0)
+    stage.presses("#", 1.5)
+    assert stage.heard == ["#"]

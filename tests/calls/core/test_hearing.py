@@ -8,7 +8,7 @@ from bots.core.ports import BotCapabilities
 from calls.core import commands, events
 from calls.core.hearing import MAX_LATE, OVERLAP_S, UNTOLD_S
 from tests.calls.core.lifeline import NO_VOICE, VOICE, Call
-from tests.calls.core.reader import START, says
+from tests.calls.core.reader import START, dialled, says
 
 pytestmark = pytest.mark.pure
 
@@ -149,6 +149,12 @@ def test_a_greeting_waits_for_no_text() -> None:
     assert interrupted(talk.feed(final("hello")))
 
 
+def test_a_greeting_that_waits_for_the_answer_waits_for_no_text() -> None:
+    talk = Call(bot=VOICE, bargeIn=True).feed(dialled(), events.BotJoined(), streams(1))
+    talk.feed(events.CallStarted(START))
+    assert interrupted(talk.feed(final("hello")))
+
+
 @pytest.mark.parametrize("bot_speaks", [True, False])
 def test_a_bare_commit_is_a_turn_while_it_is_the_callers(bot_speaks: bool) -> None:
     talk = call()
@@ -180,3 +186,9 @@ def test_no_more_texts_are_awaited_than_a_person_speaks() -> None:
 def test_a_turn_that_was_not_understood_leaves_no_line() -> None:
     talk = call().feed(STARTED, COMMITTED, final(""))
     assert (said(talk), talk.engine.turns) == ([], 1)
+
+
+def test_a_text_that_comes_after_the_end_is_not_recorded() -> None:
+    talk = call().feed(STARTED, COMMITTED)
+    stopped = events.EndRequested(by="operator", reason_code="error", reason="Stopped")
+    assert said(talk.feed(stopped, final("my bill"))) == []
