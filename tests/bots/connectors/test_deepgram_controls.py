@@ -184,7 +184,6 @@ async def test_a_session_that_takes_over_has_the_changes_too() -> None:
                 {"type": "UpdatePrompt", "prompt": "Forgotten with the model."},
                 {"type": "UpdateSpeak", "speak": VOICE},
                 {"type": "UpdateThink", "think": MODEL},
-                {"type": "UpdatePrompt", "prompt": "Be brief."},
                 {"type": "UpdateSpeak", "speak": VOICE},
             ):
                 await talk.session.control(message)
@@ -193,7 +192,7 @@ async def test_a_session_that_takes_over_has_the_changes_too() -> None:
             session = await agent.session(1)
             await session.message("UpdateSpeak")
             changes = [each["type"] for each in session.received[1:]]
-            assert changes[:3] == ["UpdateThink", "UpdatePrompt", "UpdateSpeak"]
+            assert changes[:2] == ["UpdateThink", "UpdateSpeak"]
         assert agent.violations == []
 
 
@@ -223,6 +222,34 @@ async def test_a_function_is_answered_and_the_agent_goes_on(hook: list[Function]
             assert talk.of(StreamStarted)[0].text == "It is on its way"
             assert hook == [Function(id="call_1", name="order", arguments={"seats": 4})]
         assert agent.violations == []
+
+
+async def test_a_session_that_takes_over_is_not_told_what_it_never_asked() -> None:
+    asked, done = asyncio.Event(), asyncio.Event()
+
+    async def answer(function: Function, conversation: BotConversation) -> str | None:
+        asked.set()
+        await done.wait()
+        return "too late"
+
+    functions.set_hook(answer)
+    try:
+        script = Script(turns=(Turn(calls=(Call("order"),)),))
+        async with serving(script, Script()) as agent:
+            async with talking(agent, deepgramFunctions=TOOLS) as talk:
+                talk.session.listen(on=True)
+                talk.say()
+                await talk.report("function_call")
+                await asked.wait()
+                agent.sessions[0].cut()
+                await talk.report("reconnected")
+                done.set()
+                await talk.session.control({"type": "UpdatePrompt", "prompt": "x"})
+            kinds = [each["type"] for each in agent.sessions[1].received]
+            assert kinds == ["Settings", "UpdatePrompt"]
+            assert agent.violations == []
+    finally:
+        functions.set_hook(None)
 
 
 async def test_a_function_that_nobody_knows_is_answered_by_whoever_directs() -> None:

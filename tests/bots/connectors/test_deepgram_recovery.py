@@ -272,6 +272,19 @@ async def test_defect_e_barge_in_after_the_last_byte_is_told(agent: FakeAgent) -
         assert await talk.until(EndpointedSpeech) == EndpointedSpeech(speaking=True)
 
 
+async def test_audio_that_the_caller_interrupts_does_not_stand_before_the_news(
+    agent: FakeAgent,
+) -> None:
+    async with talking(agent) as talk:
+        session = await agent.session()
+        await session.send_audio(b"unread")
+        await session.send({"type": "UserStartedSpeaking"})
+        await talk.session.control({"type": "UpdatePrompt", "prompt": "x"})
+        talk.session.listen(on=True)
+        await talk.until(EndpointedSpeech)
+        assert talk.audio(1) == b""
+
+
 async def test_defect_f_late_audio_is_not_heard() -> None:
     async with serving(faulty("late audio"), Script()) as agent:
         async with talking(agent, **GREETING) as talk:
