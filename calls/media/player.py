@@ -65,6 +65,7 @@ class Player:
         report: Callable[[Event], None],
     ) -> None:
         self._sink: Sink | None = sink
+        self._told_ms = _told_by(sink)
         self._utterance = utterance
         self._text = text
         self._interruptible = interruptible
@@ -84,7 +85,7 @@ class Player:
     def heard_ms(self) -> float:
         """How much of the prompt the caller has heard by now."""
         assumed = self._pacer.heard_ms(self._clock())
-        told = self._sink.heard_ms(self._utterance) if isinstance(self._sink, Listener) else None
+        told = None if self._told_ms is None else self._told_ms(self._utterance)
         return assumed if told is None else min(assumed, told)
 
     async def run(self, pieces: AsyncGenerator[bytes, None], source: AudioFormat) -> None:
@@ -113,12 +114,13 @@ class Player:
     def detach(self) -> None:
         """The connection went away: hold the prompt where the caller stopped hearing it."""
         self._pacer.rewind(self._clock())
-        self._sink = None
+        self._sink = self._told_ms = None
         self._opened = self._closed = False
 
     def attach(self, sink: Sink) -> None:
         """A new connection: go on from there. It takes the same audio format."""
         self._sink = sink
+        self._told_ms = _told_by(sink)
         self._progress.set()
 
     async def _fetch(self, pieces: AsyncGenerator[bytes, None], converter: Converter) -> None:
@@ -147,15 +149,16 @@ class Player:
         self._pacer.push(converter.flush())
 
     async def _pace(self) -> None:
+        loop, wake = asyncio.get_running_loop(), self._progress.set
         while self._failure is None and not self._pacer.finished(self._clock()):
             self._progress.clear()
             due = self._send_due()
-            timeout_s = None if due is None else max(0.0, due - self._clock())
+            alarm = None if due is None else loop.call_later(due - self._clock(), wake)
             try:
-                async with asyncio.timeout(timeout_s):
-                    await self._progress.wait()
-            except TimeoutError:
-                continue
+                await self._progress.wait()
+            finally:
+                if alarm is not None:
+                    alarm.cancel()
 
     def _send_due(self) -> float | None:
         """Send what is due; answers when to look again (None: when something happens)."""
@@ -203,3 +206,8 @@ class Player:
         )
         self._over = True
         self._report(done)
+
+
+def _told_by(sink: Sink) -> Callable[[int], float | None] | None:
+    """Who knows how far the listener is; asked once, because such a check takes long."""
+    return sink.heard_ms if isinstance(sink, Listener) else None

@@ -7,6 +7,7 @@ the caller can tell, and what it says later under the same number is the next pr
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import AsyncGenerator, Callable
 from typing import Protocol
@@ -70,6 +71,7 @@ class PlayStream:
         self._heard_ms: Callable[[], float] = lambda: 0.0
         self._waiting = bytearray()
         self._progress = asyncio.Event()
+        self._patient_until = math.inf
 
     @property
     def heard_ms(self) -> float:
@@ -96,28 +98,34 @@ class PlayStream:
         """Its audio as it comes; ``heard_ms`` tells how far the caller is in it."""
         self._heard_ms = heard_ms
         most = self.source.bytes_for_ms(PIECE_MS)
-        while True:
-            if self._waiting:
-                piece = bytes(self._waiting[:most])
-                del self._waiting[:most]
-                yield piece
-            elif self.ended:
-                return
-            elif not await self._more():
-                self.stalled = True
-                return
-
-    async def _more(self) -> bool:
-        """Wait for more; False: the caller has heard everything and nothing came."""
-        self._progress.clear()
-        # NB Of a stream without any audio yet the conversation itself loses patience.
-        patience_s = self.held_ms / 1000 + STALL_S if self.received_ms else None
+        clock = asyncio.get_running_loop().time
+        self._watch()
         try:
-            async with asyncio.timeout(patience_s):
-                await self._progress.wait()
-        except TimeoutError:
-            return False
-        return True
+            while not self.stalled:
+                if self._waiting:
+                    piece = bytes(self._waiting[:most])
+                    del self._waiting[:most]
+                    yield piece
+                elif self.ended:
+                    return
+                else:
+                    # NB Of a stream without audio the conversation itself loses patience.
+                    if self.received_ms:
+                        self._patient_until = clock() + self.held_ms / 1000 + STALL_S
+                    self._progress.clear()
+                    await self._progress.wait()
+        finally:
+            self._watchdog.cancel()
+
+    def _watch(self) -> None:
+        """Look whether it has fallen silent; one timer, because audio comes often."""
+        loop = asyncio.get_running_loop()
+        left_s = self._patient_until - loop.time()
+        if left_s <= 0 and not self._waiting:
+            self.stalled = True
+            self._progress.set()
+        else:
+            self._watchdog = loop.call_later(min(max(left_s, LOOK_S), STALL_S), self._watch)
 
 
 class PlayStreams:

@@ -200,6 +200,7 @@ class _TappedSink:
     def __init__(self, leg: "Sink", taps: Taps) -> None:
         self._leg = leg
         self._taps = taps
+        self._heard_ms = leg.heard_ms if isinstance(leg, Ear) else None
         self.prompt_audio = leg.prompt_audio
 
     def play_start(self, utterance: int, *, text: str, interruptible: bool) -> None:
@@ -214,4 +215,4 @@ class _TappedSink:
         self._leg.play_stop(utterance, interrupted=interrupted)
 
     def heard_ms(self, utterance: int) -> float | None:
-        return self._leg.heard_ms(utterance) if isinstance(self._leg, Ear) else None
+        return None if self._heard_ms is None else self._heard_ms(utterance)

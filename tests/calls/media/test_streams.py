@@ -258,6 +258,37 @@ def test_a_bot_that_falls_silent_has_finished_its_prompt_and_may_go_on_with_anot
     scenario(test)
 
 
+def test_a_silent_bot_that_is_interrupted_goes_on_unheard() -> None:
+    async def test(bot: Bot) -> None:
+        bot.start()
+        bot.audio(100)
+        _, playing = bot.hear()
+        await playing
+        bot.streams.over(1, heard_ms=90, interrupted=True)
+        bot.audio(100)
+        assert bot.told == [(1, 90, "cut")]
+        assert bot.reports == [BotStreamed(stream=1)]
+
+    scenario(test)
+
+
+def test_a_player_that_takes_its_time_is_waited_for() -> None:
+    async def test(bot: Bot) -> None:
+        bot.start()
+        bot.audio(100)
+        stream = bot.streams.get(1)
+        assert stream is not None
+        pieces = stream.pieces(lambda: 0.0)
+        taken = [await anext(pieces)]
+        bot.audio(100)
+        await asyncio.sleep(10 * STALL_S)
+        taken += [piece async for piece in pieces]
+        assert b"".join(taken) == b"\x55" * (200 * MS)
+        assert stream.stalled
+
+    scenario(test)
+
+
 def test_a_bot_that_ends_its_silence_is_told_that_all_was_heard() -> None:
     async def test(bot: Bot) -> None:
         bot.start()

@@ -227,7 +227,9 @@ def test_what_a_bot_said_before_it_went_is_complete(last: ServiceError | None) -
         await task
         stream = line.streams.get(1)
         assert stream is not None
+        began = asyncio.get_running_loop().time()
         assert [piece async for piece in stream.pieces(lambda: 0.0)] == [bytes(800)]
+        assert asyncio.get_running_loop().time() - began < 0.1  # and nobody waits for more
 
     leap(scenario())
 

@@ -312,6 +312,22 @@ def test_a_bot_that_only_speaks_is_sent_what_our_recogniser_hears() -> None:
     leap(scenario())
 
 
+def test_a_bot_that_hears_needs_no_recogniser_even_if_there_is_one() -> None:
+    async def scenario() -> None:
+        talk = Talk(leg=Handset(LPCM16_16K), bot={"voiceBotMulaw": False})
+        talk.plugins["stt"] = ToneStt(NoParams(), NoParams())
+        session = await talk.begin()
+        said = tone(500) + bytes(640 * 60)
+        for start in range(0, len(said), 640):
+            talk.line.session.hear(said[start : start + 640])
+            await asyncio.sleep(0.02)
+        assert session.heard == said
+        assert ("caller", "my bill") not in talk.line.lines
+        await talk.hang_up()
+
+    leap(scenario())
+
+
 def test_messages_of_a_bot_with_a_voice_wait_for_their_turn_among_its_streams() -> None:
     async def scenario() -> None:
         talk = Talk(leg=Handset(LPCM16_16K))
