@@ -168,9 +168,8 @@ class Player:
         audio = self._pacer.take(now)
         if audio:
             self._send(audio, self._sink)
-        if self._pacer.sent_all and self._opened and not self._closed:
-            self._closed = True
-            self._sink.play_stop(self._utterance, interrupted=False)
+        if self._pacer.sent_all:
+            self._close_stream()
         if audio and not self._started:
             self._started = True
             self._tell(PlaybackStarted(self._utterance))
@@ -190,6 +189,11 @@ class Player:
         if not self._over:  # whoever is told may stop the prompt
             self._report(event)
 
+    def _close_stream(self) -> None:
+        if self._sink is not None and self._opened and not self._closed:
+            self._closed = True
+            self._sink.play_stop(self._utterance, interrupted=False)
+
     def _interrupt_stream(self) -> None:
         if self._sink is not None and self._opened:
             self._sink.play_stop(self._utterance, interrupted=True)
@@ -197,6 +201,8 @@ class Player:
     def _finish(self, *, interrupted: bool) -> None:
         if interrupted:
             self._interrupt_stream()
+        else:
+            self._close_stream()  # its source may have ended after all was heard
         done = PlaybackDone(
             utterance=self._utterance,
             # What was not cut off is heard to its end, if a little later.

@@ -53,6 +53,21 @@ def test_a_slow_source_makes_gaps_and_no_hurry() -> None:
     leap(main())
 
 
+def test_a_source_that_ends_after_all_was_heard_closes_the_stream() -> None:
+    async def main() -> None:
+        prompt = Prompt(audio(100), 2.0)
+        await prompt.task
+
+        assert prompt.phone.log == [
+            "start 7 'Hello.' interruptible=True",
+            "audio 7",
+            "stop 7 interrupted=False",
+        ]
+        assert (prompt.reports[-1], prompt.heard_ms) == ("done", close_to(100))
+
+    leap(main())
+
+
 @pytest.mark.parametrize("after_ms", [40, 250, 790])
 def test_a_stopped_prompt_tells_what_was_heard_and_is_silent_at_once(after_ms: int) -> None:
     async def main() -> None:
