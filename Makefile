@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
+ASKED := .asked
 # Compiled once and kept: every worker and every process that a test starts reads it back.
 export PYTHONDONTWRITEBYTECODE :=
 CODE := manage.py gateway_project bots calls alarms tests benchmarks
@@ -15,13 +16,16 @@ run: ## Start the gateway with its demo bot (DEMO=0: without)
 	@.ci/bootstrap run
 	@DEMO="$${DEMO:-1}" exec $(BIN)/python manage.py gateway
 
-test: ## Run every test, and what meets a server once more on PostgreSQL and Redis
+test: ## Run every test, and what asks a server once more on PostgreSQL and Redis
 	@.ci/bootstrap dev
 	@.ci/system-packages
-	$(PYTEST) -m pure --cov --cov-context=test --cov-report=
+	$(PYTEST) -m pure --cov --cov-report=
 	$(BIN)/python tests/own_coverage.py
-	$(PYTEST) -m "not pure"
-	$(BIN)/python -m tests.servers $(PYTEST) -m "(db or layer or peer or e2e) and not (speech or once)"
+	@rm -rf $(ASKED)
+	ASKED=$(ASKED) $(PYTEST) -m "not pure"
+	ASKED=$(ASKED) $(BIN)/python -m tests.servers $(PYTEST) \
+		-m "(db or layer or served) and not (speech or once)"
+	$(BIN)/python tests/both_databases.py $(ASKED)
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
 	@.ci/bootstrap dev
@@ -60,5 +64,5 @@ docs: ## Write the pages that are generated from the code
 	$(BIN)/python manage.py openapi
 
 clean: ## Delete the environment and what tools left behind; keeps var/
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov $(ASKED)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -9,6 +9,7 @@ import copy
 import ipaddress
 import os
 import shutil
+import signal
 import socket
 import sys
 from collections.abc import AsyncIterator, Generator, Iterator
@@ -19,21 +20,29 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 from channels.layers import channel_layers
+from coverage import Coverage
 from django.conf import settings
 from django.db import connections
+from django.db.backends.signals import connection_created
 from django.test import override_settings
 from django.utils import translation
 from hypothesis import settings as hypothesis_settings
 
 from bots import net
 from bots.net import Outbound
-from tests import databases, servers
+from tests import both_databases, databases, servers
 
 hypothesis_settings.register_profile("gateway", deadline=None, database=None)
 hypothesis_settings.load_profile("gateway")
 
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
+
+LONGEST_SECONDS = 300
+"""How long one test may take on a busy machine."""
+
+FILE = pytest.StashKey[str]()
+"""The file whose tests run."""
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -45,24 +54,65 @@ def pytest_configure(config: pytest.Config) -> None:
     """Run event loops in debug mode and refuse connections that leave this machine."""
     config.option.asyncio_debug = True
     sys.addaudithook(_stay_on_this_machine)
+    connection_created.connect(both_databases.listen)
+
+
+def pytest_sessionfinish() -> None:
+    """Leave word of which functions asked the database, see `tests.both_databases`."""
+    both_databases.write(connections["default"].vendor)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as ``db`` what asks for the database by a fixture or by pytest-django's own mark."""
     for item in items:
-        fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & DATABASE_FIXTURES or item.get_closest_marker("django_db"):
+        if _asks(item):
             item.add_marker(pytest.mark.db)
 
 
+def _asks(item: pytest.Item) -> bool:
+    fixtures = DATABASE_FIXTURES.intersection(getattr(item, "fixturenames", ()))
+    return bool(fixtures) or item.get_closest_marker("django_db") is not None
+
+
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test marked ``peer("program", ...)`` whose programs are not installed."""
+    """Fail a pure test that asks for the database; skip one whose ``peer`` is not installed."""
+    if item.get_closest_marker("pure") and _asks(item):
+        pytest.fail(f"{item.nodeid} is marked pure and asks for the database")
     for mark in item.iter_markers("peer"):
         for name in mark.args:
             try:
                 servers.program(name)
             except servers.MissingProgram as problem:
                 pytest.skip(str(problem))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> None:
+    """Say to coverage whose tests run: `tests.own_coverage` asks which file, not which test.
+
+    A context for each test, as pytest-cov offers, takes longer than the tests.
+    """
+    measuring = Coverage.current()
+    context = f"{item.nodeid.partition('::')[0]}::"
+    if measuring is not None and item.config.stash.get(FILE, "") != context:
+        item.config.stash[FILE] = context
+        measuring.switch_context(context)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """A test that waits for what never comes fails, and does not keep all others waiting."""
+
+    def give_up(*_: Any) -> None:
+        pytest.fail(f"{item.nodeid} was not done after {LONGEST_SECONDS} s")
+
+    before = signal.signal(signal.SIGALRM, give_up)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST_SECONDS)
+    try:
+        return (yield)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -1,6 +1,6 @@
 """Every pure file is covered, lines and branches, by its own test file.
 
-Run after the tests: ``pytest --cov --cov-context=test`` and then ``python tests/own_coverage.py``.
+Run after the tests: ``pytest --cov`` and then ``python tests/own_coverage.py``.
 It reads the coverage data (of the file given as argument, else where coverage keeps it), counts for
 each pure file only what its own tests and the bare import executed, and exits with code 1 and a
 list when something is missing.
@@ -72,7 +72,7 @@ def main(data_file: str | None) -> int:
     coverage.load()
     contexts = coverage.get_data().measured_contexts()
     if not any("::" in context for context in contexts):
-        print("the coverage data says nothing of tests; run pytest --cov --cov-context=test")
+        print("the coverage data says nothing of tests; run pytest --cov")
         return 2
     failed = False
     for pure in pure_files():

@@ -12,7 +12,7 @@ from tests.access.conftest import Things, everyone, permissions, undone
 from tests.access.table import URLS, Rule, Who
 from tests.worlds import World, browser
 
-pytestmark = [pytest.mark.db]
+pytestmark = [pytest.mark.db, pytest.mark.once]
 
 
 def urls() -> Iterator[tuple[str, list[str]]]:

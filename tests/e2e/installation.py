@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import json
 import os
 import select
 import signal
@@ -22,6 +23,55 @@ READY_SECONDS = 90.0
 STOP_SECONDS = 60.0
 
 
+class Shell:
+    """A ``manage.py shell`` that runs one piece of Python after the other; started when first used.
+
+    Each piece has names of its own. It costs seconds to start one, so a gateway keeps it.
+    """
+
+    LOOP = """
+import contextlib, io, json, sys, traceback
+for line in sys.stdin:
+    printed, problem = io.StringIO(), ""
+    with contextlib.redirect_stdout(printed):
+        try:
+            exec(json.loads(line), {})
+        except Exception:
+            problem = traceback.format_exc()
+    print(json.dumps([printed.getvalue(), problem]), flush=True)
+"""
+
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self._env = env
+        self._process: subprocess.Popen[str] | None = None
+
+    def run(self, statement: str, timeout: float) -> str:
+        """What ``statement`` prints; fails when it raises, or says nothing for ``timeout`` s."""
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, str(ROOT / "manage.py"), "shell", "-v", "0", "-c", self.LOOP],
+                env=dict(self._env),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(statement) + "\n")
+        self._process.stdin.flush()
+        answered = select.select([self._process.stdout], [], [], timeout)[0]
+        assert answered, f"no answer in {timeout} s: {statement}"
+        printed, problem = json.loads(self._process.stdout.readline())
+        assert not problem, problem
+        return str(printed).strip()
+
+    def close(self) -> None:
+        """End it, if it was ever started."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+
 @dataclass(frozen=True, kw_only=True)
 class Gateway:
     """A gateway that runs; ``env`` is the environment it was started with."""
@@ -32,6 +82,7 @@ class Gateway:
     env: Mapping[str, str]
     log: Path
     process: subprocess.Popen[bytes]
+    shell: "Shell"
 
     @property
     def port(self) -> int:
@@ -51,9 +102,7 @@ class Gateway:
 
     def query(self, statement: str, *, timeout: float = 60) -> str:
         """Run Python statements in the gateway's ``manage.py shell``; what they print."""
-        answer = self.manage("shell", "-v", "0", "-c", statement, timeout=timeout)
-        assert answer.returncode == 0, answer.stderr
-        return answer.stdout.strip()
+        return self.shell.run(statement, timeout)
 
     def ready(self) -> bool:
         """Whether ``/readyz`` answers 200."""
@@ -75,12 +124,13 @@ class Gateway:
             time.sleep(0.1)
 
     def children(self) -> dict[str, int]:
-        """The process ids of the supervisor's children by name."""
-        found = {}
+        """The process ids of the supervisor's children by name; ``web-2`` is the second of web."""
+        found: dict[str, int] = {}
         for pid in _children(self.process.pid):
             words = Path(f"/proc/{pid}/cmdline").read_bytes().decode().split("\0")
             name = next((w for w in ("web", "worker", "beat") if w in words), "valkey")
-            found[name] = pid
+            twins = sum(each.partition("-")[0] == name for each in found)
+            found[f"{name}-{twins + 1}" if twins else name] = pid
         return found
 
 
@@ -141,6 +191,7 @@ def started(
             stdout=output,
             stderr=subprocess.STDOUT,
         )
+    shell = Shell(env)
     try:
         yield Gateway(
             url=f"http://127.0.0.1:{port}",
@@ -149,8 +200,10 @@ def started(
             env=env,
             log=log,
             process=process,
+            shell=shell,
         )
     finally:
+        shell.close()
         process.kill()
         process.wait()
 

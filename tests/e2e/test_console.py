@@ -81,6 +81,7 @@ def waterfall(turn: Locator) -> list[str]:
     return [" ".join(turn.inner_text().split()), *parts]
 
 
+@pytest.mark.served
 def test_a_supervisor_sees_every_line_of_a_call_as_it_is_spoken(
     visit: Visit, gateway: Gateway
 ) -> None:

@@ -15,7 +15,7 @@ from tests import servers
 from tests.e2e import hostile
 from tests.e2e.installation import Gateway
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.once]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer]
 
 RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
 PAGES = (

@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests import servers
 from tests.e2e.installation import Gateway
 
-pytestmark = [pytest.mark.e2e, pytest.mark.peer, pytest.mark.once]
+pytestmark = [pytest.mark.e2e, pytest.mark.peer]
 
 PATIENCE_MS = 30_000
 TIMEOUT = "userNoInputTimeoutMS"

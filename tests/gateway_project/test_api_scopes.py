@@ -21,6 +21,8 @@ from bots.services.clients import api_client_create
 from gateway_project.api import operations
 from gateway_project.openapi import MissingScope, document, scopes_of
 
+pytestmark = pytest.mark.once
+
 PUBLIC = "http://127.0.0.1:8000"
 DOCUMENT = document(PUBLIC)
 METHODS = {"get", "put", "post", "patch", "delete"}
