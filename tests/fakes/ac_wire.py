@@ -83,10 +83,17 @@ class WireBot:
     def __init__(self) -> None:
         self.url = ""
         self.tokens: set[str] = set()
+        self.accepted = 0
         self.refused = 0
         self.refuse_with = 0
         """The HTTP status every connection is refused with, unless it is 0."""
         self._sockets: asyncio.Queue[Socket] = asyncio.Queue()
+        self._refusals: asyncio.Queue[int] = asyncio.Queue()
+
+    async def refusal(self) -> int:
+        """The status of the next connection that is refused."""
+        async with asyncio.timeout(PATIENCE_S):
+            return await self._refusals.get()
 
     async def socket(self) -> Socket:
         """The next connection of the gateway."""
@@ -98,8 +105,10 @@ class WireBot:
         status = 401 if self.tokens and offered not in self.tokens else self.refuse_with
         if status:
             self.refused += 1
+            self._refusals.put_nowait(status)
             return web.Response(status=status)
         socket = Socket(request.headers)
+        self.accepted += 1
         self._sockets.put_nowait(socket)
         return await socket.serve(request)
 

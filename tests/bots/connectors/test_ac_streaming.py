@@ -394,6 +394,16 @@ async def test_a_bot_that_goes_on_after_a_transfer_has_not_said_farewell(
         assert isinstance(await resumed, AgentReport)
 
 
+async def test_what_follows_a_hang_up_does_not_take_it_back(bot: WireBot) -> None:
+    async with talking(bot) as talk:
+        await talk.socket.act({"type": "event", "name": "hangup"})
+        await talk.socket.act({"type": "event", "name": "sendMetaData"})
+        await talk.socket.close()
+        await talk.take(2)
+        with pytest.raises(StopAsyncIteration):
+            await talk.next()
+
+
 async def test_an_error_in_mid_call_ends_the_session(bot: WireBot) -> None:
     async with talking(bot) as talk:
         await talk.socket.send("session.error", reason="out of order")
@@ -492,6 +502,15 @@ async def test_a_bot_that_never_opens_the_stream_has_failed(
         assert (await talk.socket.read("session.end"))["reasonCode"] == "error"
         await talk.socket.close()
         await closing
+
+
+async def test_a_stream_that_is_closed_again_need_not_have_been_opened(bot: WireBot) -> None:
+    async with talking(bot) as talk:
+        await talk.session.send(event("start"))
+        talk.session.listen(on=True)
+        talk.session.listen(on=False)
+        await talk.socket.read("userStream.stop")
+        assert talk.session._patience is None
 
 
 async def test_a_pause_of_the_voice_side_is_filled_with_silence(bot: WireBot) -> None:
@@ -723,6 +742,35 @@ async def test_what_is_sent_meanwhile_waits_and_audio_does_not(
         talk.socket = socket
 
 
+async def test_an_activity_that_meets_a_lost_socket_goes_out_on_the_next(
+    bot: WireBot, short_waits: None
+) -> None:
+    async with talking(bot) as talk:
+        lost = talk.session._link._ws
+        assert lost is not None
+        await lost.close()
+        sending = asyncio.create_task(talk.session.send(message("still there?")))
+        await asyncio.sleep(0)
+        assert not talk.session._link.up.is_set()
+        reading = asyncio.create_task(talk.next())
+        talk.socket = await bot.socket()
+        await talk.socket.accept(None)
+        await asyncio.gather(reading, sending)
+        assert (await talk.socket.read())["activities"][0]["text"] == "still there?"
+
+
+async def test_audio_of_the_lost_socket_does_not_reach_the_next(
+    bot: WireBot, short_waits: None
+) -> None:
+    async with talking(bot) as talk:
+        await talk.listen()
+        talk.session.hear(pcm(1))
+        talk.session.reached({"markId": "old"})
+        talk.socket.cut()
+        await resumed(talk)
+        assert (await talk.socket.read())["type"] == "userStream.start"
+
+
 async def test_a_bot_that_has_forgotten_the_call_has_failed_at_once(
     bot: WireBot, short_waits: None
 ) -> None:
@@ -736,17 +784,20 @@ async def test_a_bot_that_has_forgotten_the_call_has_failed_at_once(
             await failing
         assert e.value.fault is Fault.CONNECTIVITY
         await talk.socket.closed.wait()
+        assert talk.bot.accepted == 2
 
 
 async def test_a_bot_that_is_gone_is_tried_three_times(bot: WireBot, short_waits: None) -> None:
     async with talking(bot) as talk:
         bot.refuse_with = 502
         talk.socket.cut()
+        failing = asyncio.create_task(talk.next())
+        await bot.refusal()
         waiting = asyncio.create_task(talk.session.send(message("hello?")))
         with pytest.raises(ServiceError, match="HTTP status 502"):
-            await talk.next()
-        with suppress(ServiceError):  # it may have gone out before the loss was seen
-            await waiting
+            await failing
+        with pytest.raises(ServiceError, match="lost its connection"):
+            await asyncio.wait_for(waiting, 5)
         assert bot.refused == 3
 
 
