@@ -19,6 +19,7 @@ from bots.core.roles import Permission
 from bots.models import Bot, Provider
 from bots.people import Person
 from bots.selectors import ROLES, effective, lineage, unreadable_secrets, with_providers
+from calls.hooks.registration import registered
 from calls.models import Call, ServiceFault
 from calls.selectors import Sight
 from calls.statistics import latest
@@ -115,6 +116,7 @@ def matters(sight: Sight, health: list[Health], now: datetime) -> list[Matter]:
         if who.bots is None:
             found += _few(_secrets(), reverse("providers:list"))
             found += _few(_plugins(), "")
+            found += _few(_hooks(), "")
     return sorted(found, key=lambda matter: matter.severity != "major")
 
 
@@ -200,5 +202,14 @@ def _plugins() -> Iterator[Matter]:
         yield Matter(
             severity="minor",
             title=_("The plug-in %(plugin)s cannot be loaded") % {"plugin": name},
+            detail=reason,
+        )
+
+
+def _hooks() -> Iterator[Matter]:
+    for name, reason in sorted(registered.broken.items()):
+        yield Matter(
+            severity="major",
+            title=_("The hooks of %(module)s cannot be loaded") % {"module": name},
             detail=reason,
         )

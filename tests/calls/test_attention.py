@@ -8,6 +8,7 @@ from django.utils.timezone import now
 from bots.core import registry
 from bots.models import Bot, Provider
 from calls.attention import LISTED, matters, provider_health
+from calls.hooks.registration import registered
 from calls.models import ServiceFault
 from calls.selectors import Sight, visible_to
 from calls.statistics import summarise
@@ -118,6 +119,19 @@ def test_a_secret_without_its_key_and_a_broken_plug_in_concern_who_reaches_every
         "The plug-in acme cannot be loaded",
     ]
     assert titles(visible_to(with_role("operator", name="scoped", bots=[bot]))) == []
+
+
+def test_hooks_that_cannot_be_loaded_are_named_with_the_reason(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registered.broken, "mybank.calls", "OSError: the bank is closed")
+    (matter,) = matters(visible_to(world.admin), [], now())
+    assert (matter.severity, matter.title, matter.detail) == (
+        "major",
+        "The hooks of mybank.calls cannot be loaded",
+        "OSError: the bank is closed",
+    )
+    assert titles(visible_to(world.people["viewer"])) == []
 
 
 def test_a_worker_that_makes_no_figures_is_missed(world: World, make_call: MakeCall) -> None:
