@@ -175,6 +175,10 @@ class Outbound:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise _outbound_error(error, url) from None
 
+    def admits(self, host: str, address: str) -> bool:
+        """Whether ``host`` may be reached at ``address``, which it resolved to."""
+        return self._allowed.names(host) or self._allowed.includes(address)
+
     async def close(self) -> None:
         """Close the connections of the running event loop; safe to call twice."""
         session = self._sessions.pop(asyncio.get_running_loop(), None)

@@ -10,6 +10,20 @@ from bots.core.ports import BotConnector, BotConversation, BotSession
 from bots.oauth import Bearer, ClientCredentials
 
 
+def requests_to(params: AcApiParams, credentials: AcApiCredentials) -> Requests:
+    """The way to the bot, with what the gateway proves itself with."""
+    client = None
+    if params.oauth_token_url:
+        client = ClientCredentials(
+            token_url=params.oauth_token_url,
+            client_id=credentials.oauth_client_id,
+            client_secret=credentials.oauth_client_secret,
+            scope=params.oauth_scope,
+        )
+    bearer = Bearer(SERVICE, token=credentials.token, client=client)
+    return Requests(bearer.headers, verify_tls=not params.bot_allow_self_signed_cert)
+
+
 @registry.register(
     "bot",
     "ac-api",
@@ -23,17 +37,8 @@ class AcApiConnector:
     """A `BotConnector` in the mode that the parameters say."""
 
     def __init__(self, params: AcApiParams, credentials: AcApiCredentials) -> None:
-        client = None
-        if params.oauth_token_url:
-            client = ClientCredentials(
-                token_url=params.oauth_token_url,
-                client_id=credentials.oauth_client_id,
-                client_secret=credentials.oauth_client_secret,
-                scope=params.oauth_scope,
-            )
-        bearer = Bearer(SERVICE, token=credentials.token, client=client)
         self._url = params.bot_url
-        self._requests = Requests(bearer.headers, verify_tls=not params.bot_allow_self_signed_cert)
+        self._requests = requests_to(params, credentials)
         self._connector = self._chosen(params)
         self.capabilities = self._connector.capabilities
 
