@@ -236,11 +236,13 @@ class AgentClient:
         self._stale, self._silenced = True, False
         self._text = ""
         self._latencies = Latencies()
-        found = self._ended()
-        self._wordless = None
+        found: list[BotEvent] = []
         if not self._speaking:
             self._speaking = True
             found.append(EndpointedSpeech(speaking=True))
+        # NB behind the news: what is interrupted must not look complete, nor its length known.
+        found += self._ended()
+        self._wordless = None
         return found
 
     def _caller_said(self, content: str) -> list[BotEvent]:

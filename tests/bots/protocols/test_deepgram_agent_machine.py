@@ -190,7 +190,7 @@ def test_defect_f_late_audio_of_an_answer_that_was_cut_off_is_not_heard() -> Non
     talk = Talk()
     talk.agent("A long answer.")
     talk.audio(b"abc")
-    assert talk.talk("UserStartedSpeaking") == [StreamEnded(1), BEGAN]
+    assert talk.talk("UserStartedSpeaking") == [BEGAN, StreamEnded(1)]
     assert talk.audio(b"late") == []
     assert talk("AgentAudioDone") == []
     talk.caller("Stop.")
