@@ -30,8 +30,7 @@ class Request(NamedTuple):
 class Script(msgspec.Struct, frozen=True, kw_only=True):
     """How the bot behaves; ``tokens`` are accepted, None: anybody is let in.
 
-    ``answers`` by text of a message or name of an event. ``late``: what it has created, it says
-    only then.
+    ``answers`` by text of a message or name of an event.
     """
 
     tokens: tuple[str, ...] | None = (TOKEN,)
@@ -57,6 +56,8 @@ class ChatBot:
         self.always: dict[Step, Fault] = {}
         self.conversations: dict[str, list[str]] = {}
         self.sockets: asyncio.Queue[web.WebSocketResponse] = asyncio.Queue()
+        self.left = asyncio.Event()
+        """A socket was closed by the gateway, or is lost."""
         self.came = asyncio.Condition()
         self.released = asyncio.Event()
         """Ends the silence of the requests that wait."""
@@ -76,6 +77,8 @@ class ChatBot:
     async def _at_the_door(self, request: web.Request) -> web.StreamResponse:
         if request.method == "GET":
             return await self._answered("health", request, {"type": "ac-bot-api", "success": True})
+        if not self._lets_in(request):
+            return await self._answered("create", request, {})
         name = json.loads(await request.read()).get("conversation", "")
         if name in self.conversations:
             return web.json_response({"message": "Conversation already exists"}, status=500)
@@ -101,6 +104,8 @@ class ChatBot:
         known = self.conversations.get(_conversation(request))
         activity = json.loads(await request.read())["activities"][0]
         answers: list[Any] = []
+        if not self._lets_in(request):
+            known = None
         if known is not None and (activity["id"] not in known or not self.script.knows_again):
             known.append(activity["id"])
             key = activity.get("text") or activity.get("name")
@@ -126,6 +131,7 @@ class ChatBot:
         self.sockets.put_nowait(socket)
         async for message in socket:
             self.requests.append(Request("websocket", "said", {"data": message.data}))
+        self.left.set()
         return socket
 
     async def _answered(
@@ -142,10 +148,13 @@ class ChatBot:
             self.requests.append(Request(step, _conversation(request), body))
             self.came.notify_all()
 
-    async def _refusal(self, step: Step, request: web.Request) -> web.StreamResponse | None:
+    def _lets_in(self, request: web.Request) -> bool:
         tokens = self.script.tokens
         proof = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        if tokens is not None and proof not in tokens:
+        return tokens is None or proof in tokens
+
+    async def _refusal(self, step: Step, request: web.Request) -> web.StreamResponse | None:
+        if not self._lets_in(request):
             return web.Response(status=401)
         if step not in ("health", "create") and _conversation(request) not in self.conversations:
             return web.Response(status=404)
@@ -153,8 +162,8 @@ class ChatBot:
         if fault == "silent":
             await self.released.wait()
         if fault in ("silent", "cut"):
-            assert request.transport is not None
-            request.transport.close()
+            if request.transport is not None:
+                request.transport.abort()
             return web.Response()
         if fault == "page":
             return web.Response(text="<html>Welcome</html>", content_type="text/html")

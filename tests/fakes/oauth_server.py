@@ -58,7 +58,7 @@ class OAuthServer:
             return web.json_response(fault)
         if fault == "cut":
             assert request.transport is not None
-            request.transport.close()
+            request.transport.abort()
             return web.Response()
         return web.Response(status=fault)
 

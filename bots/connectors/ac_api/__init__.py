@@ -6,7 +6,7 @@ from bots.connectors.ac_api.params import AcApiCredentials, AcApiParams
 from bots.connectors.ac_api.requests import SERVICE, Requests
 from bots.core import registry
 from bots.core.errors import Fault, ServiceError
-from bots.core.ports import BotConnector, BotConversation, BotSession
+from bots.core.ports import BotConnector, BotConversation, BotSession, Checkable
 from bots.oauth import Bearer, ClientCredentials
 
 
@@ -65,12 +65,14 @@ class AcApiConnector:
         return await self._connector.open(conversation)
 
     async def check(self) -> dict[str, str]:
-        """Ask the bot how it is; see `check_health`.
+        """Ask the bot how it is, in streaming mode over its socket; see `check_health`.
 
         Raises:
             ServiceError: it cannot be reached or does not accept the gateway.
         """
         self._see_address()
+        if isinstance(self._connector, Checkable):
+            return await self._connector.check()
         return await check_health(self._url, self._requests)
 
     def phrases(self) -> tuple[str, ...]:

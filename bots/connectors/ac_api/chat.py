@@ -21,6 +21,7 @@ from bots.protocols.ac_chat import Course, Created, Lease, Said, course
 CREATE_S = 9.0
 """For all attempts to begin; a little less than a call waits for its bot to join."""
 CREATIONS = 3
+PAUSE_S = 0.5
 REQUEST_S = 29.0
 """For all attempts to deliver an activity; a little less than a call waits for that."""
 REFRESH_S = 10.0
@@ -55,7 +56,9 @@ class ChatConnector:
         loop = asyncio.get_running_loop()
         over = loop.time() + CREATE_S
         name = conversation.conversation_id
-        for left in reversed(range(CREATIONS)):
+        tries = CREATIONS
+        while True:
+            tries -= 1
             body = ac_chat.creating(name, conversation.bot)
             try:
                 answer = await self._requests.post(
@@ -66,13 +69,13 @@ class ChatConnector:
                 detail = f"The bot cannot be talked to: {error.problem}"
                 raise ServiceError(SERVICE, Fault.PROTOCOL, detail) from None
             except RequestFailed as error:
-                if course(error.fault) is not Course.AGAIN or not left:
+                over_soon = not tries or loop.time() + PAUSE_S >= over
+                if over_soon or course(error.fault) is not Course.AGAIN:
                     raise
                 if ac_chat.is_outcome_unknown(error.fault, sent=error.sent):
                     name = str(uuid4())
                 log.warning("bot.create_again", reason=error.detail, conversation=name)
-            await asyncio.sleep(min(0.5, max(0.0, over - loop.time())))
-        raise AssertionError("the last attempt raises")
+            await asyncio.sleep(PAUSE_S)
 
     def phrases(self) -> tuple[str, ...]:
         """Nothing is known of what callers say to this bot."""
@@ -94,13 +97,14 @@ class ChatSession:
         self._closed = False
         self._clock = asyncio.get_running_loop().time
         self._lease = Lease(created.expires_s, self._clock())
-        self._tasks: list[asyncio.Task[None]] = []
-        self._socket: ProactiveSocket | None = None
+        self._keeper: asyncio.Task[None] | None = None
         if created.refresh_url:
-            self._begin(self._keep_alive(created.refresh_url))
+            self._keeper = self._begun(self._keep_alive(created.refresh_url))
+        self._socket: ProactiveSocket | None = None
+        self._listener: asyncio.Task[None] | None = None
         if created.websocket_url:
             self._socket = ProactiveSocket(created.websocket_url, requests, self._overheard)
-            self._begin(self._socket.run())
+            self._listener = self._begun(self._socket.run())
 
     async def send(self, activity: Activity) -> None:
         """Post ``activity``; its answer is read by `events`.
@@ -140,28 +144,25 @@ class ChatSession:
         self._closed = True
         self._put_last(None)
         try:
+            await _stopped(self._keeper)
             if self._created.disconnect_url:
-                body = ac_chat.disconnecting(self._conversation, reason_code, reason)
-                await self._requests.post(
-                    "disconnection",
-                    self._created.disconnect_url,
-                    body,
-                    deadline_s=DISCONNECT_S,
-                    tries=2,
-                )
+                await self._disconnect(self._created.disconnect_url, reason_code, reason)
+        finally:
+            await _stopped(self._listener)
+
+    async def _disconnect(self, url: str, reason_code: str, reason: str) -> None:
+        body = ac_chat.disconnecting(self._conversation, reason_code, reason)
+        try:
+            await self._requests.post("disconnection", url, body, deadline_s=DISCONNECT_S, tries=2)
         except ServiceError as error:
             log.warning("bot.disconnect_failed", reason=error.detail)
-        finally:
-            for task in self._tasks:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     # --- in the background ----------------------------------------------------------------------
 
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
+    def _begun(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
         task.add_done_callback(self._ended)
-        self._tasks.append(task)
+        return task
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         """Whoever listens to the bot is told of a failure in the background."""
@@ -211,6 +212,12 @@ class ChatSession:
         log.warning("bot.malformed_answer", problem=problem)
         detail = {"code": "MALFORMED_ANSWER", "description": problem}
         return AgentReport(name="warning", detail=detail, note=problem)
+
+
+async def _stopped(task: asyncio.Task[None] | None) -> None:
+    if task is not None:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _lost(error: RequestFailed) -> ServiceError:

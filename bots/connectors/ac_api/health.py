@@ -1,7 +1,5 @@
 """Whether a bot is there and lets the gateway in, without beginning a conversation."""
 
-import re
-
 from bots.connectors.ac_api.requests import RequestFailed, Requests
 from bots.net import fault_of_status
 from bots.protocols.ac_chat import is_healthy
@@ -17,8 +15,7 @@ async def check_health(url: str, requests: Requests) -> dict[str, str]:
     Raises:
         ServiceError: it cannot be reached, or does not accept the gateway's token.
     """
-    target = re.sub(r"^ws(s?):", r"http\1:", url, flags=re.IGNORECASE)
-    answer = await requests.ask("GET", target, None, deadline_s=DEADLINE_S)
+    answer = await requests.ask("GET", url, None, deadline_s=DEADLINE_S)
     if answer.status in (401, 403):
         detail = f"The bot does not accept the gateway's token (HTTP status {answer.status})"
         raise RequestFailed(fault_of_status(answer.status), detail, sent=True)
