@@ -5,7 +5,6 @@ bot's parameters is for later calls. The events of one call are one stream of th
 the transaction of the fact; writing the same fact again tells nobody anything again.
 """
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,8 @@ from bots.core.params.resolve import Resolved
 from bots.core.params.sections.webhooks import Webhooks
 from bots.deliveries import outbox
 from calls.core.cdr import as_json, cdr
-from calls.models import Call, Dialout, TranscriptEntry
+from calls.facts import AgentTold, LineHeard
+from calls.models import Call, Dialout
 
 log = structlog.get_logger(__name__)
 
@@ -35,6 +35,14 @@ def webhook_of(resolved: Resolved) -> dict[str, str] | None:
             "events": " ".join(wanted.call_events),
         }
     )
+
+
+def reports_of(resolved: Resolved) -> frozenset[str]:
+    """Which reports of its voice agent a call with these parameters tells its webhook."""
+    wanted = resolved[Webhooks]
+    if not (wanted.call_events_url and "call.agent" in wanted.call_events):
+        return frozenset()
+    return frozenset(wanted.call_agent_reports)
 
 
 def started(call: Call) -> None:
@@ -54,24 +62,45 @@ def ended(call: Call) -> None:
     _tell(call, "call.ended", call.ended_at, data, fact=f"ended {call.cause}")
 
 
-def lines(call: Call, entries: Iterable[TranscriptEntry]) -> None:
+def line(call: Call, heard: LineHeard) -> None:
     """Tell what was said in ``call``, if somebody wants to know."""
-    for entry in entries:
-        data = {
-            "id": str(call.pk),
-            "conversationId": call.conversation_id,
-            "bot": call.bot_name,
-            "isTest": call.is_test,
-            "seq": entry.seq,
-            "offsetMs": entry.offset_ms,
-            "side": entry.side,
-            "kind": entry.kind,
-            "text": entry.text,
-            "fullText": entry.full_text or None,
-            "confidence": entry.confidence,
-        }
-        at = call.started_at + timedelta(milliseconds=entry.offset_ms)
-        _tell(call, "call.line", at, data, fact=f"line {entry.seq}")
+    data = {
+        "seq": heard.seq,
+        "offsetMs": heard.offset_ms,
+        "side": heard.side,
+        "kind": heard.kind,
+        "text": heard.text,
+        "fullText": heard.full_text or None,
+        "confidence": heard.confidence,
+    }
+    _tell(call, "call.line", _at(call, heard), _named(call, data), fact=f"line {heard.seq}")
+
+
+def agent(call: Call, told: AgentTold) -> None:
+    """Tell what the voice agent of ``call`` reported, if somebody wants to know."""
+    data = {
+        "seq": told.seq,
+        "offsetMs": told.offset_ms,
+        "report": told.report,
+        "detail": told.detail,
+        "complete": told.complete,
+    }
+    _tell(call, "call.agent", _at(call, told), _named(call, data), fact=f"agent {told.seq}")
+
+
+def _named(call: Call, data: dict[str, Any]) -> dict[str, Any]:
+    """``data`` with whose it is in front."""
+    return {
+        "id": str(call.pk),
+        "conversationId": call.conversation_id,
+        "bot": call.bot_name,
+        "isTest": call.is_test,
+        **data,
+    }
+
+
+def _at(call: Call, fact: LineHeard | AgentTold) -> datetime:
+    return call.started_at + timedelta(milliseconds=fact.offset_ms)
 
 
 def _record(call: Call) -> dict[str, Any]:

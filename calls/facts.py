@@ -102,6 +102,20 @@ class EventHappened(msgspec.Struct, frozen=True, kw_only=True):
     detail: dict[str, Any]
 
 
+class AgentTold(msgspec.Struct, frozen=True, kw_only=True):
+    """A voice agent told something about its work that the call's webhook is to know.
+
+    ``seq`` counts from 1; ``complete``: ``detail`` is all that it told.
+    """
+
+    call_id: uuid.UUID
+    seq: int
+    offset_ms: int
+    report: str
+    detail: dict[str, Any]
+    complete: bool
+
+
 class ServiceFailure(msgspec.Struct, frozen=True, kw_only=True):
     """A service failed; the fields are those of `calls.models.ServiceFault`."""
 
@@ -162,7 +176,9 @@ class DialoutPutBack(msgspec.Struct, frozen=True, kw_only=True):
     not_before: datetime
 
 
-Detail = LineHeard | TurnTimed | EventHappened | ServiceFailure
+Row = LineHeard | TurnTimed | EventHappened | ServiceFailure
+"""What is a row of its own, beside that of the call."""
+Detail = Row | AgentTold
 """What a call's record can do without."""
 Placing = DialoutTaken | DialoutRefused | DialoutPutBack
 """What came of having an outbound call placed."""

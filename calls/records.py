@@ -29,6 +29,7 @@ from django.db.models import Q
 from calls import callevents
 from calls.dialouts import progress
 from calls.facts import (
+    AgentTold,
     CallClosed,
     CallDescribed,
     CallOpened,
@@ -43,6 +44,7 @@ from calls.facts import (
     Fact,
     LineHeard,
     Placing,
+    Row,
     ServiceFailure,
     TurnTimed,
 )
@@ -53,6 +55,9 @@ FLUSH_S = 0.5
 BATCH_ROWS = 100
 MAX_QUEUED = 20_000
 RETRY_S = (0.5, 1.0, 2.0, 5.0)
+
+TOLD = (CallOpened, LineHeard, AgentTold, CallClosed)
+"""Facts that a call's webhook may be told."""
 
 M = TypeVar("M", TranscriptEntry, TurnTiming, CallEvent, ServiceFault)
 
@@ -194,7 +199,7 @@ def write(batch: Sequence[Fact]) -> None:
         ServiceFault.objects.bulk_create(failures)
         for fact in batch:
             _follow(fact)
-        _tell(batch, lines)
+        _tell(batch)
 
 
 def _follow(fact: Fact) -> None:
@@ -217,17 +222,24 @@ def _follow(fact: Fact) -> None:
             progress.put_back(**msgspec.structs.asdict(fact))
 
 
-def _tell(batch: Sequence[Fact], lines: Sequence[TranscriptEntry]) -> None:
+def _tell(batch: Sequence[Fact]) -> None:
     """Tell the webhooks of calls what the batch holds; telling it again changes nothing."""
-    told = (CallOpened, LineHeard, CallClosed)
-    ids = {fact.call_id for fact in batch if isinstance(fact, told)}
-    for call in Call.objects.filter(pk__in=ids, webhook__isnull=False):
-        facts = [fact for fact in batch if isinstance(fact, told) and fact.call_id == call.pk]
-        if any(isinstance(fact, CallOpened) for fact in facts):
-            callevents.started(call)
-        callevents.lines(call, [line for line in lines if line.call_id == call.pk])
-        if any(isinstance(fact, CallClosed) for fact in facts):
-            callevents.ended(call)
+    told = [fact for fact in batch if isinstance(fact, TOLD)]
+    ids = {fact.call_id for fact in told}
+    calls = {call.pk: call for call in Call.objects.filter(pk__in=ids, webhook__isnull=False)}
+    for fact in told:
+        if fact.call_id not in calls:
+            continue
+        call = calls[fact.call_id]
+        match fact:
+            case CallOpened():
+                callevents.started(call)
+            case LineHeard():
+                callevents.line(call, fact)
+            case AgentTold():
+                callevents.agent(call, fact)
+            case CallClosed():
+                callevents.ended(call)
 
 
 def _snapshots(wanted: Sequence[EffectiveValues]) -> dict[str, int]:
@@ -252,7 +264,7 @@ def _call(fact: CallOpened, snapshots: dict[str, int]) -> Call:
     return Call(id=values.pop("call_id"), snapshot_id=snapshot_id, **values)
 
 
-def _row(model: type[M], fact: Detail) -> M:
+def _row(model: type[M], fact: Row) -> M:
     return model(**msgspec.structs.asdict(fact))
 
 

@@ -26,9 +26,9 @@ P = Permission
 PAGE_SIZE = 50
 KINDS = (
     *("dialout.answered", "dialout.completed", "dialout.failed"),
-    *("call.started", "call.line", "call.ended"),
+    *("call.started", "call.line", "call.agent", "call.ended"),
 )
-WORDS = frozenset({"call.line"})
+WORDS = frozenset({"call.line", "call.agent"})
 """Kinds whose bodies hold words of a conversation."""
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from bots.core.params.sections.storage import Storage
 from bots.selectors import CallConfiguration
-from calls.callevents import webhook_of
+from calls.callevents import reports_of, webhook_of
 from calls.core import chronicle, commands, events
 from calls.core.chronicle import Chronicle, Happening
 from calls.core.flags import Flags
@@ -31,6 +31,7 @@ from calls.facts import (
 from calls.hooks.watching import Watch
 from calls.live import LiveEvent, LiveFeed, LiveLine
 from calls.records import RecordWriter
+from calls.session.agentreports import AgentReports
 
 MAX_ADDRESS_CHARS = 200
 MAX_REASON_CHARS = 500
@@ -127,6 +128,8 @@ class Reporter:
         self._transcript_days = (
             storage.transcript_retention_days if storage.store_transcripts else 0
         )
+        wanted, whole = reports_of(configuration.resolved), bool(self._transcript_days)
+        self._agent_reports = AgentReports(records, call_id, wanted, whole=whole)
 
     def opened(
         self,
@@ -224,7 +227,7 @@ class Reporter:
     def line(self, line: commands.RecordLine, turns: int) -> None:
         """A final line of the transcript; shown in any case, stored unless the bot says not to."""
         self._last_seq += 1
-        offset_ms = max(0, round((line.at - self._started) * 1000))
+        offset_ms = self._offset_ms(line.at)
         text, full_text = clean(line.text, MAX_LINE_CHARS), clean(line.full_text, MAX_LINE_CHARS)
         shown = LiveLine(
             seq=self._last_seq,
@@ -283,9 +286,12 @@ class Reporter:
         if self.watch is not None:
             self.watch.commanded(command)
         self._flags.commanded(command)
-        self._tell(self._chronicle.of(command), now)
+        happening = self._chronicle.of(command)
+        self._tell(happening, now)
         if isinstance(command, commands.ReportFault):
             self._failed(command)
+        elif isinstance(command, commands.RecordReport) and happening is not None:
+            self._agent_reports.told(command, happening.detail, self._offset_ms(now))
         self._show_flags()
 
     def waited(self, times: int, now: float) -> None:
@@ -305,7 +311,7 @@ class Reporter:
             happening = Happening(source="gateway", name="no-more-events-kept", detail=detail)
         event = LiveEvent(
             seq=self._last_event,
-            offset_ms=max(0, round((now - self._started) * 1000)),
+            offset_ms=self._offset_ms(now),
             source=happening.source,
             name=happening.name,
             detail=happening.detail,
@@ -314,6 +320,9 @@ class Reporter:
             stored = EventHappened(call_id=self._call_id, **msgspec.structs.asdict(event))
             self._records.put(stored)
         self._live.event(str(self._call_id), event)
+
+    def _offset_ms(self, at: float) -> int:
+        return max(0, round((at - self._started) * 1000))
 
     def _failed(self, failure: commands.ReportFault) -> None:
         if failure.service != "channel":

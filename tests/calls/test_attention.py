@@ -131,7 +131,10 @@ def test_hooks_that_cannot_be_loaded_are_named_with_the_reason(
         "The hooks of mybank.calls cannot be loaded",
         "OSError: the bank is closed",
     )
-    assert titles(visible_to(world.people["viewer"])) == []
+    demo = Bot.objects.create(name="demo")
+    assert titles(visible_to(with_role("operator", name="scoped", bots=[demo]))) == [
+        "Bot demo takes no calls"
+    ]
 
 
 def test_a_worker_that_makes_no_figures_is_missed(world: World, make_call: MakeCall) -> None:

@@ -15,14 +15,15 @@ from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer, Resolved, resolve
 from bots.models import Delivery
 from calls import callevents
-from calls.models import Call, Dialout, TranscriptEntry
+from calls.facts import AgentTold, LineHeard
+from calls.models import Call, Dialout
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
 
 START = datetime(2026, 11, 21, 9, 0, tzinfo=UTC)
 URL = "https://crm.example/hook"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8G"
-EVERYTHING = ["call.started", "call.line", "call.ended"]
+EVERYTHING = ["call.started", "call.line", "call.agent", "call.ended"]
 
 
 def resolved(**values: object) -> Resolved:
@@ -82,7 +83,7 @@ def test_start_and_end_tell_the_record_of_the_call_in_one_stream(settings: Any) 
     settings.PUBLIC_URL = "https://voice.example"
     found = call(callevents.webhook_of(resolved(callEventsUrl=URL)))
     callevents.started(found)
-    callevents.lines(found, [line(1)])
+    callevents.line(found, line(1))
     callevents.ended(over(found))
     started, ended = told()
     assert (started["type"], started["timestamp"]) == ("call.started", "2026-11-21T09:00:00Z")
@@ -102,16 +103,37 @@ def test_start_and_end_tell_the_record_of_the_call_in_one_stream(settings: Any) 
     ]
 
 
-def line(seq: int) -> TranscriptEntry:
-    return TranscriptEntry(
-        seq=seq, offset_ms=1500, side="bot", kind="speech", text="Hel", full_text="Hello"
+def line(seq: int) -> LineHeard:
+    return LineHeard(
+        call_id=uuid.uuid4(),
+        seq=seq,
+        offset_ms=1500,
+        side="bot",
+        kind="speech",
+        text="Hel",
+        full_text="Hello",
+        confidence=None,
+        delay_ms=None,
+    )
+
+
+def told_by_the_agent(seq: int) -> AgentTold:
+    detail = {"id": "f-1", "name": "order", "arguments": {"no": "7"}, "client_side": True}
+    return AgentTold(
+        call_id=uuid.uuid4(),
+        seq=seq,
+        offset_ms=2500,
+        report="function_call",
+        detail=detail,
+        complete=True,
     )
 
 
 def test_lines_are_told_to_those_who_ask_for_them() -> None:
     webhook = callevents.webhook_of(resolved(callEventsUrl=URL, callEvents=EVERYTHING))
     found = call(webhook, is_test=True)
-    callevents.lines(found, [line(1), line(2)])
+    callevents.line(found, line(1))
+    callevents.line(found, line(2))
     first, second = told()
     assert (first["type"], first["timestamp"]) == ("call.line", "2026-11-21T09:00:01.500000Z")
     assert first["data"] == {
@@ -122,11 +144,36 @@ def test_lines_are_told_to_those_who_ask_for_them() -> None:
     assert second["data"]["seq"] == 2
 
 
+def test_reports_of_the_agent_are_told_to_those_who_ask_for_them() -> None:
+    webhook = callevents.webhook_of(resolved(callEventsUrl=URL, callEvents=["call.agent"]))
+    found = call(webhook)
+    for _ in range(2):
+        callevents.agent(found, told_by_the_agent(1))
+    callevents.agent(call(callevents.webhook_of(resolved(callEventsUrl=URL))), told_by_the_agent(1))
+    (report,) = told()
+    assert (report["type"], report["timestamp"]) == ("call.agent", "2026-11-21T09:00:02.500000Z")
+    assert report["data"] == {
+        "id": str(found.pk), "conversationId": "c-1", "bot": "reception", "isTest": False, "seq": 1,
+        "offsetMs": 2500, "report": "function_call", "complete": True,
+        "detail": {"id": "f-1", "name": "order", "arguments": {"no": "7"}, "client_side": True},
+    }  # fmt: skip
+
+
+def test_which_reports_are_told_is_a_parameter() -> None:
+    assert callevents.reports_of(resolved(callEventsUrl=URL)) == frozenset()
+    assert callevents.reports_of(resolved(callEvents=["call.agent"])) == frozenset()
+    usual = callevents.reports_of(resolved(callEventsUrl=URL, callEvents=["call.agent"]))
+    assert {"function_call", "latency", "error"} < usual
+    assert not usual & {"history", "thinking", "speaking", "audio_done"}
+    chosen = resolved(callEventsUrl=URL, callEvents=["call.agent"], callAgentReports=["thinking"])
+    assert callevents.reports_of(chosen) == {"thinking"}
+
+
 def test_the_same_facts_written_again_tell_nobody_anything_again() -> None:
     found = call(callevents.webhook_of(resolved(callEventsUrl=URL, callEvents=EVERYTHING)))
     for _ in range(2):
         callevents.started(found)
-        callevents.lines(found, [line(1)])
+        callevents.line(found, line(1))
         callevents.ended(over(found))
     assert [each["type"] for each in told()] == ["call.started", "call.line", "call.ended"]
 

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from bots.core.agents import ReportName
 from bots.core.params.declare import Param, ParamSet
 
 _HTTP_URL = re.compile(r"https?://[^\s\x00-\x20\x7f/?#@\\]+([/?#][^\s\x00-\x20\x7f\\]*)?", re.I)
@@ -15,7 +16,7 @@ _PREFIX = "whsec_"
 _LEAST_BYTES, _MOST_BYTES = 24, 64
 _param = partial(Param, source="gateway")
 
-CallEvent = Literal["call.started", "call.ended", "call.line"]
+CallEvent = Literal["call.started", "call.ended", "call.line", "call.agent"]
 
 
 def http_url(value: str) -> str:
@@ -85,9 +86,40 @@ class Webhooks(ParamSet):
         _param(
             help=(
                 "Which events are posted. `call.ended` holds the call record and the address of "
-                "the transcript; `call.line` everything that is said, while it is said: only "
-                "choose it for a server that may read conversations."
+                "the transcript; `call.line` everything that is said, while it is said, and "
+                "`call.agent` what a voice agent tells about its work: only choose these for a "
+                "server that may read conversations."
             ),
             needs="callEventsUrl",
         ),
     ] = Field(("call.started", "call.ended"), alias="callEvents", max_length=10)
+
+    call_agent_reports: Annotated[
+        tuple[ReportName, ...],
+        _param(
+            help=(
+                "What `call.agent` tells of: the reports of a voice agent by name, such as "
+                "`function_call` with its arguments, `latency` or `warning`. `history`, "
+                "`thinking`, `speaking` and `audio_done` come again and again in each turn."
+            ),
+            needs="callEvents with call.agent",
+        ),
+    ] = Field(
+        (
+            "connected",
+            "reconnected",
+            "latency",
+            "function_call",
+            "function_cancelled",
+            "function_response",
+            "prompt_updated",
+            "speak_updated",
+            "think_updated",
+            "listen_updated",
+            "injection_refused",
+            "warning",
+            "error",
+        ),
+        alias="callAgentReports",
+        max_length=20,
+    )
