@@ -30,25 +30,34 @@ SETTLE_S = 3.0
 FORMATS = {"raw/mulaw": 160, "raw/lpcm16": 640}
 """Formats of both sides, and the bytes of a frame."""
 MARK = b"\xa5"
-"""Begins each frame that is looked for; its number follows, to the end of the frame."""
+"""Begins each frame of speech; its number follows, to the end of the frame."""
+SPEECH, PAUSE = 100, 25
+"""Frames that a caller speaks and pauses, by turns."""
 
 
 # --- servers, each in a process of its own --------------------------------------------------------
 
 
 def serve_echo() -> None:
-    """An agent that is set up like Deepgram's and says what it hears."""
+    """An agent that is set up like Deepgram's and says what it hears; a pause ends its answer."""
 
     async def converse(request: web.Request) -> web.WebSocketResponse:
         ws = web.WebSocketResponse(compress=False, max_msg_size=0)
         await ws.prepare(request)
         await ws.send_json({"type": "Welcome", "request_id": secrets.token_hex(8)})
+        speaking = False
         async for message in ws:
-            if message.type is aiohttp.WSMsgType.BINARY:
+            if message.type is not aiohttp.WSMsgType.BINARY:
+                if message.json()["type"] == "Settings":
+                    await ws.send_json({"type": "SettingsApplied"})
+                continue
+            speech = message.data.startswith(MARK)
+            if speech != speaking:
+                speaking = speech
+                kind = "AgentStartedSpeaking" if speech else "AgentAudioDone"
+                await ws.send_json({"type": kind})
+            if speech:
                 await ws.send_bytes(message.data)
-            elif message.json()["type"] == "Settings":
-                await ws.send_json({"type": "SettingsApplied"})
-                await ws.send_json({"type": "AgentStartedSpeaking"})
         return ws
 
     app = web.Application()
@@ -149,7 +158,10 @@ def cpu_s(pid: int) -> float:
 
 
 class Caller:
-    """One call: frames in real time, and how much later each comes back."""
+    """One call: frames in real time, and how much later each is heard again.
+
+    A caller hears one frame after the other: what comes early waits, what comes late makes a gap.
+    """
 
     def __init__(self, media: str, until: float) -> None:
         self.delays_ms: list[float] = []
@@ -160,11 +172,15 @@ class Caller:
         self._until = until
         self._sent_at: dict[bytes, float] = {}
         self._back = bytearray()
+        self._heard_until = 0.0
 
     def frame(self) -> bytes:
         """The next frame, with its number all over."""
-        number = (self.sent % (1 << 24)).to_bytes(3, "big")
+        number = self.sent.to_bytes(3, "big")
+        speech = self.sent % (SPEECH + PAUSE) < SPEECH
         self.sent += 1
+        if not speech:
+            return bytes(self._size)
         frame = (MARK + number) * (self._size // 4)
         if self.measuring:
             self._sent_at[frame] = time.perf_counter()
@@ -177,8 +193,10 @@ class Caller:
         while len(self._back) >= self._size:
             frame = bytes(self._back[: self._size])
             del self._back[: self._size]
+            heard_at = max(now, self._heard_until)
+            self._heard_until = heard_at + FRAME_S
             if (sent_at := self._sent_at.pop(frame, None)) is not None:
-                self.delays_ms.append((now - sent_at) * 1000)
+                self.delays_ms.append((heard_at - sent_at) * 1000)
 
     async def talk(self, send: Any) -> None:
         """Frames until the end."""
@@ -268,7 +286,8 @@ async def measure(
         used = cpu_s(pid) - before if pid is not None else 0.0
         frames = sum(caller.sent for caller in callers) - frames
     delays = sorted(delay for caller in callers for delay in caller.delays_ms)
-    lost = 100 - 100 * len(delays) / frames
+    spoken = frames * SPEECH / (SPEECH + PAUSE)
+    lost = max(0.0, 100 - 100 * len(delays) / spoken)
     return (
         f"{used / frames * 1e6:10.0f} {percentile(delays, 50):8.1f} {percentile(delays, 99):8.1f} "
         f"{delays[-1]:8.1f} {frames:8d} {lost:8.1f}"
