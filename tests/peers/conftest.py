@@ -18,6 +18,7 @@ from tests.peers.checkouts import HOME, ROOT
 collect_ignore_glob = [] if os.environ.get("PEERS") else ["test_*.py"]
 
 _YAML = re.compile(r"^```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROVIDER = re.compile(r"^  ([\w-]+):\n    kind: bot$", re.MULTILINE)
 _ADDRESS = re.compile(r"(?<=botURL: )(\w+)://[^/\s]+")
 
 Configured = Callable[..., None]
@@ -52,7 +53,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, template: Template) -> Ite
 def configured(gateway: Gateway, tmp_path: Path) -> Configured:
     """``configured(page, port)`` sets up what a how-to page says, with the bot at that port.
 
-    ``token`` is what the provider of the page gets as its token.
+    ``token`` is what the providers of the page get as their token.
     """
 
     def configure(page: str, port: int, token: str = "") -> None:
@@ -62,8 +63,8 @@ def configured(gateway: Gateway, tmp_path: Path) -> Configured:
         answer = gateway.manage("configuration", "import", str(file))
         assert answer.returncode == 0, answer.stdout + answer.stderr
         if token:
-            (provider,) = re.findall(r"^providers:\n  ([\w-]+):", block, re.MULTILINE)
-            gateway.query(_SET_TOKEN.format(provider=provider, token=token))
+            for provider in _PROVIDER.findall(block):
+                gateway.query(_SET_TOKEN.format(provider=provider, token=token))
 
     return configure
 

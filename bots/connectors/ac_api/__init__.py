@@ -4,6 +4,7 @@ from bots.connectors.ac_api.chat import ChatConnector
 from bots.connectors.ac_api.health import check_health
 from bots.connectors.ac_api.params import AcApiCredentials, AcApiParams
 from bots.connectors.ac_api.requests import SERVICE, Requests
+from bots.connectors.ac_api.streaming import StreamingConnector
 from bots.core import registry
 from bots.core.errors import Fault, ServiceError
 from bots.core.ports import BotConnector, BotConversation, BotSession, Checkable
@@ -45,8 +46,6 @@ class AcApiConnector:
     def _chosen(self, params: AcApiParams) -> BotConnector:
         if params.ac_bot_api_type == "chat":
             return ChatConnector(self._url, self._requests)
-        from bots.connectors.ac_api.streaming import StreamingConnector
-
         return StreamingConnector(
             url=self._url,
             authorise=self._requests.authorise,
