@@ -108,10 +108,11 @@ class VoiceSide:
     async def until(self, *kinds: type) -> Any:
         """Read frames until an event of one of ``kinds`` comes; all are kept in ``seen``."""
         async with asyncio.timeout(PATIENCE_S):
-            while True:
+            while self.close_code is None:
                 for what in await self._next():
                     if isinstance(what, kinds):
                         return what
+        raise AssertionError(f"closed with {self.close_code} before {kinds}: {self.seen[-1:]}")
 
     async def closed(self) -> int:
         """Read until the gateway closes the socket; answers the code."""
