@@ -122,7 +122,9 @@ class Connection(ABC):
         """End the session that is too long, and the one whose client says nothing."""
         script, began_at, warned = self.script, self._now(), False
         while True:
-            limit = script.session_limit_s if warned else script.session_warning_s
+            limit = script.session_limit_s
+            if not warned:
+                limit = min(limit, script.session_warning_s)
             until = min(began_at + limit, self._last_message_at + script.client_timeout_s)
             await asyncio.sleep(max(0.001, until - self._now()))
             now = self._now()

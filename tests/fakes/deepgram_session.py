@@ -32,6 +32,8 @@ class Session(Connection):
         super().__init__(request, script, number)
         self.audio = bytearray()
         """All of the caller's audio."""
+        self.spoken: list[bytes] = []
+        """The agent's utterances, whether or not all of them was sent."""
         self.most_ahead_ms = 0.0
         """By how much the caller's audio was ahead of real time at most."""
         self.violations: list[str] = []
@@ -108,7 +110,7 @@ class Session(Connection):
             case form.UpdateListen():
                 await self.send({"type": "ListenUpdated"})
             case form.InjectUserMessage(content=content):
-                self._do(self._answer(content))
+                await self._answer(content)
             case form.InjectAgentMessage(message=text, behavior=behavior):
                 await self._inject(text, behavior)
             case form.FunctionCallResponse():
@@ -199,7 +201,7 @@ class Session(Connection):
         self._user_speaking = False
         self._silence_ms = 0.0
         eager, self._eager = self._eager, []
-        self._do(self._answer(self.script.turn(self.turn + 1).said, eager))
+        await self._answer(self.script.turn(self.turn + 1).said, eager)
 
     # --- thinking
 
@@ -220,8 +222,10 @@ class Session(Connection):
 
     async def _answer(self, said: str, called: list[str] | None = None) -> None:
         self.turn += 1
-        turn = self.script.turn(self.turn)
         await self._text("user", said)
+        self._do(self._think(said, self.script.turn(self.turn), called))
+
+    async def _think(self, said: str, turn: Turn, called: list[str] | None) -> None:
         if await self._misbehave():
             return
         await self.send({"type": "LatencyReport", "stt_latency": 0.12})
@@ -312,6 +316,7 @@ class Session(Connection):
         self._speaking = True
         voice = self.script.voice
         audio = await voice(text, self._output) if voice else tone(ms, self._output, hz)
+        self.spoken.append(audio)
         await self._utter(audio, rest)
         if not self.script.has("no audio done"):
             await self.send({"type": "AgentAudioDone"})
@@ -323,22 +328,25 @@ class Session(Connection):
             await self._speak(self._queue.pop(0), ms, hz)
 
     async def _utter(self, audio: bytes, rest: str) -> None:
-        at, half = 0, len(audio) // 2
+        half = len(audio) // 2
+        cut = self.script.has("cut in mid-utterance", self.turn)
+        at, until = 0, half if cut else len(audio)
         for piece_ms in itertools.cycle(_PIECES_MS):
-            if at >= len(audio):
-                return
+            if at >= until:
+                break
             if rest and at >= half:
                 await self._text("assistant", rest)
                 rest = ""
-            if at >= half and self.script.has("cut in mid-utterance", self.turn):
-                self.cut()
-                return
             # NB an odd number of bytes: pieces need not end with a sample.
-            end = at + self._output.bytes_for_ms(piece_ms) + 1
+            end = min(until, at + self._output.bytes_for_ms(piece_ms) + 1)
             await self.send_audio(audio[at:end])
             at = end
             speed = self.script.speed
             await asyncio.sleep(piece_ms / 1000 / speed if speed else 0)
+        if cut:
+            self.cut()
+        elif rest:
+            await self._text("assistant", rest)
 
     async def _text(self, role: str, content: str) -> None:
         line = {"role": role, "content": content}

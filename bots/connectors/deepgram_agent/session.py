@@ -274,17 +274,21 @@ class AgentSession:
         return socket
 
     async def _reopened(self) -> tuple[Socket, str]:
+        history, unanswered = self._client.talk.resumed()
         first = self._setup.first_message(
             self._conversation,
             self.caller_audio,
             self._spoken,
-            history=self._client.talk.entries(),
+            history=history,
             greet=not self._client.greeted,
         )
         socket, request_id = await self._link.opened(self._client, first, self._outlet.put)
         try:
             for update in self._direction.updates:
                 await sent(socket, encode(update))
+            if unanswered:
+                self._client.injected(unanswered)
+                await sent(socket, encode(InjectUserMessage(content=unanswered)))
         except BaseException:
             await closed(socket)
             raise

@@ -40,6 +40,16 @@ class Talk:
         """What is remembered, the oldest first."""
         return self._reported.all() or self._lines.all()
 
+    def resumed(self) -> tuple[list[Json], str]:
+        """What another session is begun with, and what the caller has then to say again.
+
+        Words of the caller that nobody has answered would stay so: history is no question.
+        """
+        entries = self.entries()
+        if not entries or entries[-1].get("role") != "user":
+            return entries, ""
+        return entries[:-1], str(entries[-1]["content"])
+
 
 class _Entries:
     def __init__(self) -> None:

@@ -246,7 +246,7 @@ async def test_a_session_that_takes_over_is_not_told_what_it_never_asked() -> No
                 done.set()
                 await talk.session.control({"type": "UpdatePrompt", "prompt": "x"})
             kinds = [each["type"] for each in agent.sessions[1].received]
-            assert kinds == ["Settings", "UpdatePrompt"]
+            assert kinds == ["Settings", "InjectUserMessage", "UpdatePrompt"]
             assert agent.violations == []
     finally:
         functions.set_hook(None)

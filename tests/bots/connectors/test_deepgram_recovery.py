@@ -139,7 +139,9 @@ async def test_defects_c_and_d_a_close_in_mid_call_is_mended(code: int) -> None:
             assert f"Deepgram closed the connection ({code})" in talk.notes()
         settings = agent.sessions[1].received[0]["agent"]
         assert "greeting" not in settings
-        assert [m["content"] for m in settings["context"]["messages"]] == ["Hello.", "some words"]
+        assert [m["content"] for m in settings["context"]["messages"]] == ["Hello."]
+        unanswered = {"type": "InjectUserMessage", "content": "some words"}
+        assert agent.sessions[1].received[1] == unanswered
         assert agent.violations == []
 
 

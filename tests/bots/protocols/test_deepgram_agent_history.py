@@ -26,6 +26,17 @@ def test_lines_stand_in_where_the_server_reports_nothing() -> None:
     assert talk.entries() == [{"type": "History", "role": "assistant", "content": "Hello."}]
 
 
+def test_what_nobody_has_answered_is_said_again() -> None:
+    talk = Talk()
+    assert talk.resumed() == ([], "")
+    talk.said("assistant", "Hello.")
+    assert talk.resumed() == (talk.entries(), "")
+    talk.said("user", "my question")
+    assert talk.resumed() == (talk.entries()[:1], "my question")
+    talk.entered(History(function_calls=[{"id": "1"}]))
+    assert talk.resumed() == (talk.entries(), "")
+
+
 @pytest.mark.parametrize(
     "empty",
     [History(), History(role="system", content="x"), History(role="user", content="")],
