@@ -28,6 +28,8 @@ _HEADER = """\
 """
 _NOTE = "    # Only the names: set them by hand where this is imported for the first time.\n"
 _NAMES_ONLY = re.compile(r"^    (secrets|credentials):\n", re.MULTILINE)
+_ELSEWHERE = {"ac-bot-api": "ac-api"}
+"""Plug-ins by the names that they have in files of other gateways."""
 _SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
 
@@ -68,7 +70,11 @@ class ProviderPart(_Owner):
     """A provider; ``credentials`` are the names of those that are set."""
 
     kind: Literal["bot", "stt", "tts", "vad", "carrier"]
-    plugin: Annotated[str, Field(min_length=1, max_length=64)]
+    plugin: Annotated[
+        str,
+        Field(min_length=1, max_length=64),
+        AfterValidator(lambda name: _ELSEWHERE.get(name, name)),
+    ]
     credentials: Annotated[Names, Field(strict=False)] = ()
 
 

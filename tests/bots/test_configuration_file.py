@@ -215,3 +215,8 @@ def test_a_file_with_more_objects_than_a_request_can_check_is_refused() -> None:
     assert [(each.path, each.text) for each in refused.value.problems] == [
         ("routes", "must have at most 1000 entries")
     ]
+
+
+def test_a_plug_in_may_be_named_as_other_gateways_name_it() -> None:
+    found = parse("version: 1\nproviders:\n  p:\n    kind: bot\n    plugin: ac-bot-api\n")
+    assert found.providers["p"].plugin == "ac-api"

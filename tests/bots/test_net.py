@@ -2,8 +2,10 @@
 
 import asyncio
 import datetime
+import socket
 import ssl
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,29 @@ async def test_an_answer_that_is_cut_off_is_no_answer(server: FakeWeb, outbound:
     error = await failure(outbound, server.on("/cut", cut))
     assert reason_and_fault(error) == ("connection lost", Fault.CONNECTIVITY)
     assert error.sent
+
+
+async def test_a_connection_that_is_not_had_in_time_was_not_sent(outbound: Outbound) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        port = listener.getsockname()[1]
+        # What waits to be accepted fills the queue, so that nobody else gets in.
+        full = [await _waiting(port) for _ in range(4)]
+        with pytest.raises(OutboundError) as failed:
+            await outbound.request(
+                "GET", f"http://127.0.0.1:{port}/", deadline_s=LONG_S, connect_s=SOON_S
+            )
+        for each in full:
+            each.close()
+    assert reason_and_fault(failed.value) == ("no connection in time", Fault.TIMEOUT)
+    assert not failed.value.sent
+
+
+async def _waiting(port: int) -> socket.socket:
+    knocking = socket.socket()
+    knocking.setblocking(False)
+    with suppress(BlockingIOError):
+        knocking.connect(("127.0.0.1", port))
+    return knocking
 
 
 async def test_what_is_not_http_is_told_from_a_lost_connection(outbound: Outbound) -> None:

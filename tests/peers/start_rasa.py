@@ -10,7 +10,7 @@ import sys
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
-from sanic import Sanic
+from sanic import Sanic  # type: ignore[import-not-found]  # not ours
 
 sys.path.insert(0, os.getcwd())  # noqa: PTH109 - pathlib has no shorter word for it
 
@@ -59,7 +59,9 @@ stand_in(
     UserMessage=UserMessage,
 )
 
-from rasa_audiocodes import AudiocodesInput  # noqa: E402 - its parts have to stand in first
+from rasa_audiocodes import (  # type: ignore[import-not-found]  # noqa: E402 - see above
+    AudiocodesInput,
+)
 
 
 async def answer(said: UserMessage) -> None:
