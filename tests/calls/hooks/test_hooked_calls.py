@@ -1,6 +1,5 @@
 """Whole calls that an operator's code follows and acts in."""
 
-import asyncio
 import threading
 from typing import Any
 
@@ -14,29 +13,11 @@ from bots.protocols.ac_bot_api import Accepted
 from calls.hooks import ConversationText, InboundActivity, Session, SessionEnd, function, on
 from calls.hooks.registration import Registered
 from calls.session.host import SessionHost
+from tests.calls.hooks.notebook import Notebook
 
 pytestmark = [pytest.mark.db, pytest.mark.usefixtures("loaded")]
 
 ANSWERS = {"start": ["Welcome."], "my bill": ["Forty dollars."]}
-
-
-class Notebook:
-    """What handlers wrote down, readable from the test."""
-
-    def __init__(self) -> None:
-        self.lines: list[Any] = []
-        self._changed = threading.Event()
-
-    def write(self, what: Any) -> None:
-        self.lines.append(what)
-        self._changed.set()
-
-    async def until(self, what: Any) -> None:
-        async with asyncio.timeout(15):
-            while what not in self.lines:
-                self._changed.clear()
-                if what not in self.lines:
-                    await asyncio.to_thread(self._changed.wait, 1)
 
 
 async def test_a_call_is_followed_from_its_beginning_to_its_end(
