@@ -101,8 +101,8 @@ class CallSession:
         self._hearing = Hearing(
             plugins,
             self._bot,
-            leg=self._current_leg,
-            kept_back=self._keeps_back,
+            leg=lambda: self.leg,
+            kept_back=lambda: self._engine.keeps_speech_back,
             report=self.take,
         )
         self.taps = Taps(caller=leg.caller_audio, bot=leg.prompt_audio)
@@ -130,14 +130,12 @@ class CallSession:
             caller_audio=self.leg.caller_audio if audio else None,
             prompt_audio=self.leg.prompt_audio if audio else None,
         )
-        heard = Heard(shown=self._current_leg, kept_back=self._keeps_back, report=self.take)
+        heard = Heard(
+            shown=lambda: self.leg,
+            kept_back=lambda: self._engine.keeps_speech_back,
+            report=self.take,
+        )
         return BotLine(self._plugins.connector, conversation, self.take, heard)
-
-    def _current_leg(self) -> VoiceLeg:
-        return self.leg
-
-    def _keeps_back(self) -> bool:
-        return self._engine.keeps_speech_back
 
     # --- what the voice side calls --------------------------------------------------------------
 
