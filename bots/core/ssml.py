@@ -52,6 +52,11 @@ def is_ssml(text: str) -> bool:
     return _BEGINNING.match(text) is not None
 
 
+def is_readable(text: str) -> bool:
+    """Whether ``text`` is SSML whose markup can be read; else only its words are spoken."""
+    return _parsed(text) is not None
+
+
 def to_text(text: str) -> str:
     """What is spoken, as plain text on one line; plain text comes back with its spaces folded."""
     return _folded(" ".join(part for part in segments(text) if isinstance(part, str)))
