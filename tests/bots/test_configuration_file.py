@@ -218,5 +218,5 @@ def test_a_file_with_more_objects_than_a_request_can_check_is_refused() -> None:
 
 
 def test_a_plug_in_may_be_named_as_other_gateways_name_it() -> None:
-    found = parse("version: 1\nproviders:\n  p:\n    kind: bot\n    plugin: ac-bot-api\n")
+    found, _ = parse("version: 1\nproviders:\n  p:\n    kind: bot\n    plugin: ac-bot-api\n")
     assert found.providers["p"].plugin == "ac-api"

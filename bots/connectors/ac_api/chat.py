@@ -199,7 +199,7 @@ class ChatSession:
 
     async def _take(self, said: Said) -> None:
         notes = [self._note(problem) for problem in said.problems if self._is_news(problem)]
-        if (notes or said.activities) and not self._closed:
+        if notes or said.activities:
             await self._said.put((*notes, *said.activities))
 
     def _is_news(self, problem: str) -> bool:

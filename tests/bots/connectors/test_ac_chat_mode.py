@@ -256,6 +256,7 @@ async def test_a_conversation_is_refreshed_for_as_long_as_it_lasts() -> None:
             refreshes = await bot.until("refresh", 3)
         assert refreshes[0].body == {"conversation": "c1"}
         assert bot.steps()[-1].step == "disconnect"
+        assert not [task for task in asyncio.all_tasks() if "keep_alive" in repr(task)]
 
 
 @pytest.mark.usefixtures("hasty")

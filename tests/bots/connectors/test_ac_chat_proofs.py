@@ -81,6 +81,15 @@ async def test_a_token_that_expires_in_the_middle_is_fetched_anew() -> None:
         assert bodies[0] == bodies[1]
 
 
+async def test_the_socket_gets_a_fresh_token_too() -> None:
+    async with oauth_bot("token-1", "token-2", websocket=True) as (bot, server):
+        bot.fails["websocket"].append(401)
+        async with talking(by_oauth(bot, server)) as talk:
+            await talk.send()
+        assert len(server.asked) == 2
+        assert [each.step for each in bot.steps()][:2] == ["create", "websocket"]
+
+
 async def test_a_bot_that_refuses_every_token_fails_after_two() -> None:
     async with accepting("none") as (bot, server):
         failed = await failure_of(by_oauth(bot, server))
