@@ -10,6 +10,7 @@ from django.utils import timezone
 from bots import clientele, journal
 from bots.deliveries import courier, retention
 from bots.rest import idempotency
+from bots.services import conformance
 
 log = structlog.get_logger(__name__)
 
@@ -52,3 +53,9 @@ def expire_deliveries() -> None:
 def forget_client_usage() -> None:
     """Delete the counts of API clients that no page shows any more."""
     clientele.forget_usage(timezone.now())
+
+
+@shared_task(name="bots.tasks.examine_bot")  # type: ignore[untyped-decorator]  # as above
+def examine_bot(run: str) -> None:
+    """Carry out a conformance run that waits; one that somebody else does is left alone."""
+    conformance.carry_out(run)

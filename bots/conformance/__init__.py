@@ -10,7 +10,7 @@ from collections.abc import Collection
 from bots.conformance import examination
 from bots.conformance.checks import BY_ID, CHECKS, Check, Group
 from bots.conformance.examination import DEADLINE_S, USUAL, Examination, Subject, Tell, Timing
-from bots.conformance.report import Finding, Grade, Line, Report, report_of
+from bots.conformance.report import Finding, Grade, Line, Report, refused, report_of
 from bots.conformance.suites import parts_for
 
 
@@ -31,6 +31,7 @@ __all__ = [
     "BY_ID",
     "CHECKS",
     "DEADLINE_S",
+    "USUAL",
     "Check",
     "Examination",
     "Finding",
@@ -42,5 +43,6 @@ __all__ = [
     "Tell",
     "Timing",
     "examine",
+    "refused",
     "report_of",
 ]

@@ -34,6 +34,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 CHECKS = (
     # --- the way to the bot ---
     Check(
+        id="configuration",
+        group=Group.WAY,
+        title=_("Configuration"),
+        proves=_("The stored configuration works, and the bot takes calls."),
+        grading=_("Failed if a call would not even begin; then nothing else is tried."),
+        fix=_("Correct what is named, on the bot or in its providers."),
+    ),
+    Check(
         id="address",
         group=Group.WAY,
         title=_("Address"),

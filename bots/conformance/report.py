@@ -115,6 +115,12 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
         return plain
 
 
+def refused(bot: str, problem: str) -> Report:
+    """The report of a bot whose configuration does not work."""
+    found = Finding(check="configuration", grade=Grade.FAILED, detail=problem)
+    return Report(bot=bot, plugin="", findings=(found,))
+
+
 def report_of(stored: Mapping[str, Any]) -> Report:
     """The report that `Report.stored` made."""
     return msgspec.convert(stored, Report)

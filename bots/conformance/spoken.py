@@ -2,7 +2,9 @@
 
 import asyncio
 import math
-from contextlib import aclosing
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +14,9 @@ from bots.conformance.talk import Stream, Talk, grade_delay
 from bots.core import registry
 from bots.core.audio import FRAME_MS, LPCM16_16K, AudioFormat, Converter
 from bots.core.errors import ServiceError
+from bots.core.params.sections.barge_in import BargeIn
 from bots.core.ports import BotCapabilities, SynthesisRequest, TextToSpeech
+from bots.speech import spoken
 
 SAMPLER = "offline"
 """The synthesiser that speaks for the caller."""
@@ -26,6 +30,68 @@ MAX_LAG_MS = 500
 """Audio may be so much later than speech would be before it stutters."""
 
 
+class Caller:
+    """Somebody on the line: speech where there is some, else silence, in the time that it takes."""
+
+    def __init__(self, exam: Examination, talk: Talk) -> None:
+        self._talk = talk
+        self._speed = exam.timing.speed
+        self._pieces: deque[bytes] = deque()
+        self._silent = asyncio.Event()
+        self._silent.set()
+
+    async def run(self) -> None:
+        """Have the bot hear the line until this is cancelled or the bot has left."""
+        wanted: AudioFormat = self._talk.session.caller_audio
+        converter = Converter(LPCM16_16K, wanted)
+        silence = bytes(LPCM16_16K.bytes_for_ms(FRAME_MS))
+        clock = asyncio.get_running_loop().time
+        due = clock()
+        try:
+            while not self._talk.over:
+                piece = self._pieces.popleft() if self._pieces else silence
+                if audio := converter.push(piece):
+                    self._talk.session.hear(audio)
+                if not self._pieces:
+                    self._silent.set()
+                due += FRAME_MS / 1000 / self._speed
+                await asyncio.sleep(max(0.0, due - clock()))
+        finally:
+            self._pieces.clear()
+            self._silent.set()
+
+    async def say(self, audio: bytes) -> None:
+        """Speak ``audio`` (`LPCM16_16K`), then be silent for long enough to be answered.
+
+        Raises:
+            ServiceError: the bot has failed meanwhile.
+            Withdrawn: it has left.
+        """
+        self._talk.see_it_is_there()
+        size = LPCM16_16K.bytes_for_ms(FRAME_MS)
+        self._silent.clear()
+        self._pieces.extend(audio[at : at + size] for at in range(0, len(audio), size))
+        await self._silent.wait()
+        self._talk.see_it_is_there()
+
+    async def pause(self) -> None:
+        """Be silent for as long as ends an utterance."""
+        await asyncio.sleep(SILENCE_MS / 1000 / self._speed)
+
+
+@asynccontextmanager
+async def on_the_line(exam: Examination, talk: Talk) -> AsyncIterator[Caller]:
+    """A caller whom the bot hears meanwhile."""
+    caller = Caller(exam, talk)
+    talk.session.listen(on=True)
+    line = asyncio.get_running_loop().create_task(caller.run())
+    try:
+        yield caller
+    finally:
+        line.cancel()
+        await asyncio.wait([line])
+
+
 async def check_voice(
     exam: Examination, talk: Talk, does: BotCapabilities, words: str, slowest: list[float]
 ) -> None:
@@ -35,34 +101,43 @@ async def check_voice(
         ServiceError: the bot failed.
         Withdrawn: it has left.
     """
-    if does.hears:
-        await _question(exam, talk, words, slowest)
-    else:
+    if not does.hears:
         exam.skip("the gateway recognises speech for this bot", "caller-audio", "spoken-question")
-    if does.speaks:
+        exam.skip("the bot does not hear the caller", "barge-in")
         _streams(exam, talk)
-    else:
-        exam.skip("the gateway speaks for this bot", "play-stream")
-    if does.hears and does.speaks:
-        await _barge_in(exam, talk, words)
-    else:
-        exam.skip("it takes a bot that hears and speaks itself", "barge-in")
+        return
+    interrupts = exam.subject.resolved[BargeIn].barge_in
+    async with on_the_line(exam, talk) as caller:
+        await _question(exam, talk, caller, words, slowest, listening_on=interrupts)
+        if does.speaks:
+            _streams(exam, talk)
+            await _barge_in(exam, talk, caller, words, allowed=interrupts)
+        else:
+            exam.skip("the gateway speaks for this bot", "play-stream", "barge-in")
 
 
 # --- the caller -----------------------------------------------------------------------------------
 
 
-async def _question(exam: Examination, talk: Talk, words: str, slowest: list[float]) -> None:
+async def _question(
+    exam: Examination,
+    talk: Talk,
+    caller: Caller,
+    words: str,
+    slowest: list[float],
+    *,
+    listening_on: bool,
+) -> None:
     exam.begin("caller-audio")
-    talk.see_it_is_there()
     _let_finish(talk)
     before = len(talk.told)
     audio = await speech(words, exam.subject.language)
     exam.recorder.record("to bot", {"audio": words, "ms": _ms(audio)})
-    await _speak(exam, talk, audio)
-    loop = asyncio.get_running_loop()
-    silent_at = loop.time()
-    await _speak(exam, talk, bytes(LPCM16_16K.bytes_for_ms(SILENCE_MS)))
+    await caller.say(audio)
+    silent_at = asyncio.get_running_loop().time()
+    await caller.pause()
+    if not listening_on:
+        talk.session.listen(on=False)  # as in a call: not before the bot has answered
     exam.begin("spoken-question")
     at = await talk.answer(before, exam.timing.answer_s)
     if talk.failure is not None:
@@ -86,41 +161,21 @@ def _let_finish(talk: Talk) -> None:
         talk.session.played(number, heard_ms=stream.ms, interrupted=False)
 
 
-async def _speak(exam: Examination, talk: Talk, audio: bytes) -> None:
-    """Have the bot hear ``audio`` (`LPCM16_16K`) in the time that it takes."""
-    wanted: AudioFormat = talk.session.caller_audio
-    converter = Converter(LPCM16_16K, wanted)
-    loop = asyncio.get_running_loop()
-    piece_bytes = LPCM16_16K.bytes_for_ms(FRAME_MS)
-    due = loop.time()
-    for at in range(0, len(audio), piece_bytes):
-        talk.see_it_is_there()
-        if piece := converter.push(audio[at : at + piece_bytes]):
-            talk.session.hear(piece)
-        due += FRAME_MS / 1000 / exam.timing.speed
-        await asyncio.sleep(max(0.0, due - loop.time()))
-
-
 def _ms(audio: bytes) -> int:
     return round(LPCM16_16K.ms_for_bytes(len(audio)))
 
 
 async def speech(words: str, language: str) -> bytes:
     """``words`` as `LPCM16_16K`; a tone that comes and goes where nobody can speak them."""
-    limit = LPCM16_16K.bytes_for_ms(SPEECH_MS)
-    pcm = bytearray()
     try:
         plugin = registry.plugin("tts", SAMPLER)
         tts: TextToSpeech = plugin.factory(plugin.params(), plugin.credentials())
-        request = SynthesisRequest(text=words, language=language, rate_hz=LPCM16_16K.rate_hz)
-        async with aclosing(tts.synthesise(request)) as pieces:
-            async for piece in pieces:
-                pcm += piece
-                if len(pcm) >= limit:
-                    break
+        pcm = await spoken(
+            tts, SynthesisRequest(text=words, language=language, rate_hz=LPCM16_16K.rate_hz)
+        )
     except (LookupError, ServiceError):
-        pcm.clear()
-    return bytes(pcm[:limit]) or _tone()
+        pcm = b""
+    return pcm[: LPCM16_16K.bytes_for_ms(SPEECH_MS)] or _tone()
 
 
 def _tone() -> bytes:
@@ -165,27 +220,28 @@ def _lag_ms(stream: Stream) -> float:
     return (stream.last_audio_at - stream.first_audio_at) * 1000 - stream.ms
 
 
-async def _barge_in(exam: Examination, talk: Talk, words: str) -> None:
-    """Speak again, into the prompt that the bot has just begun."""
+async def _barge_in(
+    exam: Examination, talk: Talk, caller: Caller, words: str, *, allowed: bool
+) -> None:
+    """Speak again, into the prompt that the bot began last."""
     exam.begin("barge-in")
-    talk.see_it_is_there()
+    if not allowed:
+        exam.skip("bargeIn is off: callers are not heard while the bot speaks", "barge-in")
+        return
     if not talk.streams:
         exam.skip("the bot has not spoken", "barge-in")
         return
     before = len(talk.told)
     exam.recorder.record("to bot", {"audio": words, "interrupting": True})
-    loop = asyncio.get_running_loop()
-    began = loop.time()
-    await _speak(exam, talk, await speech(words, exam.subject.language))
-    await _speak(exam, talk, bytes(LPCM16_16K.bytes_for_ms(SILENCE_MS)))
+    began = asyncio.get_running_loop().time()
+    await caller.say(await speech(words, exam.subject.language))
     if talk.heard_at(before) is None:
         await talk.news(NOTICED_S)
     heard_at = talk.heard_at(before)
     if heard_at is None:
         exam.warn("barge-in", "it did not notice that the caller spoke")
     else:
-        last = max(talk.streams)
-        talk.session.played(last, heard_ms=0.0, interrupted=True)
+        talk.session.played(max(talk.streams), heard_ms=0.0, interrupted=True)
         exam.ok("barge-in", noticed=f"{(heard_at - began) * 1000:.0f} ms")
     await talk.answer(before, exam.timing.event_s)
     _let_finish(talk)

@@ -32,7 +32,9 @@ def parts_for(exam: Examination) -> tuple[Part, ...]:
         await scripted.check_conversation(exam, connector)
 
     well = Part(let_in, ("token", "health"))
-    parts = [] if endpoint is None else [Part(partial(_way, endpoint), network.CHECKS)]
+    parts = [Part(_configured, ("configuration",))]
+    if endpoint is not None:
+        parts.append(Part(partial(_way, endpoint), network.CHECKS))
     match subject.params, subject.credentials:
         case AcApiParams() as params, AcApiCredentials() as credentials:
             parts += _audiocodes(params, credentials, connector, well)
@@ -43,6 +45,10 @@ def parts_for(exam: Examination) -> tuple[Part, ...]:
         case _ if isinstance(connector, Checkable):
             parts.append(well)
     return (*parts, Part(talk, scripted.checks(connector.capabilities)))
+
+
+async def _configured(exam: Examination) -> None:
+    exam.ok("configuration", framework=exam.subject.plugin.title)
 
 
 async def _way(endpoint: Endpoint, exam: Examination) -> None:

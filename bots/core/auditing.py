@@ -19,6 +19,7 @@ class Action(StrEnum):
     BOT_CHANGED = "bot.changed"
     BOT_DELETED = "bot.deleted"
     TOKEN_MINTED = "bot.token_minted"  # noqa: S105 - the name of an event
+    BOT_EXAMINED = "bot.examined"
     PROVIDER_CREATED = "provider.created"
     PROVIDER_CHANGED = "provider.changed"
     PROVIDER_DELETED = "provider.deleted"
@@ -67,6 +68,7 @@ _TITLES = {
     Action.BOT_CHANGED: gettext_noop("Changed a bot"),
     Action.BOT_DELETED: gettext_noop("Deleted a bot"),
     Action.TOKEN_MINTED: gettext_noop("Minted a bot's token"),
+    Action.BOT_EXAMINED: gettext_noop("Checked a bot"),
     Action.PROVIDER_CREATED: gettext_noop("Created a provider"),
     Action.PROVIDER_CHANGED: gettext_noop("Changed a provider"),
     Action.PROVIDER_DELETED: gettext_noop("Deleted a provider"),

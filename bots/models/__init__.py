@@ -2,6 +2,7 @@
 
 from bots.models.clients import ApiClient, ClientUsage, IdempotentAnswer, MintedToken
 from bots.models.configuration import MAX_DEPTH, SLUG, Bot, BotRevision, Provider, Route
+from bots.models.conformance import ConformanceRun
 from bots.models.deliveries import Delivery, Destination
 from bots.models.people import AuditEvent, Member
 
@@ -13,6 +14,7 @@ __all__ = [
     "Bot",
     "BotRevision",
     "ClientUsage",
+    "ConformanceRun",
     "Delivery",
     "Destination",
     "IdempotentAnswer",
