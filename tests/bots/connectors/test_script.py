@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bots.connectors.script import QUEUED_DEEDS, ScriptConnector, ScriptParams
+from bots.connectors.script import QUEUED_DEEDS, ScriptConnector, ScriptParams, ScriptSession
 from bots.core import registry
 from bots.core.activities import Activity, event, message
 from bots.core.errors import Fault, ServiceError
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Catalogue
-from bots.core.ports import BotConnector, BotConversation, BotSession
+from bots.core.ports import BotConversation
 from bots.core.registry import NoParams
 
 CALL = BotConversation(conversation_id="c1", bot="echo", language="en-US", caller="+15550123")
@@ -22,14 +22,14 @@ ECHO: dict[str, Any] = {
 }
 
 
-def connector(dialogue: dict[str, Any] = ECHO) -> BotConnector:
+def connector(dialogue: dict[str, Any] = ECHO) -> ScriptConnector:
     plugin = registry.plugin("bot", "script")
     params = plugin.params.model_validate({"scriptDialogue": dialogue})
-    found: BotConnector = plugin.factory(params, NoParams())
+    found: ScriptConnector = plugin.factory(params, NoParams())
     return found
 
 
-async def read(session: BotSession, count: int) -> list[Activity]:
+async def read(session: ScriptSession, count: int) -> list[Activity]:
     stream = session.events()
     async with asyncio.timeout(5):
         return [await anext(stream) for _ in range(count)]
