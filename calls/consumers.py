@@ -54,7 +54,8 @@ LAYER_RETRY_SECONDS = 2.0
 BACKLOG = 5_000
 """Frames that may wait for a socket that takes none; a process tells all its calls at once."""
 SOCKETS_PER_USER = 20
-FRAME_CHARS = 16_384
+FRAME_CHARS = 80_000
+"""Room for `calls.core.steering.MAX_MESSAGE_BYTES` of a message that directs a bot."""
 METER_SECONDS = 10.0
 """How long a page is told levels after it asked."""
 LEVELS_WAIT = 50

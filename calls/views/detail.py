@@ -34,6 +34,7 @@ from calls.callrecord import (
 from calls.core.advice import advice
 from calls.core.steering import MAX_REASON_CHARACTERS, MAX_TEXT_CHARACTERS
 from calls.core.waterfall import REST, SEGMENTS, Waterfall, waterfall
+from calls.directing import messages_of
 from calls.models import Call, CallEvent
 from calls.selectors import Sight, transcript, turn_times, visible_to
 from calls.services import call_delete
@@ -84,6 +85,8 @@ def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
         "reason_limit": MAX_REASON_CHARACTERS,
         "text_limit": MAX_TEXT_CHARACTERS,
     }
+    if context["active"]:
+        context["messages_to_agent"] = msgspec.to_builtins(messages_of(call))
     context |= _PARTS[tab](request, call, context)
     return render(request, "calls/detail.html", context)
 

@@ -1,6 +1,7 @@
 // Stepping into a live call: dialogs that send a command, and lines that tell what came of each.
 // A command counts as done when the gateway has observed its effect, never by the click.
 import { feed } from "../console/feed.js";
+import { AgentFields } from "./agent.js";
 import { setText } from "./chips.js";
 import { ParameterField } from "./parameter.js";
 import { said } from "./words.js";
@@ -16,6 +17,7 @@ const titles = {
   say: ({ text }) => said(gettext("Say “%(text)s”"), { text: quote(text) }),
   message: ({ text }) => said(gettext("Tell the bot “%(text)s”"), { text: quote(text) }),
   mute: ({ on }) => (on ? gettext("Mute the bot") : gettext("Let the bot speak again")),
+  agent: ({ message }) => said(gettext("Direct the agent: %(type)s"), { type: message.type }),
   set: ({ name, value }) =>
     value === null ? said(gettext("Take back %(name)s"), { name }) : said(gettext("Set %(name)s to %(value)s"), { name, value: quote(JSON.stringify(value)) }),
 };
@@ -41,6 +43,8 @@ export class Steering {
     this.call = call;
     const controls = this.byId("controls");
     this.field = controls && new ParameterField(JSON.parse(controls.textContent), this.byId);
+    const messages = this.byId("agent-messages");
+    this.agent = messages && new AgentFields(JSON.parse(messages.textContent), this.byId);
   }
 
   // The page shows what is so, not what was asked for.
@@ -114,6 +118,7 @@ export class Steering {
     const text = (name) => (fields.get(name) ?? "").trim();
     const does = form.dataset.do;
     if (does === "set") return this.field.read();
+    if (does === "agent") return this.agent.read();
     const rest = {
       hangup: () => ({}),
       transfer: () => ({ target: text("target") }),
@@ -149,6 +154,7 @@ export class Steering {
     if (status !== "done") return;
     form.reset();
     if (form.dataset.do === "set") this.field.show();
+    if (form.dataset.do === "agent") this.agent.show();
   }
 
   #giveUp(detail) {

@@ -290,7 +290,7 @@ async def test_frames_beyond_the_backlog_close_the_socket_4408(
         '{"t":"hangup"}',
         '{"t":"cmd","id":"c","call":"019ab000-0000-7000-8000-000000000000","steer":{"do":"x"}}',
         '{"t":"meter","call":' + 10_000 * "[",
-        '"' + 20_000 * "x" + '"',
+        '"' + 100_000 * "x" + '"',
     ],
 )
 async def test_what_is_not_our_protocol_is_closed_4400(world: World, text: str) -> None:

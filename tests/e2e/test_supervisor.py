@@ -1,5 +1,6 @@
 """The supervisor's pages in a real browser: what needs somebody, and stepping into a real call."""
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -129,3 +130,51 @@ def test_a_supervisor_steps_into_a_call_and_sees_what_came_of_it(
     finally:
         caller.kill()
         caller.communicate()
+
+
+LIVE_AGENT = """
+from django.utils.timezone import now
+from bots.models import Bot, Provider
+from calls.models import Call
+agent = Provider.objects.create(name="an-agent", kind="bot", plugin="deepgram-agent")
+bot = Bot.objects.create(name="table-agent", provider=agent)
+print(Call.objects.create(
+    bot=bot, bot_name=bot.name, bot_revision=1, channel="audiocodes", mode="voice",
+    owner="nobody", started_at=now(), conversation_id="c-9",
+).pk)
+"""
+
+
+def test_a_supervisor_directs_a_voice_agent_by_the_messages_of_its_plug_in(
+    visit: Visit, gateway: Gateway
+) -> None:
+    call_id = gateway.query(LIVE_AGENT).strip()
+    page = visit.page
+    feed = ScriptedFeed(page, [{**call("x", 1), "id": call_id, "bot": "table-agent"}])
+    page.goto(f"{gateway.url}/calls/{call_id}/")
+    page.get_by_role("button", name="Direct agent").click()
+    dialog = page.get_by_role("dialog", name="Direct the agent")
+    message = dialog.get_by_label("Message", exact=True)
+    expect(dialog.get_by_label("behavior")).to_have_value("default")
+    message.select_option("UpdateSpeak")
+    dialog.get_by_label("speak, as JSON").fill("{no")
+    dialog.get_by_role("button", name="Send it").click()
+    expect(dialog.get_by_role("alert")).to_contain_text("speak is no JSON")
+    speak = {"provider": {"type": "deepgram", "model": "aura-2-thalia-en"}}
+    dialog.get_by_label("speak, as JSON").fill(json.dumps(speak))
+    dialog.get_by_label("Reason (optional)").fill("The caller asked for it")
+    dialog.get_by_role("button", name="Send it").click()
+    expect(dialog).to_be_hidden()
+    (sent,) = feed.of("cmd")
+    assert sent["reason"] == "The caller asked for it"
+    assert sent["steer"] == {"do": "agent", "message": {"type": "UpdateSpeak", "speak": speak}}
+    outcome = page.locator("#outcomes li", has_text="Direct the agent: UpdateSpeak")
+    expect(outcome).to_have_attribute("data-status", "sent")
+    feed.tell_plainly("cmd", id=sent["id"], status="done", detail="Deepgram has confirmed it")
+    expect(outcome).to_contain_text("Deepgram has confirmed it")
+    page.get_by_role("button", name="Direct agent").click()
+    expect(message).to_have_value("InjectAgentMessage")  # the form is as at the beginning
+    dialog.get_by_label("message", exact=True).fill("Your parcel is here.")
+    dialog.get_by_role("button", name="Send it").click()
+    said = {"type": "InjectAgentMessage", "message": "Your parcel is here.", "behavior": "default"}
+    assert feed.of("cmd")[1]["steer"]["message"] == said
