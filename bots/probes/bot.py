@@ -35,7 +35,7 @@ async def probe_bot(
         Unconvincing: it left without a word.
     """
     if isinstance(connector, Checkable):
-        with course.step(StepName.CONNECT) as facts:
+        with course.step(StepName.CHECK) as facts:
             facts.update(await connector.check())
         if connector.capabilities.hears or connector.capabilities.speaks:
             return

@@ -24,6 +24,8 @@ class StepName(StrEnum):
     """Make the plug-in with its parameters."""
     SAMPLE = "sample"
     """Have a sample of speech made, with which to ask the service."""
+    CHECK = "check"
+    """Ask the service how it is, before it is used or in place of that."""
     CONNECT = "connect"
     """Reach the service and be let in, as far as the plug-in shows that."""
     ANSWER = "answer"

@@ -70,6 +70,8 @@ def _title(kind: str, name: StepName) -> str:
             return _("Set up the plug-in")
         case StepName.SAMPLE, _kind:
             return _("Make a sample of speech")
+        case StepName.CHECK, _kind:
+            return _("Ask whether it would take a call")
         case StepName.CONNECT, "bot":
             return _("Join a conversation")
         case StepName.CONNECT, "carrier":
@@ -102,6 +104,8 @@ def _facts(facts: Mapping[str, Any]) -> list[str]:
         "text": _("“%(value)s”"),
         "event": _("event %(value)s"),
         "request": _("request %(value)s"),
+        "health": _("health: %(value)s"),
+        "validation": _("validation: %(value)s"),
         "started_ms": _("speech noticed at %(value)s ms"),
         "stopped_ms": _("its end at %(value)s ms"),
         "us_per_frame": _("%(value)s µs for each frame of 20 ms"),

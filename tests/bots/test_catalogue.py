@@ -80,8 +80,3 @@ def test_a_wrong_default_of_a_plugin_stops_start_up(
     with_defaults(**defaults)
     with pytest.raises(TypeError, match=f"wrong defaults of the bot plug-in agent: {problem}"):
         catalogue.check()
-
-
-def test_plugins_with_defaults_can_be_kept_in_sets() -> None:
-    agent = with_defaults(bargeIn=True)
-    assert {agent, registry.plugin("stt", "ear"), agent} == {agent, registry.plugin("stt", "ear")}

@@ -127,3 +127,9 @@ def test_a_slip_in_a_declaration_stops_start_up(
     _define(Field(0, alias="x"), GOOD)
     with pytest.raises(TypeError, match=complaint):
         _define(field, annotation, section)
+
+
+def test_a_plug_in_may_have_a_default_for_anything_and_a_supervisor_sets_what_is_live() -> None:
+    wait, _names, table = (p.param for p in declared(Sample))
+    assert wait.settable_at(Level.DEFAULT)
+    assert [each.settable_at(Level.SUPERVISOR) for each in (wait, table)] == [False, True]

@@ -78,6 +78,8 @@ def test_every_declared_parameter_has_a_control_that_holds_its_default() -> None
         ("webrtcVadMarginDB", "dB", "WebRTC VAD margin"),
         ("azureEnableAudioLogging", "", "Azure enable audio logging"),
         ("botURL", "", "Bot URL"),
+        ("acBotApiType", "", "AC bot API type"),
+        ("oauthTokenUrl", "", "OAuth token URL"),
         ("ms", "ms", "MS"),
         ("language", "", "Language"),
         ("___", "", "___"),

@@ -156,3 +156,10 @@ def test_installed_packages_add_plugins_by_entry_point(
     importlib.invalidate_caches()
     registry.discover([])
     assert registry.plugin("tts", "outside").title == "Outside"
+
+
+def test_plug_ins_with_defaults_can_be_kept_in_sets() -> None:
+    registry.register("stt", "acme", "Acme", defaults={"language": "de-DE"})(AcmeStt)
+    acme = registry.plugin("stt", "acme")
+    assert {acme, acme} == {acme}
+    assert acme.defaults == {"language": "de-DE"}

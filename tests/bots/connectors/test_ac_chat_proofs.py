@@ -134,7 +134,7 @@ async def test_the_test_of_a_provider_asks_for_health_and_holds_a_conversation()
         assert outcome.ok
         assert [step.name for step in outcome.steps] == [
             StepName.BUILD,
-            StepName.CONNECT,
+            StepName.CHECK,
             StepName.CONNECT,
             StepName.ANSWER,
             StepName.CLOSE,
