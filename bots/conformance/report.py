@@ -122,8 +122,10 @@ def refused(bot: str, problem: str) -> Report:
 
 
 def report_of(stored: Mapping[str, Any]) -> Report:
-    """The report that `Report.stored` made."""
-    return msgspec.convert(stored, Report)
+    """The report that `Report.stored` made; checks that no longer exist are left out."""
+    report = msgspec.convert(stored, Report)
+    known = tuple(each for each in report.findings if each.check in BY_ID)
+    return msgspec.structs.replace(report, findings=known)
 
 
 class Recorder:

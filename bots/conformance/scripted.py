@@ -1,6 +1,9 @@
 """The scripted conversation: what every bot is told through its connector, and what it answers."""
 
 import asyncio
+from collections.abc import Iterable, Iterator
+
+import msgspec
 
 from bots.conformance.examination import Examination, Withdrawn
 from bots.conformance.judging import markup_problems, settings_problems
@@ -143,32 +146,31 @@ async def _tolerated(exam: Examination, talk: Talk, check: str, told: Activity) 
 def _judge(exam: Examination, talk: Talk, slowest: list[float]) -> None:
     """Grade what shows in everything that the bot told."""
     known = catalogue.everything()
-    _listed(exam, "slips", _slips(talk), "what it sent could not be read: {}")
     said = talk.activities
-    _listed(exam, "markup", [p for each in said for p in markup_problems(each)], "{}")
-    _listed(exam, "settings", [p for each in said for p in settings_problems(each, known)], "{}")
+    _listed(exam, "slips", _slips(talk))
+    _listed(exam, "markup", ((p, each) for each in said for p in markup_problems(each)))
+    _listed(exam, "settings", ((p, each) for each in said for p in settings_problems(each, known)))
     _patience(exam, slowest)
 
 
-def _listed(exam: Examination, check: str, problems: list[str], words: str) -> None:
+def _listed(exam: Examination, check: str, problems: Iterable[tuple[str, object]]) -> None:
+    """A warning with the first of ``problems``; each is in the trace with what the bot sent."""
     exam.begin(check)
-    problems = list(dict.fromkeys(problems))
-    for problem in problems:
+    found = dict(problems)
+    for problem, sent in found.items():
+        exam.recorder.record("from bot", msgspec.to_builtins(sent))
         exam.recorder.record("note", problem)
-    if problems:
-        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-        exam.warn(check, words.format(problems[0]) + more)
+    if found:
+        more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+        exam.warn(check, next(iter(found)) + more)
     else:
         exam.ok(check)
 
 
-def _slips(talk: Talk) -> list[str]:
-    reports = (each for _, each in talk.told if isinstance(each, AgentReport))
-    return [
-        str(each.detail.get("description", ""))
-        for each in reports
-        if each.name in ("warning", "error")
-    ]
+def _slips(talk: Talk) -> Iterator[tuple[str, object]]:
+    for _, each in talk.told:
+        if isinstance(each, AgentReport) and each.name in ("warning", "error"):
+            yield str(each.detail.get("description", "")), each
 
 
 def _patience(exam: Examination, slowest: list[float]) -> None:

@@ -155,9 +155,9 @@ class Talk:
             self._exam.recorder.record("note", words)
 
     def _shown(self, event: BotEvent) -> dict[str, Any]:
-        plain = msgspec.to_builtins(event)
+        plain: dict[str, Any] = msgspec.to_builtins(event)
         if isinstance(event, Activity):
-            return {key: value for key, value in plain.items() if value is not None}
+            return plain
         if isinstance(event, StreamEnded) and event.stream in self.streams:
             plain["audio_ms"] = round(self.streams[event.stream].ms)
         return {"event": type(event).__name__, **plain}

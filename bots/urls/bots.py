@@ -4,7 +4,14 @@ from django.urls import path
 
 from bots.views import bot_form as form
 from bots.views import bots as pages
-from bots.views import bulk, compare, configuration_files, effective, revisions
+from bots.views import (
+    bulk,
+    compare,
+    configuration_files,
+    conformance,
+    effective,
+    revisions,
+)
 
 app_name = "bots"
 
@@ -22,6 +29,8 @@ urlpatterns = [
     path("<slug:name>/effective/", effective.effective_page, name="effective"),
     path("<slug:name>/effective/evaluate/", effective.evaluate, name="evaluate"),
     path("<slug:name>/compare/", compare.compare_page, name="compare"),
+    path("<slug:name>/conformance/", conformance.latest, name="conformance"),
+    path("<slug:name>/conformance/<uuid:run_id>/", conformance.run_page, name="conformance_run"),
     path("<slug:name>/", form.edit, name="edit"),
     path("<slug:name>/json/", form.raw, name="raw"),
     path("<slug:name>/parameters/", form.rows, name="rows"),

@@ -250,6 +250,8 @@ def create(request: HttpRequest) -> HttpResponse:
     except ParameterError as error:
         return problems_answer(request, error.problems)
     messages.success(request, gettext("%(name)s is there.") % {"name": stored.name})
+    if not stored.is_base:
+        messages.info(request, gettext("Check it on the page Conformance before callers do."))
     return _to(reverse("bots:edit", args=[stored.name]))
 
 

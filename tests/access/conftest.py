@@ -13,7 +13,7 @@ from django.utils.timezone import now
 
 from bots.core.roles import Permission, granted
 from bots.deliveries.outbox import put
-from bots.models import ApiClient, Bot, Delivery, Provider, Route
+from bots.models import ApiClient, Bot, ConformanceRun, Delivery, Provider, Route
 from bots.people import person
 from bots.services.traces import record_revision
 from calls.models import Call, Dialout
@@ -34,6 +34,7 @@ class Things(msgspec.Struct, frozen=True):
     """Reaches every bot; nobody of the world."""
     client: ApiClient
     delivery: Delivery
+    run: ConformanceRun
     outsider: User
     """May do everything, but only with the bot ``elsewhere``."""
 
@@ -55,6 +56,7 @@ class Things(msgspec.Struct, frozen=True):
             "dialout_id": self.dialout.pk,
             "dialout": self.dialout.pk,
             "export_id": self.call.pk,
+            "run_id": self.run.pk,
             "view_id": 1,
             "token": "none",
             "uidb64": "none",
@@ -101,7 +103,10 @@ def things(world: World) -> Things:
         not_after=now() + timedelta(hours=1),
         created_at=now(),
     )
-    return Things(bot, call, dialout, provider, route, someone, world.dialer, delivery, outsider)
+    run = ConformanceRun.objects.create(bot=bot, revision=1, asked_by="admin", asked_at=now())
+    return Things(
+        bot, call, dialout, provider, route, someone, world.dialer, delivery, run, outsider
+    )
 
 
 def everyone(world: World) -> dict[str, User | AnonymousUser]:

@@ -89,6 +89,8 @@ URLS: dict[str, Rule] = {
     "bots:restore": form(WRITE, of="bot"),
     "bots:effective": page(READ, of="bot"),
     "bots:evaluate": act(READ, of="bot"),
+    "bots:conformance": page(READ, post=WRITE, of="bot"),
+    "bots:conformance_run": page(READ, of="bot"),
     "bots:compare": page(READ, of="bot"),
     # --- providers, numbers and routes ---
     "providers:list": page(READ),
