@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from typing import Any
 
 
@@ -18,8 +19,16 @@ class Notebook:
 
     async def until(self, *what: Any) -> None:
         """Wait until all of ``what`` has been written down, in whatever order."""
+        await self._wait(lambda: all(each in self.lines for each in what))
+
+    async def first(self) -> Any:
+        """What was written down first, as soon as it was."""
+        await self._wait(lambda: bool(self.lines))
+        return self.lines[0]
+
+    async def _wait(self, settled: Callable[[], bool]) -> None:
         async with asyncio.timeout(15):
-            while not all(each in self.lines for each in what):
+            while not settled():
                 self._changed.clear()
-                if not all(each in self.lines for each in what):
+                if not settled():
                     await asyncio.to_thread(self._changed.wait, 1)
