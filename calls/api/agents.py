@@ -33,6 +33,10 @@ def _forms() -> Any:
         )
         for name, fields in declared.items()
     ]
+    if not forms:  # a plug-in that cannot be loaded must not take the API with it
+        return create_model("AgentMessage", type=(str, ...), reason=(Reason, ""))
+    if len(forms) == 1:
+        return forms[0]
     return Annotated[reduce(or_, forms), Field(discriminator="type")]
 
 

@@ -2,12 +2,15 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connections
+from pydantic import TypeAdapter
 
 from bots.core import registry
 from bots.models import AuditEvent
+from calls.api import agents
 from calls.database import db
 from calls.models import Call
 from gateway_project.api import api as whole_api
@@ -67,6 +70,20 @@ async def test_what_the_form_of_a_message_does_not_allow_is_named(
         assert (await db(api.post, path_of(record), {"type": "Dance"})).status_code == 422
         assert len(agent.sessions[0].received) == 1  # the settings
     await sync_to_async(connections.close_all)()
+
+
+@pytest.mark.parametrize("declared", [(), ("UpdatePrompt",)])
+def test_the_api_stands_without_the_plug_ins_that_declare_messages(
+    declared: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plugin = registry.plugin("bot", "deepgram-agent")
+    few = {name: plugin.controls[name] for name in declared}
+    left = {("bot", "only"): msgspec.structs.replace(plugin, controls=few)}
+    monkeypatch.setattr(registry, "_plugins", left)
+    form = TypeAdapter(agents._forms())
+    assert form.validate_python({"type": "UpdatePrompt", "prompt": "Be brief."}).reason == ""
+    with pytest.raises(ValueError, match="type"):
+        form.validate_python({"prompt": "Be brief."})
 
 
 def test_every_message_that_a_plug_in_declares_is_in_the_document() -> None:
