@@ -44,6 +44,8 @@ LONGEST_SECONDS = 300
 FILE = pytest.StashKey[str]()
 """The file whose tests run."""
 
+WHOLE_CALLS = Path(__file__).parent / "calls" / "channels"
+
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
 if TYPE_CHECKING:
@@ -63,10 +65,15 @@ def pytest_sessionfinish() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as ``db`` what asks for the database by a fixture or by pytest-django's own mark."""
+    """Mark as ``db`` what asks for the database by a fixture or by pytest-django's own mark.
+
+    Whole calls are ``once``: what they leave in the database is written by what is tested apart.
+    """
     for item in items:
         if _asks(item):
             item.add_marker(pytest.mark.db)
+        if item.path.is_relative_to(WHOLE_CALLS):
+            item.add_marker(pytest.mark.once)
 
 
 def _asks(item: pytest.Item) -> bool:

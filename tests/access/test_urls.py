@@ -3,12 +3,15 @@
 from collections.abc import Iterator
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser, User
 from django.http import HttpResponseBase
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from pytest_django.plugin import DjangoDbBlocker
 
-from tests.access.conftest import Things, everyone, permissions, undone
+from tests import worlds
+from tests.access.conftest import Things, everyone, permissions, things, undone
 from tests.access.table import URLS, Rule, Who
 from tests.worlds import World, browser
 
@@ -43,11 +46,39 @@ def address(name: str, these: Things) -> str:
     return reverse(name, kwargs=these.arguments(name, dict(urls())[name]))
 
 
-def asked(user: User | AnonymousUser, method: str, url: str) -> HttpResponseBase:
-    """The answer to ``user``; whatever it changed is undone."""
-    with undone():
-        client = browser(user)
-        return client.post(url) if method == "post" else client.get(url)
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[World]:
+    """Everybody, made once for this file: its tests undo whatever they change."""
+    with django_db_blocker.unblock(), undone():
+        yield worlds.build()
+
+
+@pytest.fixture(scope="module")
+def these(world: World) -> Things:
+    """One object of every kind, made once as well."""
+    return things(world)
+
+
+class Visits:
+    """What people get who signed in once."""
+
+    def __init__(self) -> None:
+        self._sessions: dict[User | AnonymousUser, str] = {}
+
+    def asked(self, user: User | AnonymousUser, method: str, url: str) -> HttpResponseBase:
+        """The answer to ``user``; whatever it changed is undone."""
+        client, name = Client(), settings.SESSION_COOKIE_NAME
+        if isinstance(user, User):
+            if user not in self._sessions:
+                self._sessions[user] = browser(user).cookies[name].value
+            client.cookies[name] = self._sessions[user]
+        with undone():
+            return client.post(url) if method == "post" else client.get(url)
+
+
+@pytest.fixture(scope="module")
+def visits(world: World) -> Visits:
+    return Visits()
 
 
 def says(response: HttpResponseBase) -> str:
@@ -72,21 +103,23 @@ def expected(who: Who, user: User | AnonymousUser) -> set[str]:
 
 @pytest.mark.parametrize("name", sorted(name for name, rule in URLS.items() if machines(rule)))
 def test_machines_urls_give_a_browser_nothing_whoever_is_signed_in(
-    name: str, world: World, these: Things
+    name: str, world: World, these: Things, visits: Visits
 ) -> None:
     url = address(name, these)
     for user in (world.admin, world.stranger):
         for method in ("get", "post"):
-            response = asked(user, method, url)
+            response = visits.asked(user, method, url)
             assert response.status_code in (400, 401, 403, 404, 405, 503), (method, user)
 
 
 @pytest.mark.parametrize("name", sorted(name for name, rule in URLS.items() if not machines(rule)))
-def test_each_role_is_answered_as_the_table_says(name: str, world: World, these: Things) -> None:
+def test_each_role_is_answered_as_the_table_says(
+    name: str, world: World, these: Things, visits: Visits
+) -> None:
     url, rule, wrong = address(name, these), URLS[name], {}
     for role, user in everyone(world).items():
         for method, who in (("get", rule.get), ("post", rule.post)):
-            response = asked(user, method, url)
+            response = visits.asked(user, method, url)
             assert response.status_code < 500 or name == "readyz", (role, method)
             if says(response) not in expected(who, user):
                 wrong[role, method] = says(response)
@@ -94,16 +127,23 @@ def test_each_role_is_answered_as_the_table_says(name: str, world: World, these:
 
 
 @pytest.mark.parametrize("name", sorted(name for name, rule in URLS.items() if rule.of))
-def test_objects_beyond_a_persons_reach_are_not_found(name: str, these: Things) -> None:
+def test_objects_beyond_a_persons_reach_are_not_found(
+    name: str, these: Things, visits: Visits
+) -> None:
     url, rule = address(name, these), URLS[name]
     for method, who in (("get", rule.get), ("post", rule.post)):
         if who is not None:
-            assert asked(these.outsider, method, url).status_code == 404, method
+            assert visits.asked(these.outsider, method, url).status_code == 404, method
 
 
 def test_no_form_is_taken_from_another_site(world: World, these: Things) -> None:
     client = Client(enforce_csrf_checks=True)
-    client.force_login(world.admin)
+    with undone():
+        client.force_login(world.admin)
+        _no_form_is_taken(client, these)
+
+
+def _no_form_is_taken(client: Client, these: Things) -> None:
     for name, rule in URLS.items():
         if rule.post is not None and rule.post != "machines" and name != "csp-report":
             assert client.post(address(name, these)).status_code == 403, name
