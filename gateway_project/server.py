@@ -24,6 +24,7 @@ from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.internet import defer
 from twisted.logger import STDLibLogObserver, globalLogPublisher
 
+from calls.channels.straight import EXTENSION
 from calls.core.ports import PASSED_ON
 from gateway_project.websocket import GatewaySocket, Inbound
 
@@ -192,7 +193,7 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         if not hasattr(protocol.transport.getPeer(), "host"):
             scope["client"] = _told_by_sibling(scope["headers"])
         scope["asgi"] = {"version": "3.0"}
-        scope["extensions"] = {"websocket.http.response": {}}
+        scope["extensions"] = {"websocket.http.response": {}, EXTENSION: protocol}
         inbound = Inbound(protocol)
         running = self.application(
             scope=scope, receive=inbound.get, send=partial(self.handle_reply, protocol)

@@ -2,11 +2,14 @@
 
 Channels' stock dispatch visits the process's one database thread before every message, so that a
 slow query anywhere delays every call's audio. This consumer has no channel layer and no dispatch:
-after the admission, frames go straight from the socket to the call and back.
+after the admission, frames go straight from the socket to the call and back. Once it is known which
+call a socket has, our own server does so without a task between (see `calls.channels.straight`).
 """
 
 import asyncio
 import contextlib
+import contextvars
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -17,6 +20,7 @@ from bots.core.errors import ParameterError
 from bots.selectors import Admission, CallConfiguration, admit, call_configuration
 from calls.channels.ac_stream import AcStream
 from calls.channels.matching import Matching, resumed_in
+from calls.channels.straight import Frame, straight
 from calls.core.ports import TEST_CALLER
 from calls.database import db
 from calls.dialouts.matching import awaits_calls
@@ -76,6 +80,8 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         is_test: bool,
     ) -> None:
         self._outbox: asyncio.Queue[str | int] = asyncio.Queue()
+        self._writing = False
+        self._straight = straight(self._scope)
         stream = AcStream(
             bot=bot,
             configuration=configuration,
@@ -92,9 +98,14 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
             log.exception("voice.crashed")
             await self._socket_send({"type": "websocket.close", "code": INTERNAL_ERROR})
         finally:
+            if self._straight is not None:
+                self._straight.hand_over(_nobody)
             stream.lost()
 
     def _put(self, frame: str) -> None:
+        waited_for = self._writing or not self._outbox.empty()
+        if self._straight is not None and not waited_for and self._straight.send_now(frame):
+            return
         if self._outbox.qsize() == MAX_UNSENT_FRAMES:
             log.warning("voice.peer_too_slow", unsent_frames=MAX_UNSENT_FRAMES)
             self._outbox.put_nowait(POLICY_VIOLATION)
@@ -122,19 +133,40 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
                         patience.reschedule(patience_until)
                     elif not stream.idle:
                         patience.reschedule(None)
+                        if self._straight is not None:
+                            self._straight.hand_over(self._taking(stream))
         except TimeoutError:
             log.info("voice.silent_peer")
             self._outbox.put_nowait(POLICY_VIOLATION)
         else:
             self._outbox.put_nowait(0)
 
+    def _taking(self, stream: AcStream) -> Callable[[Frame], None]:
+        """What takes frames without a task; log lines name the bot as those of the task do."""
+        context = contextvars.copy_context()
+
+        def take(frame: Frame) -> None:
+            try:
+                context.run(stream.receive, frame)
+            except Exception:
+                log.exception("voice.crashed")
+                self._outbox.put_nowait(INTERNAL_ERROR)
+
+        return take
+
     async def _write(self, reader: "asyncio.Task[None]") -> None:
         """Frames to the peer in order; a number closes with that code (0: the peer has left)."""
         while isinstance(frame := await self._outbox.get(), str):
+            self._writing = True
             await self._socket_send({"type": "websocket.send", "text": frame})
+            self._writing = False
         if frame:
             await self._socket_send({"type": "websocket.close", "code": frame})
         reader.cancel()
+
+
+def _nobody(_frame: Frame) -> None:
+    """Takes what comes when the call is over."""
 
 
 async def _elsewhere(bot: str, frame: str | bytes) -> str:
