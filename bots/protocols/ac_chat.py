@@ -15,6 +15,7 @@ from yarl import URL
 
 from bots.core.activities import Activity, Json
 from bots.core.errors import Fault, ProtocolError
+from bots.core.json_bounds import has_too_many_parts
 from bots.protocols.ac_bot_api.messages import read_activity
 
 CAPABILITIES = ("websocket",)
@@ -152,6 +153,8 @@ def is_healthy(body: bytes) -> bool:
 
 
 def _object(body: bytes | str) -> Json | None:
+    if has_too_many_parts(body):
+        return None
     try:
         found = msgspec.json.decode(body)
     except _UNREADABLE:

@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from bots.core.activities import Activity, Json
 from bots.core.errors import ProtocolError
+from bots.core.json_bounds import is_too_deep
 from bots.protocols.ac_bot_api import events, messages
 from bots.protocols.ac_bot_api.media import MediaFormat, StreamAudio, parse_format
 
@@ -250,7 +251,9 @@ class StreamClient:
             stream_id=message.stream_id,
             media_format=media_format,
             alt_text=alt_text,
-            activity_params=message.activity_params,
+            activity_params=None
+            if is_too_deep(message.activity_params)
+            else message.activity_params,
         )
         return [*found, started]
 

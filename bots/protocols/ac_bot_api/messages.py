@@ -18,6 +18,7 @@ import msgspec
 
 from bots.core.activities import Activity, Json
 from bots.core.errors import ProtocolError
+from bots.core.json_bounds import has_too_many_parts, is_too_deep
 
 MAX_IDENTIFIER = 200
 """Longest conversation, stream or participant identifier, in characters."""
@@ -280,6 +281,8 @@ def _decode(peer: str, decoder: msgspec.json.Decoder[M], frame: str | bytes) -> 
         raise ProtocolError(peer, "binary frame")
     if frame[:1] != "{":
         raise ProtocolError(peer, "frame does not begin with '{'")
+    if has_too_many_parts(frame):
+        raise ProtocolError(peer, "frame has too many parts")
     try:
         return decoder.decode(frame)
     except msgspec.ValidationError as error:
@@ -308,6 +311,8 @@ def mark_fields(frame: str) -> Json:
         fields: Json = msgspec.json.decode(frame)
     except (msgspec.DecodeError, RecursionError):
         raise ProtocolError("mark", "playStream.mark cannot be read") from None
+    if is_too_deep(fields):
+        raise ProtocolError("mark", "playStream.mark is nested too deeply")
     return {name: value for name, value in fields.items() if name not in _ENVELOPE}
 
 
@@ -321,8 +326,11 @@ def read_activity(raw: object) -> Activity:
     """One element of ``activities``; an ``id`` or ``timestamp`` that is no string is dropped.
 
     Raises:
-        ProtocolError: it is no activity, or its text is longer than `MAX_TEXT`.
+        ProtocolError: it is no activity, is nested too deeply, or its text is longer than
+            `MAX_TEXT`.
     """
+    if is_too_deep(raw):
+        raise ProtocolError("activity", "nested too deeply")
     if isinstance(raw, dict):
         raw = {
             name: value

@@ -4,6 +4,7 @@ import msgspec
 
 from bots.core.activities import Json
 from bots.core.agents import ReportName
+from bots.core.json_bounds import is_too_deep
 from bots.core.ports import AgentReport, BotEvent
 from bots.protocols.deepgram_agent import faults, messages
 from bots.protocols.deepgram_agent.messages import MAX_FUNCTIONS, MAX_TEXT
@@ -84,7 +85,7 @@ def asked(call: messages.FunctionCall) -> Asked:
         arguments = msgspec.json.decode(call.arguments.encode(errors="replace") or b"{}")
     except (msgspec.DecodeError, RecursionError):
         arguments = None
-    if not isinstance(arguments, dict):
+    if not isinstance(arguments, dict) or is_too_deep(arguments):
         return Asked(id=id_, name=name, arguments={}, problem="the arguments are no JSON object")
     return Asked(id=id_, name=name, arguments=arguments)
 
@@ -119,6 +120,8 @@ def updated(message: Updated) -> list[Happening]:
 def function_response(message: messages.FunctionCallResponse) -> AgentReport:
     """What a function on the server's side came to."""
     content = message.content
+    if is_too_deep(content):
+        content = ""
     if not isinstance(content, str):
         content = msgspec.json.encode(content).decode()
     detail = {

@@ -5,6 +5,7 @@ from collections import deque
 import msgspec
 
 from bots.core.activities import Json
+from bots.core.json_bounds import is_too_deep
 from bots.protocols.deepgram_agent.messages import History
 
 MAX_ENTRIES = 400
@@ -29,7 +30,7 @@ class Talk:
         entry: Json = {"type": "History"}
         if message.role in ("user", "assistant") and message.content:
             entry |= {"role": message.role, "content": message.content}
-        elif message.function_calls:
+        elif message.function_calls and not is_too_deep(message.function_calls):
             entry["function_calls"] = message.function_calls
         else:
             return None

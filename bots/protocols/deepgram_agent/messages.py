@@ -14,6 +14,7 @@ import msgspec
 
 from bots.core.activities import Json
 from bots.core.errors import ProtocolError
+from bots.core.json_bounds import has_too_many_parts
 
 PEER = "deepgram"
 MAX_FRAME_BYTES = 4 * 1024 * 1024
@@ -280,6 +281,8 @@ def decode(frame: str) -> ServerMessage:
     """
     if frame[:1] != "{":
         raise ProtocolError(PEER, "frame does not begin with '{'")
+    if has_too_many_parts(frame):
+        raise ProtocolError(PEER, "frame has too many parts")
     try:
         return _decoder.decode(frame)
     except msgspec.ValidationError as error:

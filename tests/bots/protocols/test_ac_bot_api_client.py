@@ -441,3 +441,20 @@ def test_no_frame_whatever_raises_or_breaks_the_machine(frames: list[str | bytes
         for one in found:
             if isinstance(one, PlayAudio):
                 assert one.audio
+
+
+def test_parameters_of_a_play_stream_that_are_nested_too_deeply_are_left_out() -> None:
+    client = active()
+    deep: list[Any] = []
+    for _ in range(900):
+        deep = [deep]
+    (started,) = client.receive(
+        frame(
+            "playStream.start",
+            streamId="p-1",
+            mediaFormat="raw/lpcm16",
+            activityParams={"a": deep},
+        )
+    )
+    assert isinstance(started, PlayStarted)
+    assert started.activity_params is None

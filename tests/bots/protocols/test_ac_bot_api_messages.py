@@ -142,3 +142,18 @@ def test_free_text_is_cut_and_absent_text_is_empty() -> None:
     assert messages.clip(None) == ""
     assert messages.clip("abc") == "abc"
     assert messages.clip("x" * 600) == "x" * messages.MAX_NAME
+
+
+def test_a_frame_of_very_many_parts_is_refused_unread() -> None:
+    frame = '{"type":"activities","activities":[' + "[]," * 200_000 + "0]}"
+    with pytest.raises(ProtocolError, match="too many parts"):
+        messages.decode_from_bot(frame)
+
+
+def test_what_is_nested_so_deeply_that_it_could_not_be_sent_on_is_refused() -> None:
+    deep = "[" * 900 + "]" * 900
+    value = msgspec.json.decode(deep)
+    with pytest.raises(ProtocolError, match="nested too deeply"):
+        messages.read_activity({"type": "event", "name": "x", "activityParams": {"a": value}})
+    with pytest.raises(ProtocolError, match="nested too deeply"):
+        messages.mark_fields(f'{{"type":"playStream.mark.set","mark":{deep[800:-800]}}}')

@@ -305,3 +305,8 @@ def test_a_refresh_that_fails_is_tried_again_soon() -> None:
     lease.failed(30)
     assert lease.refresh_at == 35
     assert not lease.is_over(35)
+
+
+def test_an_answer_of_very_many_parts_is_refused_unread() -> None:
+    body = b'{"activities":[' + b"[]," * 200_000 + b"0]}"
+    assert ac_chat.said(body).problems == ("The bot's answer is no JSON object",)

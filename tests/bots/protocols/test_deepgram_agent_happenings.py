@@ -2,6 +2,7 @@
 
 import pytest
 
+from bots.core.errors import ProtocolError
 from bots.core.ports import AgentReport
 from bots.protocols.deepgram_agent import messages
 from bots.protocols.deepgram_agent.happenings import (
@@ -15,6 +16,7 @@ from bots.protocols.deepgram_agent.happenings import (
     updated,
     withdrawn,
 )
+from bots.protocols.deepgram_agent.history import Talk
 from bots.protocols.deepgram_agent.messages import MAX_FUNCTIONS, FunctionCall
 
 pytestmark = pytest.mark.pure
@@ -74,3 +76,21 @@ def test_names_and_texts_have_a_bounded_length() -> None:
     call = asked(FunctionCall(id=long, name=long))
     assert (len(call.id), len(call.name)) == (200, 200)
     assert len(cut(long)) == 65_536
+
+
+def test_what_is_nested_so_deeply_that_it_could_not_be_sent_on_is_left_out() -> None:
+    deep = "[" * 900 + "]" * 900
+    found = asked(FunctionCall(id="1", name="f", arguments=f'{{"a": {deep}}}'))
+    assert found.problem == "the arguments are no JSON object"
+    content: list[object] = []
+    for _ in range(900):
+        content = [content]
+    report = function_response(messages.FunctionCallResponse(id="1", name="f", content=content))
+    assert report.detail["content"] == ""
+    assert Talk().entered(messages.History(function_calls=[{"a": content}])) is None
+
+
+def test_a_frame_of_very_many_parts_is_refused_unread() -> None:
+    frame = '{"type":"History","function_calls":[{"a":[' + "[]," * 200_000 + "0]}]}"
+    with pytest.raises(ProtocolError, match="too many parts"):
+        messages.decode(frame)
