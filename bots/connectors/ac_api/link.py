@@ -154,6 +154,7 @@ class Link:
             await ws.send_str(request)
             while self.client.state is not ClientState.ACTIVE:
                 message = await ws.receive()
+                await asyncio.sleep(0)
                 if not isinstance(message.data, str | bytes):
                     raise failed(Fault.CONNECTIVITY, "closed the connection and did not accept")
                 for what in self.client.receive(message.data):
@@ -218,6 +219,8 @@ class Link:
         try:
             async with asyncio.timeout(None) as self._reading:
                 message = await self._ws.receive()
+                # Frames that are there already must not keep other calls waiting.
+                await asyncio.sleep(0)
         except TimeoutError:
             return None
         finally:

@@ -63,6 +63,7 @@ class ProactiveSocket:
             async for message in socket:
                 if message.type is WSMsgType.TEXT:
                     await self._receive(message.data)
+                await asyncio.sleep(0)  # messages that mean nothing keep nobody else waiting
         finally:
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_S):

@@ -99,6 +99,7 @@ class Link:
     ) -> str:
         request_id = ""
         while True:
+            await asyncio.sleep(0)  # frames that are there already must not keep others waiting
             for happening in await self.received(socket, client):
                 match happening:
                     case Welcomed():
