@@ -4,6 +4,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import assert_never, cast
 from uuid import uuid4
@@ -48,6 +49,8 @@ from calls.session.heard import Heard
 JOIN_TIMEOUT_S = 20.0
 """Longer than a connector waits for one answer of its bot, so that it can say what did not come."""
 SEND_TIMEOUT_S = 30.0
+DELIVER_TIMEOUT_S = 1.0
+"""How long a bot has, when the call is over, to take what it was not told yet."""
 CLOSE_TIMEOUT_S = 2.0
 CONTROL_TIMEOUT_S = 10.0
 MAX_CONTROLS = 20
@@ -208,13 +211,17 @@ class BotLine:
             return
         session = self._session
         self._session = self._voice = self._hear = None
+        # The call is over; there is nobody left to fail.
         try:
-            async with asyncio.timeout(CLOSE_TIMEOUT_S):
-                while not self._outgoing.empty():
-                    await session.send(self._outgoing.get_nowait())
-                await session.close(reason_code, reason)
-        except (ServiceError, TimeoutError):
-            return  # the call is over; there is nobody left to fail
+            with suppress(ServiceError, TimeoutError):
+                async with asyncio.timeout(DELIVER_TIMEOUT_S):
+                    while not self._outgoing.empty():
+                        await session.send(self._outgoing.get_nowait())
+        finally:
+            # NB whatever comes before: a session that is not closed goes on for ever.
+            with suppress(ServiceError, TimeoutError):
+                async with asyncio.timeout(CLOSE_TIMEOUT_S):
+                    await session.close(reason_code, reason)
 
     async def _deliver(self, session: BotSession) -> None:
         while True:

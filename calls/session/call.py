@@ -77,8 +77,7 @@ class CallSession:
         self.frames_in = 0
         self._log = log.bind(call=str(call_id), bot=configuration.bot)
         self._configuration = configuration
-        self._parameters = configuration.resolved
-        """Those in force."""
+        self._parameters = configuration.resolved  # those in force
         self._plugins = plugins
         self.leg = leg
         self._reporter = reporter
@@ -199,9 +198,8 @@ class CallSession:
     @property
     def resumable(self) -> bool:
         """Whether a new connection may take the call over, if only to be told that it ends."""
-        phase = self._engine.phase
-        untold = phase is Phase.CLOSING and isinstance(self.leg, DetachedLeg)
-        return phase in RESUMABLE or untold
+        untold = self._engine.phase is Phase.CLOSING and isinstance(self.leg, DetachedLeg)
+        return self._engine.phase in RESUMABLE or untold
 
     def attach(self, leg: VoiceLeg) -> None:
         """A new connection of a `resumable` call, accepted and with the audio format of the old.
@@ -266,9 +264,10 @@ class CallSession:
             self.take(broken)
             await self._over.wait()
         finally:
-            # Still going on here means that the task was cancelled.
-            self._abort(Cause.SHUTDOWN, "The gateway was stopped at once")
-            await self._bot.close(self._finish.reason_code, self._finish.reason)
+            try:  # Still going on here means that the task was cancelled.
+                self._abort(Cause.SHUTDOWN, "The gateway was stopped at once")
+            finally:
+                await self._bot.close(self._finish.reason_code, self._finish.reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._group.create_task(work)
@@ -291,8 +290,7 @@ class CallSession:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        due = self._engine.deadline
-        if due is not None and not self._over.is_set():
+        if (due := self._engine.deadline) is not None and not self._over.is_set():
             self._timer = self._loop.call_at(due, self.take, events.DeadlinePassed())
 
     def _carry_out(self, command: Command) -> None:

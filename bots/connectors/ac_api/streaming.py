@@ -110,6 +110,8 @@ class StreamingSession:
             await self._link.up.wait()
             if self._failure is not None:
                 raise self._failure
+            if not self._link.live:
+                raise failed(Fault.CONNECTIVITY, "is not connected")
             sent = await self._link.send(self._link.client.activities([activity]))
         self._begin()
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bots.core.activities import Activity, event, message
-from bots.core.errors import Fault
+from bots.core.errors import Fault, ServiceError
 from bots.core.ports import (
     BotConversation,
 )
@@ -206,3 +206,32 @@ def test_a_stamp_that_is_there_stays() -> None:
     own = message("Hello.", id="7", timestamp="2026-11-21T12:00:00Z")
     assert stamped(own) is own
     assert stamped(message("Hello.", id="7")).id == "7"
+
+
+@pytest.mark.parametrize("fault", [TimeoutError, ServiceError("bot", Fault.SERVER, ""), None])
+def test_a_session_is_closed_whatever_becomes_of_what_is_left_to_tell(fault: Any) -> None:
+    class Stubborn(TableSession):
+        async def send(self, activity: Activity) -> None:
+            if fault is not None:
+                raise fault
+            await asyncio.Event().wait()
+
+    class StubbornBot(TableBot):
+        async def open(self, conversation: BotConversation) -> TableSession:
+            opened.append(Stubborn(self.table))
+            return opened[0]
+
+    opened: list[TableSession] = []
+
+    async def scenario() -> None:
+        joined = asyncio.Event()
+        line = line_of(StubbornBot(TableParams(), NoParams()), lambda event: joined.set())
+        running = asyncio.create_task(line.run())
+        await joined.wait()
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        line.send(event("hangup"))
+        await line.close("error", "over")
+        assert opened[0].closed == ("error", "over")
+
+    leap(scenario())
