@@ -173,7 +173,7 @@ def _sendable(content: str) -> str:
         ServiceError: it is too long, or not text.
     """
     try:
-        size = len(content.encode())
+        size = len(content) if len(content) > MAX_CONTENT_BYTES else len(content.encode())
     except UnicodeEncodeError:
         raise _failure("an answer that is not text in UTF-8") from None
     if size > MAX_CONTENT_BYTES:

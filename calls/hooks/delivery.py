@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import structlog
 
-from calls.hooks.happenings import VITAL, ConversationText, Error, EventName, Happening
+from calls.hooks.happenings import ENDS, VITAL, ConversationText, Error, EventName, Happening
 from calls.hooks.registration import Handler, Registered
 from calls.hooks.session import Session, acting
-from calls.hooks.thread import HookThread
+from calls.hooks.thread import HookThread, problem_of
 
 MAX_WAITING = 200
 """Of one call; beyond it the oldest that is not vital is dropped and counted."""
@@ -53,7 +53,7 @@ class Delivery:
             if waiting not in VITAL:
                 del self._waiting[position]
                 return True
-        return name in VITAL
+        return name in ENDS
 
     def _wake(self) -> None:
         # NB the loop keeps no strong reference to a task.
@@ -89,8 +89,8 @@ class Delivery:
                 await handler(self.session, happening)
         except TimeoutError:
             problem = f"not done within {self._deadline_s:g} s"
-        except Exception as error:  # noqa: BLE001 - somebody else's code; the call goes on
-            problem = f"{type(error).__name__}: {error}"
+        except BaseException as error:  # noqa: BLE001 - somebody else's code; the call goes on
+            problem = problem_of(error)
         else:
             return ""
         finally:

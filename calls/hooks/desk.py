@@ -10,7 +10,7 @@ from bots.functions import Function, set_hook
 from calls.hooks.delivery import Delivery
 from calls.hooks.registration import Registered, registered
 from calls.hooks.session import CallFacts, Session, Steer, acting
-from calls.hooks.thread import HookThread
+from calls.hooks.thread import HookThread, problem_of
 from calls.hooks.watching import Watch
 
 
@@ -49,16 +49,17 @@ class HookDesk:
         if answerer is None or session is None:
             return None
 
-        async def answered() -> object:
+        async def answered() -> str:
+            """In the thread of the hooks, writing too: what is given may be large."""
             acting.set(answerer.__module__)
-            return await answerer(session, **function.arguments)
+            try:
+                given = await answerer(session, **function.arguments)
+                return given if isinstance(given, str) else msgspec.json.encode(given).decode()
+            except BaseException as error:  # noqa: BLE001 - somebody else's code; the agent is told
+                raise ServiceError("bot:hook", Fault.SERVER, problem_of(error)) from None
 
-        try:
-            given = await self._running().run(answered())
-            return given if isinstance(given, str) else msgspec.json.encode(given).decode()
-        except Exception as error:  # noqa: BLE001 - somebody else's code; the agent is told
-            problem = f"{type(error).__name__}: {error}"
-            raise ServiceError("bot:hook", Fault.SERVER, problem) from None
+        given: str = await self._running().run(answered())
+        return given
 
     def close(self) -> None:
         """End the thread, when all calls are over; blocks for some seconds at most."""

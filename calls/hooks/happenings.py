@@ -194,5 +194,7 @@ Happening = (
     | Error
 )
 
-VITAL: frozenset[EventName] = frozenset({"session_start", "session_end", "function_call_request"})
+ENDS: frozenset[EventName] = frozenset({"session_start", "session_end"})
 """Never dropped, however slow the handlers are."""
+VITAL = ENDS | {"function_call_request"}
+"""Dropped only when nothing else waits."""

@@ -90,7 +90,7 @@ def load(modules: Iterable[str], directory: Path | None) -> None:
         answered = dict(registered.functions)
         try:
             importlib.import_module(name)
-        except Exception as error:  # noqa: BLE001 - somebody else's code; it must be visible
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - somebody else's code; must be visible
             registered.handlers, registered.functions = before, answered
             registered.broken[name] = f"{type(error).__name__}: {error}"
             log.error("hooks.broken", module=name, reason=registered.broken[name])

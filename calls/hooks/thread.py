@@ -7,9 +7,31 @@ from typing import Any
 
 import structlog
 
+from calls.core.wording import clean
+
 STOP_S = 5.0
 
+MAX_PROBLEM_CHARS = 500
+
 log = structlog.get_logger(__name__)
+
+
+def problem_of(error: BaseException) -> str:
+    """What went wrong in somebody else's code, in words that can be sent and kept.
+
+    It may raise anything, be it `SystemExit`, or a `CancelledError` of a task of its own.
+
+    Raises:
+        CancelledError: it is we who end the task.
+    """
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+        raise error
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - that is somebody else's code, too
+        text = "it cannot be shown"
+    return clean(f"{type(error).__name__}: {text}", MAX_PROBLEM_CHARS)
 
 
 class HookThread:
@@ -18,6 +40,7 @@ class HookThread:
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._serve, name="hooks", daemon=True)
+        self._ending = False
 
     def start(self) -> None:
         """Let it run."""
@@ -36,12 +59,17 @@ class HookThread:
 
     def stop(self, seconds: float = STOP_S) -> None:
         """End it; what is under way for longer than ``seconds`` is abandoned."""
+        self._ending = True
         self.soon(self.loop.stop)
         self._thread.join(seconds)
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self.loop)
-        self.loop.run_forever()
+        while not self._ending:
+            try:
+                self.loop.run_forever()
+            except BaseException as error:  # noqa: BLE001 - of a task that a handler began
+                log.error("hooks.exit_ignored", error=type(error).__name__)
         for task in asyncio.all_tasks(self.loop):
             task.cancel()
         self.loop.run_until_complete(_ended(self.loop))

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 import time
+from asyncio import CancelledError
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +13,14 @@ import pytest
 
 from calls.core import steering
 from calls.core.steering import Outcome
-from calls.hooks import ConversationText, Error, Session, SessionEnd, SessionStart
+from calls.hooks import (
+    ConversationText,
+    Error,
+    FunctionCallRequest,
+    Session,
+    SessionEnd,
+    SessionStart,
+)
 from calls.hooks.delivery import MAX_WAITING, Delivery
 from calls.hooks.registration import Registered
 from calls.hooks.session import CallFacts, Refused
@@ -224,3 +232,106 @@ async def test_what_the_call_refuses_is_an_error_with_its_reason(thread: HookThr
     call.delivery.put("session_end", END)
     await done(over)
     assert problems == ["The call is ending", "the session has ended"]
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, GeneratorExit, CancelledError])
+async def test_whatever_a_handler_raises_the_next_one_is_told(
+    thread: HookThread, kind: type[BaseException]
+) -> None:
+    call, seen, over = Call(thread), [], threading.Event()
+
+    async def leaves(session: Session, event: SessionStart) -> None:
+        raise kind
+
+    async def hears(session: Session, event: Error) -> None:
+        seen.append(event.description)
+
+    async def last(session: Session, event: SessionEnd) -> None:
+        over.set()
+
+    call.on("session_start", leaves)
+    call.on("error", hears)
+    call.on("session_end", last)
+    call.delivery.put("session_start", START)
+    call.delivery.put("session_end", END)
+    await done(over)
+    assert seen[0].endswith(f"leaves: {kind.__name__}: ")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_task_that_a_handler_began_and_that_exits_ends_no_thread(
+    thread: HookThread, caplog: pytest.LogCaptureFixture
+) -> None:
+    call, over = Call(thread), threading.Event()
+    tasks = []
+
+    async def exits() -> None:
+        raise SystemExit
+
+    async def begins(session: Session, event: SessionStart) -> None:
+        tasks.append(asyncio.create_task(exits()))
+        await asyncio.sleep(0)
+
+    async def last(session: Session, event: SessionEnd) -> None:
+        with pytest.raises(SystemExit):
+            tasks[0].result()
+        over.set()
+
+    call.on("session_start", begins)
+    call.on("session_end", last)
+    call.delivery.put("session_start", START)
+    call.delivery.put("session_end", END)
+    await done(over)
+
+
+async def test_an_error_that_cannot_be_shown_is_named(thread: HookThread) -> None:
+    call, seen, over = Call(thread), [], threading.Event()
+
+    class Odd(Exception):
+        def __str__(self) -> str:
+            raise ValueError
+
+    async def fails(session: Session, event: ConversationText) -> None:
+        raise Odd if event.content == "odd" else ValueError("\ud800\x00" + "x" * 9999)
+
+    async def hears(session: Session, event: Error) -> None:
+        seen.append(event.description.partition("fails: ")[2])
+
+    async def last(session: Session, event: SessionEnd) -> None:
+        over.set()
+
+    call.on("conversation_text", fails)
+    call.on("error", hears)
+    call.on("session_end", last)
+    call.delivery.put("conversation_text", line("odd"))
+    call.delivery.put("conversation_text", line("long"))
+    call.delivery.put("session_end", END)
+    await done(over)
+    assert seen[0] == "Odd: it cannot be shown"
+    assert seen[1].startswith("ValueError: ?xxx")
+    assert len(seen[1]) == 500
+
+
+async def test_calls_of_functions_that_nobody_takes_in_are_bounded_too(thread: HookThread) -> None:
+    call, release, over = Call(thread), threading.Event(), threading.Event()
+    seen: list[FunctionCallRequest] = []
+
+    async def blocks(session: Session, event: SessionStart) -> None:
+        release.wait(10)
+
+    async def asked(session: Session, event: FunctionCallRequest) -> None:
+        seen.append(event)
+
+    async def last(session: Session, event: SessionEnd) -> None:
+        over.set()
+
+    call.on("session_start", blocks)
+    call.on("function_call_request", asked)
+    call.on("session_end", last)
+    call.delivery.put("session_start", START)
+    for _ in range(3 * MAX_WAITING):
+        call.delivery.put("function_call_request", FunctionCallRequest(at=AT, functions=()))
+    call.delivery.put("session_end", END)
+    release.set()
+    await done(over)
+    assert MAX_WAITING - 1 <= len(seen) <= MAX_WAITING

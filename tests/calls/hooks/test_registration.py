@@ -111,3 +111,8 @@ def test_a_broken_module_is_named_and_leaves_nothing_behind(
     warned = {str(check.obj): check.msg for check in broken_hooks(None)}
     assert "OSError: the bank is closed" in warned[name]
     assert len(warned) == 2
+
+
+def test_a_module_that_exits_is_broken_and_stops_nobody(loaded: Registered, tmp_path: Path) -> None:
+    load([module(tmp_path, "leaving_hooks", "raise SystemExit(3)")], tmp_path)
+    assert loaded.broken == {"leaving_hooks": "SystemExit: 3"}
