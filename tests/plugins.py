@@ -19,6 +19,7 @@ from bots.core.audio import level_dbfs
 from bots.core.errors import Fault, ServiceError
 from bots.core.params.declare import Param, ParamSet
 from bots.core.ports import (
+    BotCapabilities,
     BotConversation,
     Recognition,
     RecognitionEvent,
@@ -64,6 +65,8 @@ class TableBot:
     ``!fail`` as an answer fails, ``!leave`` leaves; the key ``!join`` fails to join.
     """
 
+    capabilities = BotCapabilities()
+
     def __init__(self, params: TableParams, _credentials: NoParams) -> None:
         self.table = params.table
         self.sessions: list[TableSession] = []
@@ -93,7 +96,7 @@ class TableSession:
         for answer in self.table.get(key or "", []):
             self._answers.put_nowait(answer)
 
-    async def activities(self) -> AsyncIterator[Activity]:
+    async def events(self) -> AsyncIterator[Activity]:
         while (answer := await self._answers.get()) != "!leave":
             if answer == "!fail":
                 raise ServiceError("bot", Fault.SERVER, "the table says so")
