@@ -37,6 +37,8 @@ _FIRST_FREE_PORT = 1024
 
 _host_allowed: ContextVar[bool] = ContextVar("_host_allowed")
 """Whether the host of the request in hand is allowed by name."""
+_upgraded: ContextVar[list[URL] | None] = ContextVar("_upgraded", default=None)
+"""Where the WebSocket in hand was asked for; None: the request in hand is for none."""
 
 
 class OutboundError(ServiceError):
@@ -148,13 +150,14 @@ class Outbound:
 
         The handshake has to be done within ``deadline_s``; a message larger than ``max_bytes``
         closes the connection. ``heartbeat_s``: how often the peer is pinged; it has half of that to
-        answer.
+        answer. Redirects are not followed: they could lead to where there is no TLS.
 
         Raises:
             OutboundError: there is no connection; ``status`` is that of an answer that refused it.
         """
         try:
             target = _target(_SOCKET_SCHEME.sub(r"http\1://", url), headers or {})
+            _upgraded.set([])
             async with asyncio.timeout(deadline_s):
                 return await self._session().ws_connect(
                     target,
@@ -174,6 +177,8 @@ class Outbound:
             ) from None
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise _outbound_error(error, url) from None
+        finally:
+            _upgraded.set(None)
 
     def admits(self, host: str, address: str) -> bool:
         """Whether ``host`` may be reached at ``address``, which it resolved to."""
@@ -220,6 +225,10 @@ class Outbound:
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
         """Comes before each request, those of redirects too."""
+        if (asked := _upgraded.get()) is not None:
+            asked.append(request.url)
+            if request.url != asked[0]:
+                raise _Redirected
         _host_allowed.set(self._allowed.names(request.url.raw_host or ""))
         return await handler(request)
 
@@ -250,6 +259,10 @@ def outbound() -> Outbound:
 
 class _AddressRefused(OSError):
     """No socket for this address."""
+
+
+class _Redirected(aiohttp.ClientError):
+    """A WebSocket is to be somewhere else."""
 
 
 class _Unreadable(aiohttp.ClientError):
@@ -357,6 +370,8 @@ async def _read(answer: aiohttp.ClientResponse, max_bytes: int) -> bytes:
 def _outbound_error(error: Exception, url: str) -> OutboundError:
     if isinstance(error, _Unreadable):
         return OutboundError(Fault.PROTOCOL, str(error), url)
+    if isinstance(error, _Redirected):
+        return OutboundError(Fault.PROTOCOL, "refused with a redirect", url)
     sent = True
     if isinstance(error, aiohttp.ConnectionTimeoutError):
         return OutboundError(Fault.TIMEOUT, "no connection in time", url, sent=False)

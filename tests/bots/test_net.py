@@ -354,3 +354,17 @@ async def test_a_process_has_one_way_out_and_it_leads_where_the_settings_allow(
     async with net.outbound() as other:
         refused = await failure(other, server.page("/page"))
     assert reason_and_fault(refused) == ("address not allowed", Fault.INVALID_REQUEST)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_websocket_is_opened_where_it_was_asked_for_or_not_at_all(
+    server: FakeWeb, outbound: Outbound, status: int
+) -> None:
+    async with serving() as elsewhere:
+        url = server.page("/bot", status=status, Location=f"{elsewhere.url}/other?a=1")
+        with pytest.raises(OutboundError, match="refused with a redirect") as error:
+            await outbound.websocket(url, deadline_s=LONG_S, max_bytes=100)
+        assert error.value.fault is Fault.PROTOCOL
+        assert elsewhere.asked == []
+    # Requests of the same task are not concerned.
+    assert (await get(outbound, server.page("/plain", b"x"))).status == 200
