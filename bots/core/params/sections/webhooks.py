@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, SecretStr
 
 from bots.core.agents import ReportName
 from bots.core.params.declare import Param, ParamSet
+from bots.core.texts import gettext_noop
 
 _HTTP_URL = re.compile(r"https?://[^\s\x00-\x20\x7f/?#@\\]+([/?#][^\s\x00-\x20\x7f\\]*)?", re.I)
 _PREFIX = "whsec_"
@@ -102,7 +103,7 @@ class Webhooks(ParamSet):
                 "`function_call` with its arguments, `latency` or `warning`. `history`, "
                 "`thinking`, `speaking` and `audio_done` come again and again in each turn."
             ),
-            needs="callEvents with call.agent",
+            needs=gettext_noop("callEvents with call.agent"),
         ),
     ] = Field(
         (
