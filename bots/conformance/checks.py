@@ -263,7 +263,10 @@ CHECKS = (
         group=Group.CONVERSATION,
         title=_("Failures of the bot"),
         proves=_("The bot did not fail while it was talked to."),
-        grading=_("Failed if it did; nobody can force it to, so nothing is proven beyond that."),
+        grading=_(
+            "Failed if it did, a warning if its connection was lost meanwhile; nobody can force it "
+            "to fail, so nothing is proven beyond that."
+        ),
         fix=_("See in the bot's own log what happened at that time."),
     ),
     Check(

@@ -54,7 +54,11 @@ def _secrets_in(value: object) -> Iterator[str]:
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
-    """How long is waited for what, in seconds; ``speed`` is that of the caller's speech."""
+    """How long is waited for what, in seconds; ``speed`` is that of the caller's speech.
+
+    ``sampler`` is the synthesiser that speaks for the caller; a tone stands in for one that is not
+    there.
+    """
 
     greeting_s: float = 4.0
     answer_s: float = 10.0
@@ -67,6 +71,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
     leave_s: float = 5.0
     connect_s: float = 5.0
     speed: float = 1.0
+    sampler: str = "offline"
 
 
 USUAL = Timing()

@@ -69,6 +69,8 @@ async def check_conversation(exam: Examination, connector: BotConnector) -> None
     if failure is not None:
         exam.fail("errors", failure.detail or failure.fault, fault=failure.fault)
         exam.skip("the bot had failed", *checks(does))
+    elif any(isinstance(each, AgentReport) and each.name == "reconnected" for _, each in talk.told):
+        exam.warn("errors", "its connection was lost and had to be made anew")
     else:
         exam.ok("errors")
 

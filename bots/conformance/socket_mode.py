@@ -1,6 +1,8 @@
 """Bots behind a WebSocket: who is let in, and the session of the AudioCodes Bot API by hand."""
 
 import asyncio
+import socket
+from asyncio.trsock import TransportSocket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from uuid import uuid4
@@ -36,14 +38,14 @@ async def check_stranger(
     exam.recorder.record("to bot", {"websocket": url, "proof": "a wrong token"})
     headers = {"Authorization": f"{scheme} {WRONG_TOKEN}"}
     try:
-        socket = await _opened(exam, url, headers, verify_tls=verify_tls)
+        websocket = await _opened(exam, url, headers, verify_tls=verify_tls)
     except OutboundError as error:
         exam.recorder.record("from bot", {"status": error.status, "reason": error.reason})
         if error.status in (401, 403):
             exam.ok("wrong-token", f"refused with HTTP status {error.status}")
             return
         raise Withdrawn(f"the refusal tells nothing of the token: {error.reason}") from None
-    await _dropped(socket)
+    await _dropped(websocket)
     exam.recorder.record("from bot", {"status": 101})
     exam.warn("wrong-token", "a wrong token is accepted: anybody can talk to this bot")
 
@@ -72,18 +74,18 @@ async def check_session(
     await _initiate(exam, connect, client, offered, does)
     exam.begin("resume")
     again = StreamClient(client.conversation_id, media_format=client.media_format)
-    socket = await connect()
+    websocket = await connect()
     try:
-        met = await _exchange(exam, socket, again.resume(), again, exam.timing.connect_s)
+        met = await _exchange(exam, websocket, again.resume(), again, exam.timing.connect_s)
         if isinstance(met, wire.Accepted):
             exam.ok("resume")
-            await _farewell(exam, socket, again)
+            await _farewell(exam, websocket, again)
         elif isinstance(met, wire.Errored):
             exam.inform("resume", f"the bot does not know the session any more: {met.reason}")
         else:
             exam.inform("resume", "the bot did not take the session up again")
     finally:
-        await _dropped(socket)
+        await _dropped(websocket)
 
 
 async def _initiate(
@@ -93,7 +95,7 @@ async def _initiate(
     offered: tuple[MediaFormat, ...],
     does: BotCapabilities,
 ) -> None:
-    socket = await connect()
+    websocket = await connect()
     try:
         request = client.initiate(
             bot_name=exam.subject.bot,
@@ -101,7 +103,7 @@ async def _initiate(
             expect_audio_messages=does.speaks,
             media_formats=offered,
         )
-        met = await _exchange(exam, socket, request, client, ACCEPT_S)
+        met = await _exchange(exam, websocket, request, client, ACCEPT_S)
         if isinstance(met, wire.Errored):
             detail = f"The bot refused the session: {plain(met.reason)}"
             raise ServiceError(SERVICE, Fault.SERVER, detail)
@@ -109,8 +111,8 @@ async def _initiate(
             raise ServiceError(SERVICE, Fault.TIMEOUT, "The bot did not accept the session")
         _grade_accepted(exam, client, offered)
     finally:
-        _cut(socket)
-        await _dropped(socket)
+        _cut(websocket)
+        await _dropped(websocket)
 
 
 def _grade_accepted(
@@ -127,7 +129,7 @@ def _grade_accepted(
 
 async def _exchange(
     exam: Examination,
-    socket: aiohttp.ClientWebSocketResponse,
+    websocket: aiohttp.ClientWebSocketResponse,
     request: str,
     client: StreamClient,
     limit_s: float,
@@ -136,8 +138,8 @@ async def _exchange(
     exam.recorder.record("to bot", msgspec.json.decode(request))
     with suppress(TimeoutError, *LOST):
         async with asyncio.timeout(limit_s):
-            await socket.send_str(request)
-            while isinstance(frame := (await socket.receive()).data, str | bytes):
+            await websocket.send_str(request)
+            while isinstance(frame := (await websocket.receive()).data, str | bytes):
                 _record(exam, frame)
                 for met in client.receive(frame):
                     if isinstance(met, wire.Accepted | wire.Errored):
@@ -154,12 +156,12 @@ def _record(exam: Examination, frame: str | bytes) -> None:
 
 
 async def _farewell(
-    exam: Examination, socket: aiohttp.ClientWebSocketResponse, client: StreamClient
+    exam: Examination, websocket: aiohttp.ClientWebSocketResponse, client: StreamClient
 ) -> None:
     frame = client.end("client-disconnected", "The check of the bot is over")
     exam.recorder.record("to bot", msgspec.json.decode(frame))
     with suppress(*LOST):
-        await socket.send_str(frame)
+        await websocket.send_str(frame)
 
 
 async def _opened(
@@ -174,14 +176,15 @@ async def _opened(
     )
 
 
-def _cut(socket: aiohttp.ClientWebSocketResponse) -> None:
+def _cut(websocket: aiohttp.ClientWebSocketResponse) -> None:
     """Let the connection break, as networks do."""
-    transport: asyncio.Transport | None = socket.get_extra_info("transport")
-    if transport is not None:
-        transport.abort()
+    line: TransportSocket | None = websocket.get_extra_info("socket")
+    with suppress(OSError):  # the bot was first
+        if line is not None:
+            line.shutdown(socket.SHUT_RDWR)
 
 
-async def _dropped(socket: aiohttp.ClientWebSocketResponse) -> None:
+async def _dropped(websocket: aiohttp.ClientWebSocketResponse) -> None:
     with suppress(TimeoutError, *LOST):
         async with asyncio.timeout(FAREWELL_S):
-            await socket.close()
+            await websocket.close()

@@ -18,8 +18,6 @@ from bots.core.params.sections.barge_in import BargeIn
 from bots.core.ports import BotCapabilities, SynthesisRequest, TextToSpeech
 from bots.speech import spoken
 
-SAMPLER = "offline"
-"""The synthesiser that speaks for the caller."""
 SPEECH_MS = 3000
 """How much of its speech is used, and how long the tone is that stands in for it."""
 SILENCE_MS = 1500
@@ -131,7 +129,7 @@ async def _question(
     exam.begin("caller-audio")
     _let_finish(talk)
     before = len(talk.told)
-    audio = await speech(words, exam.subject.language)
+    audio = await speech(words, exam)
     exam.recorder.record("to bot", {"audio": words, "ms": _ms(audio)})
     await caller.say(audio)
     silent_at = asyncio.get_running_loop().time()
@@ -165,13 +163,16 @@ def _ms(audio: bytes) -> int:
     return round(LPCM16_16K.ms_for_bytes(len(audio)))
 
 
-async def speech(words: str, language: str) -> bytes:
+async def speech(words: str, exam: Examination) -> bytes:
     """``words`` as `LPCM16_16K`; a tone that comes and goes where nobody can speak them."""
     try:
-        plugin = registry.plugin("tts", SAMPLER)
+        plugin = registry.plugin("tts", exam.timing.sampler)
         tts: TextToSpeech = plugin.factory(plugin.params(), plugin.credentials())
         pcm = await spoken(
-            tts, SynthesisRequest(text=words, language=language, rate_hz=LPCM16_16K.rate_hz)
+            tts,
+            SynthesisRequest(
+                text=words, language=exam.subject.language, rate_hz=LPCM16_16K.rate_hz
+            ),
         )
     except (LookupError, ServiceError):
         pcm = b""
@@ -234,7 +235,7 @@ async def _barge_in(
     before = len(talk.told)
     exam.recorder.record("to bot", {"audio": words, "interrupting": True})
     began = asyncio.get_running_loop().time()
-    await caller.say(await speech(words, exam.subject.language))
+    await caller.say(await speech(words, exam))
     if talk.heard_at(before) is None:
         await talk.news(NOTICED_S)
     heard_at = talk.heard_at(before)
