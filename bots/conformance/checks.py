@@ -46,7 +46,7 @@ CHECKS = (
         group=Group.WAY,
         title=_("Address"),
         proves=_("The configuration says where the bot is."),
-        grading=_("Failed without an address; skipped for bots that are part of the gateway."),
+        grading=_("Failed without an address; bots that are part of the gateway need none."),
         fix=_("Set the address in the provider of the bot framework."),
     ),
     Check(
@@ -180,7 +180,7 @@ CHECKS = (
         group=Group.CONVERSATION,
         title=_("Dialogue"),
         proves=_("Every state of a script bot can be reached."),
-        grading=_("A warning for states that no caller can come to; skipped for other bots."),
+        grading=_("A warning for states that no caller can come to."),
         fix=_("Lead to the state from another one, or delete it."),
     ),
     Check(

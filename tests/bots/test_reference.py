@@ -102,6 +102,7 @@ def test_the_page_begins_with_its_sections_and_ends_with_what_is_no_parameter() 
 def test_the_committed_page_is_current() -> None:
     assert docs.PAGE.read_text(encoding="utf-8") == docs.parameters_page()
     assert docs.ROLES_PAGE.read_text(encoding="utf-8") == docs.roles_page()
+    assert docs.CONFORMANCE_PAGE.read_text(encoding="utf-8") == docs.conformance_page()
     call_command("docs", "--check")
 
 

@@ -40,11 +40,13 @@ def plant() -> None:
     from django.utils.timezone import now
     from oauth2_provider.models import AccessToken
 
+    from bots.conformance import CHECKS, Finding, Grade, Line, Report
     from bots.core.auditing import Action
     from bots.models import (
         ApiClient,
         AuditEvent,
         Bot,
+        ConformanceRun,
         Delivery,
         Destination,
         MintedToken,
@@ -55,6 +57,27 @@ def plant() -> None:
 
     bot = Bot.objects.create(
         name="hostile", display_name=TEXTS[1], base=Bot.objects.get(name="demo-base")
+    )
+    ConformanceRun.objects.create(
+        bot=bot,
+        revision=1,
+        state="finished",
+        grade="warning",
+        asked_by=TEXTS[0][:150],
+        asked_at=now(),
+        finished_at=now(),
+        report=Report(
+            bot="hostile",
+            plugin="script",
+            findings=tuple(
+                Finding(check=each.id, grade=Grade.WARNING, detail=text, facts={text: text})
+                for each, text in zip(CHECKS, TEXTS, strict=False)
+            ),
+            trace=tuple(
+                Line(5, "from bot", each.id, text)
+                for each, text in zip(CHECKS, TEXTS, strict=False)
+            ),
+        ).stored(),
     )
     Route.objects.create(pattern="+1666*", bot=bot, note=TEXTS[0], host=TEXTS[2])
     provider = Provider.objects.create(

@@ -45,6 +45,8 @@ PAGES = (
     "/bots/demo/revisions/",
     "/bots/demo/revisions/1/",
     "/bots/hostile/compare/?with=demo",
+    "/bots/demo/conformance/",
+    "/bots/hostile/conformance/",
     "/providers/",
     "/providers/new/",
     "/providers/hostile/",

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from bots.conformance import CHECKS, Grade, Group
 from bots.core import registry
 from bots.core.params.declare import ParamSet
 from bots.core.params.reference import render
@@ -16,6 +17,7 @@ from bots.core.roles import ROLES, Permission
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
 PAGE = REFERENCE / "parameters.md"
 ROLES_PAGE = REFERENCE / "roles.md"
+CONFORMANCE_PAGE = REFERENCE / "conformance.md"
 _KINDS = {
     "bot": "bot framework",
     "stt": "speech-to-text plug-in",
@@ -59,6 +61,30 @@ def roles_page() -> str:
     return "\n".join([*lines, ""])
 
 
+def conformance_page() -> str:
+    """The page about everything that a conformance run checks."""
+    lines = [
+        "# Conformance checks",
+        "",
+        "What the gateway tries of a bot, see [how to check a bot](../how-to/check-a-bot.md). Each",
+        f"finding has a grade: {', '.join(f'*{grade.words}*' for grade in Grade)}.",
+        "A report is as good as its worst finding; information and what was skipped do not count.",
+    ]
+    for group in Group:
+        lines += ["", f"## {group.value}"]
+        for check in (each for each in CHECKS if each.group is group):
+            lines += [
+                "",
+                f"### {check.title}",
+                "",
+                f"`{check.id}`: {check.proves}",
+                "",
+                f"- Grade: {check.grading}",
+                f"- To do: {check.fix}",
+            ]
+    return "\n".join([*lines, ""])
+
+
 def _sections() -> Iterator[tuple[str, type[ParamSet]]]:
     yield from (("", section) for section in COMMON)
     for plugin in registry.plugins():
@@ -78,6 +104,8 @@ class Command(BaseCommand):
         path: Path = options["output"]
         self._write(path, parameters_page(), check=options["check"])
         self._write(path.with_name(ROLES_PAGE.name), roles_page(), check=options["check"])
+        conformance = path.with_name(CONFORMANCE_PAGE.name)
+        self._write(conformance, conformance_page(), check=options["check"])
 
     def _write(self, path: Path, page: str, *, check: bool) -> None:
         if path.exists() and path.read_text(encoding="utf-8") == page:
