@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -90,22 +91,66 @@ def test_a_made_up_password_is_shown_once_and_works(
         assert "Sign in as     admin" in again.log.read_text()
 
 
+DIAL = """
+from django.contrib.auth.models import User
+from django.utils.timezone import now
+from bots.people import person
+from calls.dialouts.asking import Wish, dialout_request
+callees = ("talks", "hangs-up", "busy", "declines", "no-answer")
+parameters = {"sandboxMode": "text", "sandboxRingMs": 500}
+for n in range(20):
+    wish = Wish(bot="demo", target=f"sip:{callees[n % 5]}@sandbox", caller="+12025550199",
+                answer_timeout_s=5, parameters=parameters)
+    dialout_request(wish, who=person(User.objects.get(username="admin")), client=None, now=now())
+"""
+"""Twenty people are to be called by the sandbox."""
+
+SOME_ARE_UNDER_WAY = """
+import time
+from calls.models import Dialout
+while not Dialout.objects.filter(state="answered").exists(): time.sleep(0.02)
+print(Dialout.objects.exclude(state__in=("completed", "failed")).count())
+"""
+
+HOW_THEY_ENDED = """
+import json, time
+from calls.models import Dialout, DialoutEvent
+final = ("completed", "failed", "cancelled")
+while Dialout.objects.exclude(state__in=final).exists(): time.sleep(0.1)
+events = DialoutEvent.objects.order_by("dialout", "seq").values_list("dialout", "state")
+print(json.dumps([[str(dialout), state in final] for dialout, state in events]))
+"""
+
+
 @pytest.mark.served
-def test_a_killed_web_process_comes_back_and_leaves_no_call_active(
+def test_a_killed_web_process_comes_back_and_leaves_no_call_unfinished(
     tmp_path: Path, backends: dict[str, str]
 ) -> None:
-    with installation.running(tmp_path, {**backends, "DEMO": "0"}) as gateway:
-        _kill_web_during_a_call(gateway)
+    with installation.running(tmp_path, backends) as gateway:
+        web = gateway.children()["web"]
+        gateway.query(
+            "from django.utils import timezone; from calls.models import *; "
+            f"owner = ProcessLease.objects.get(pid={web}).owner; "
+            "Call.objects.create(conversation_id='lost', channel='audiocodes', mode='voice', "
+            "bot_name='demo', bot_revision=1, owner=owner, started_at=timezone.now())"
+        )
+        gateway.query(DIAL)
+        assert int(gateway.query(SOME_ARE_UNDER_WAY)) > 0
+        _kill(gateway, web)
+        found = gateway.query(
+            "import time; from calls.models import Call; calls = Call.objects.filter("
+            "conversation_id='lost')\nwhile calls.get().state == 'active': time.sleep(0.1)\n"
+            "call = calls.get(); print(call.state, call.ended_by, call.reason_code)",
+            timeout=LOST_SECONDS,
+        )
+        assert found == "ended gateway error", gateway.log.read_text()
+        events = json.loads(gateway.query(HOW_THEY_ENDED, timeout=LOST_SECONDS))
+        ends = Counter(dialout for dialout, final in events if final)
+        assert (len(ends), set(ends.values())) == (20, {1})
+        assert all(final for _, final in dict(events).items())
 
 
-def _kill_web_during_a_call(gateway: Gateway) -> None:
-    web = gateway.children()["web"]
-    gateway.query(
-        "from django.utils import timezone; from calls.models import *; "
-        f"owner = ProcessLease.objects.get(pid={web}).owner; "
-        "Call.objects.create(conversation_id='lost', channel='audiocodes', mode='voice', "
-        "bot_name='demo', bot_revision=1, owner=owner, started_at=timezone.now())"
-    )
+def _kill(gateway: Gateway, web: int) -> None:
     with installation.all_gone([web]):
         os.kill(web, signal.SIGKILL)
     # Half a minute goes by: the lease of a dead process is renewed by nobody, and a living one had
@@ -117,13 +162,6 @@ def _kill_web_during_a_call(gateway: Gateway) -> None:
     gateway.wait_until_ready()
     assert gateway.children()["web"] != web
     gateway.query(f"{lease}Lease.objects.update(since=Of('since') - t(minutes=1))")
-    found = gateway.query(
-        "import time; from calls.models import Call; calls = Call.objects.filter(state='active')\n"
-        "while calls.exists(): time.sleep(0.1)\n"
-        "call = Call.objects.get(); print(call.state, call.ended_by, call.reason_code)",
-        timeout=LOST_SECONDS,
-    )
-    assert found == "ended gateway error", gateway.log.read_text()
 
 
 def test_nothing_outlives_a_killed_supervisor(tmp_path: Path, backends: dict[str, str]) -> None:
