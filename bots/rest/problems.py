@@ -21,7 +21,7 @@ from pydantic.alias_generators import to_camel
 
 from bots.core import catalogue
 from bots.core.errors import Denied, ParameterError
-from bots.core.params.problems import sentence
+from bots.core.params.problems import place, sentence
 from bots.services import StaleRevision
 
 CONTENT_TYPE = "application/problem+json"
@@ -140,6 +140,6 @@ def _by_field(errors: Iterable[Any]) -> dict[str, str]:
             path = path[1:2]
         if each["type"].startswith("union_tag"):
             path.append(each["ctx"]["discriminator"].strip("'"))
-        field = ".".join(str(part) for part in path) or str(source)
+        field = place(path) or str(source)
         found.setdefault(field[:200], sentence(each))
     return found

@@ -36,6 +36,19 @@ def test_parameters_are_listed_in_the_order_of_their_declaration() -> None:
     assert {p.section for p in found} == {Sample}
 
 
+def test_inherited_parameters_come_last() -> None:
+    class Heir(Sample):
+        SECTION: ClassVar[str] = "Heir"
+        own: Annotated[str, Param(help="Own.")] = Field("", alias="heirOwn")
+
+    class Same(Sample):
+        SECTION: ClassVar[str] = "Same"
+
+    names = [p.wire_name for p in declared(Sample)]
+    assert [p.wire_name for p in declared(Heir)] == ["heirOwn", *names]
+    assert [p.wire_name for p in declared(Same)] == names
+
+
 def test_a_declaration_says_who_may_set_the_parameter() -> None:
     wait, names, table = (p.param for p in declared(Sample))
     assert (wait.levels, wait.unit, wait.live) == (BOT_SETTABLE, "ms", False)

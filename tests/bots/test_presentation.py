@@ -80,6 +80,7 @@ def test_every_declared_parameter_has_a_control_that_holds_its_default() -> None
         ("botURL", "", "Bot URL"),
         ("acBotApiType", "", "AC bot API type"),
         ("oauthTokenUrl", "", "OAuth token URL"),
+        ("deepgramEotTimeoutMS", "ms", "Deepgram EOT timeout"),
         ("ms", "ms", "MS"),
         ("language", "", "Language"),
         ("___", "", "___"),

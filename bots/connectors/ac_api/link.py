@@ -273,6 +273,10 @@ def failed(fault: Fault, problem: str) -> ServiceError:
 
 def unreachable(error: OutboundError) -> ServiceError:
     """There is no connection."""
+    if error.fault is Fault.AUTHENTICATION and error.status:
+        return failed(
+            error.fault, f"does not accept the gateway's token (HTTP status {error.status})"
+        )
     return failed(error.fault, f"could not be reached: {error.reason}")
 
 

@@ -32,7 +32,12 @@ from bots.protocols.deepgram_agent.machine import AgentClient
     "of your choice. Needs an API key; no recogniser and no synthesiser.",
     params=DeepgramAgentParams,
     credentials=DeepgramAgentCredentials,
-    defaults={"bargeIn": True, "sendDTMF": True, "botNoInputGiveUpTimeoutMS": 20_000},
+    defaults={
+        "bargeIn": True,
+        "sendDTMF": True,
+        "bargeInOnDTMF": True,
+        "botNoInputGiveUpTimeoutMS": 20_000,
+    },
     controls=CONTROLS,
 )
 class DeepgramAgentConnector:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field, ValidationError
 from bots.connectors.deepgram_agent.accounts import SERVICE
 from bots.core.activities import Json
 from bots.core.errors import Fault, ServiceError
-from bots.core.params.problems import sentence
+from bots.core.params.problems import place, sentence
 from bots.protocols.deepgram_agent import messages
 from bots.protocols.deepgram_agent.form import (
     MAX_PROMPT,
@@ -148,6 +148,6 @@ def read(message: Json) -> tuple[str, BaseModel]:
         return str(kind), model.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(step) for step in first["loc"])
+        where = place(first["loc"])
         detail = f"{where}: {sentence(first)}" if where else sentence(first)
         raise ServiceError(SERVICE, Fault.INVALID_REQUEST, detail) from None

@@ -359,12 +359,15 @@ def _key(value: SecretStr) -> SecretStr:
     return value
 
 
+_KEY_HELP = "API key of a Deepgram project that may use the Voice Agent API; every call needs it."
+
+
 class DeepgramAgentCredentials(ParamSet):
     """What Deepgram and the services behind the agent are shown."""
 
     SECTION: ClassVar[str] = "Deepgram credentials"
 
-    key: Annotated[SecretStr, AfterValidator(_key), Param(help="API key.", secret=True)] = Field(
+    key: Annotated[SecretStr, AfterValidator(_key), Param(help=_KEY_HELP, secret=True)] = Field(
         SecretStr(""), alias="deepgramKey", max_length=2000
     )
     secrets: Annotated[

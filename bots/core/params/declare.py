@@ -168,7 +168,10 @@ class Declared(msgspec.Struct, frozen=True):
 
 
 def declared(section: type[ParamSet]) -> Iterator[Declared]:
-    """Every parameter of ``section`` in declaration order."""
-    for attribute, field in section.model_fields.items():
+    """Every parameter of ``section`` in declaration order; what it inherits comes last."""
+    own = vars(section).get("__annotations__", {})
+    fields = section.model_fields
+    for attribute in sorted(fields, key=lambda name: name not in own):
+        field = fields[attribute]
         param = next(note for note in field.metadata if isinstance(note, Param))
         yield Declared(section, attribute, field, param)

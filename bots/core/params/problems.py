@@ -3,6 +3,7 @@
 Pydantic's own sentences name Python types; people and bots who set parameters write JSON.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 from annotated_types import Ge, Le
@@ -48,14 +49,19 @@ def by_wire_name(section: type[ParamSet], error: ValidationError) -> dict[str, s
     parameters = {parameter.wire_name: parameter for parameter in declared(section)}
     found: dict[str, str] = {}
     for item in error.errors(include_url=False, include_input=False):
-        key, *path = (str(step) for step in item["loc"] or (section.SECTION,))
-        text = sentence(item)
+        key, *path = item["loc"] or (section.SECTION,)
+        key, text = str(key), sentence(item)
         if path:
-            text = f"{'.'.join(path)}: {text}"
+            text = f"{place(path)}: {text}"
         elif key in parameters:
             text = _with_range(text, item["type"], parameters[key])
         found[key] = f"{found[key]}; {text}" if key in found else text
     return found
+
+
+def place(steps: Iterable[int | str]) -> str:
+    """Where an error is; without the form of a value, ``<object>``, that only we have named."""
+    return ".".join(str(step) for step in steps if not str(step).startswith("<"))
 
 
 def sentence(item: ErrorDetails) -> str:
@@ -64,7 +70,7 @@ def sentence(item: ErrorDetails) -> str:
     if kind in _PLAIN:
         return _PLAIN[kind]
     if kind in _WITH_LIMIT:
-        return _WITH_LIMIT[kind].format_map(context)
+        return _WITH_LIMIT[kind].format_map(context).replace("'<", "'").replace(">'", "'")
     if kind == "value_error":
         return str(context["error"])
     return item["msg"]

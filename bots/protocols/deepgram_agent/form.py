@@ -11,6 +11,7 @@ Source: Deepgram "Configure the Voice Agent", section `Settings` of the API desc
 """
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -61,14 +62,17 @@ SecretName = Annotated[str, AfterValidator(_secret_name)]
 
 
 def _shape(value: object) -> str:
-    """Which of several forms ``value`` has, so that only what is wrong with that one is told."""
+    """Which of several forms ``value`` has, so that only what is wrong with that one is told.
+
+    In angle brackets, for it is no field: whoever tells where an error is leaves it out.
+    """
     match value:
         case str():
-            return "name"
+            return "<name>"
         case list() | tuple():
-            return "list"
+            return "<list>"
         case _:
-            return "object"
+            return "<object>"
 
 
 class Part(BaseModel):
@@ -81,14 +85,45 @@ class Part(BaseModel):
         return self.model_dump(mode="json", exclude_unset=True)
 
 
+def _told_in_words(pattern: str, words: str) -> Callable[[str], str]:
+    """Refuses what does not match ``pattern`` with ``words``."""
+    known = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not known.fullmatch(value):
+            raise ValueError(words)
+        return value
+
+    return check
+
+
 class Endpoint(Part):
     """An address without keys; one with ``headers`` is kept as a secret."""
 
-    url: str = Field(max_length=2000, pattern=r"^(https|wss)://[^\s@]+$")
+    url: Annotated[
+        str,
+        AfterValidator(
+            _told_in_words(
+                r"(https|wss)://[^\s@]+",
+                "must be an https or wss URL without user name and password",
+            )
+        ),
+    ] = Field(max_length=2000)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_keys(cls, value: object) -> object:
+        if isinstance(value, dict) and "headers" in value:
+            raise ValueError(
+                "headers may hold keys: keep the endpoint in deepgramSecrets of the provider, and "
+                "write its name here"
+            )
+        return value
 
 
 EndpointOrName = Annotated[
-    Annotated[Endpoint, Tag("object")] | Annotated[SecretName, Tag("name")], Discriminator(_shape)
+    Annotated[Endpoint, Tag("<object>")] | Annotated[SecretName, Tag("<name>")],
+    Discriminator(_shape),
 ]
 
 
@@ -148,12 +183,19 @@ class FunctionEndpoint(Endpoint):
 class Function(Part):
     """Something the agent may have done; without ``endpoint`` it is asked of us."""
 
-    name: str = Field(pattern="^[A-Za-z0-9_-]{1,64}$")
+    name: Annotated[
+        str,
+        AfterValidator(
+            _told_in_words(
+                _NAME.pattern, "must be 1 to 64 letters, digits, - and _, without spaces"
+            )
+        ),
+    ]
     description: str | None = Field(None, max_length=10_000)
     parameters: dict[str, Any] | None = None
     endpoint: (
         Annotated[
-            Annotated[FunctionEndpoint, Tag("object")] | Annotated[SecretName, Tag("name")],
+            Annotated[FunctionEndpoint, Tag("<object>")] | Annotated[SecretName, Tag("<name>")],
             Discriminator(_shape),
         ]
         | None
@@ -260,10 +302,10 @@ class Speak(Part):
 Thinks = Annotated[tuple[Think, ...], Field(strict=False, max_length=10)]
 Speaks = Annotated[tuple[Speak, ...], Field(strict=False, max_length=10)]
 OneOrMoreThinks = Annotated[
-    Annotated[Think, Tag("object")] | Annotated[Thinks, Tag("list")], Discriminator(_shape)
+    Annotated[Think, Tag("<object>")] | Annotated[Thinks, Tag("<list>")], Discriminator(_shape)
 ]
 OneOrMoreSpeaks = Annotated[
-    Annotated[Speak, Tag("object")] | Annotated[Speaks, Tag("list")], Discriminator(_shape)
+    Annotated[Speak, Tag("<object>")] | Annotated[Speaks, Tag("<list>")], Discriminator(_shape)
 ]
 
 
@@ -299,7 +341,15 @@ class Flags(Part):
     history: bool | None = None
 
 
-StoredAgent = Annotated[str, Field(pattern="^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$")]
+StoredAgent = Annotated[
+    str,
+    AfterValidator(
+        _told_in_words(
+            "[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}",
+            "must be an object, or the id (UUID) of an agent that is stored at Deepgram",
+        )
+    ),
+]
 """Id of an agent that is configured at Deepgram."""
 
 
@@ -312,6 +362,13 @@ class WholeSettings(Part):
     flags: Flags | None = None
     mip_opt_out: bool | None = None
     agent: Annotated[
-        Annotated[Agent, Tag("object")] | Annotated[StoredAgent, Tag("name")],
+        Annotated[Agent, Tag("<object>")] | Annotated[StoredAgent, Tag("<name>")],
         Discriminator(_shape),
     ]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_audio(cls, value: object) -> object:
+        if isinstance(value, dict) and "audio" in value:
+            raise ValueError("leave audio out: the gateway adds it, as the voice side needs it")
+        return value

@@ -256,7 +256,9 @@ async def test_a_bot_that_takes_no_token_is_not_asked_again_and_again(
     async def authorise(refused: str | None) -> dict[str, str]:
         return {"Authorization": "Bearer stale" if refused is None else fresh}
 
-    assert (await failure(bot, authorise)).fault is Fault.AUTHENTICATION
+    error = await failure(bot, authorise)
+    assert error.fault is Fault.AUTHENTICATION
+    assert error.detail == "The bot does not accept the gateway's token (HTTP status 401)"
     assert bot.refused == (1 if fresh == "Bearer stale" else 2)
 
 

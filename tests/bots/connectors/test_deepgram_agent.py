@@ -41,6 +41,7 @@ def test_the_plug_in_says_what_it_is() -> None:
     plugin = registry.plugin("bot", "deepgram-agent")
     assert plugin.factory is DeepgramAgentConnector
     assert plugin.defaults["bargeIn"] is True
+    assert plugin.defaults["bargeInOnDTMF"] is True
     assert DeepgramAgentConnector.capabilities.hears
     assert DeepgramAgentConnector.capabilities.speaks
     assert {"UpdatePrompt", "InjectAgentMessage", "ForceEndTurn"} <= set(plugin.controls)

@@ -103,13 +103,13 @@ def test_values_survive_being_stored_and_inherited() -> None:
         ("deepgramThink", [], "must have 1 or more entries"),
         ("deepgramThink", [{}], "0.provider: is missing"),
         ("deepgramSpeak", [], "must have 1 or more entries"),
-        ("deepgramFunctions", [{"name": "a b"}], "0.name"),
+        ("deepgramFunctions", [{"name": "a b"}], "0.name: must be 1 to 64 letters, digits"),
         ("deepgramAgentId", "agent-1", "must be the id (UUID)"),
         ("deepgramGatewayFunctions", ["reboot"], "must be 'hangup', 'transfer' or 'sendDtmf'"),
         ("deepgramTransferTargets", {"a b": "1"}, "must be a name"),
         ("deepgramTransferTargets", {"a": "1\r\nVia: x"}, "must be a number"),
-        ("deepgramSettings", {"agent": {"foo": 1}}, "agent.object.foo: is not known here"),
-        ("deepgramSettings", {"agent": {}, "audio": {}}, "audio: is not known here"),
+        ("deepgramSettings", {"agent": {"foo": 1}}, "agent.foo: is not known here"),
+        ("deepgramSettings", {"agent": {}, "audio": {}}, "leave audio out"),
     ],
 )
 def test_what_cannot_work_is_refused_in_words(name: str, value: Any, said: str) -> None:

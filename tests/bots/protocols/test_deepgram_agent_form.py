@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from bots.core.params.problems import sentence
+from bots.core.params.problems import place, sentence
 from bots.protocols.deepgram_agent.form import WholeSettings, unknown_variables
 
 pytestmark = pytest.mark.pure
@@ -19,7 +19,7 @@ def problem(agent: Any, **beside: Any) -> str:
     with pytest.raises(ValidationError) as refused:
         WholeSettings.model_validate({"agent": agent, **beside})
     (error,) = refused.value.errors(include_url=False, include_input=False)
-    return f"{'.'.join(map(str, error['loc']))}: {sentence(error)}"
+    return f"{place(error['loc'])}: {sentence(error)}"
 
 
 def listen(**provider: Any) -> dict[str, Any]:
@@ -58,15 +58,17 @@ def test_what_is_documented_is_taken_and_comes_out_as_it_was(agent: Any) -> None
 
 
 def test_a_field_that_is_not_known_is_refused() -> None:
-    assert problem({"greetings": "Hi"}) == "agent.object.greetings: is not known here"
-    assert problem({}, audio={"input": {}}) == "audio: is not known here"
+    assert problem({"greetings": "Hi"}) == "agent.greetings: is not known here"
+    assert problem({}, audio={"input": {}}).endswith(
+        "leave audio out: the gateway adds it, as the voice side needs it"
+    )
 
 
 def test_only_what_is_wrong_with_the_form_that_was_chosen_is_told() -> None:
-    assert problem("my-agent").startswith("agent.name: ")
-    assert problem(7) == "agent.object: must be an object"
-    assert problem({"think": {}}) == "agent.object.think.object.provider: is missing"
-    assert problem({"think": [{}]}) == "agent.object.think.list.0.provider: is missing"
+    assert problem("my-agent").startswith("agent: must be an object, or the id (UUID)")
+    assert problem(7) == "agent: must be an object"
+    assert problem({"think": {}}) == "agent.think.provider: is missing"
+    assert problem({"think": [{}]}) == "agent.think.0.provider: is missing"
 
 
 def test_a_number_with_a_fraction_is_no_whole_number() -> None:
@@ -103,11 +105,11 @@ def test_a_context_length_is_for_an_endpoint_of_ones_own() -> None:
 
 def test_keys_of_other_services_never_stand_in_settings() -> None:
     headers = {"url": "https://a.b", "headers": {"authorization": "Bearer k"}}
-    assert "headers: is not known here" in problem(
+    assert "endpoint: headers may hold keys" in problem(
         {"think": {"provider": MODEL, "endpoint": headers}}
     )
     function = {"name": "f", "endpoint": headers}
-    assert "headers: is not known here" in problem(
+    assert "endpoint: headers may hold keys" in problem(
         {"think": {"provider": MODEL, "functions": [function]}}
     )
     credentials = {"type": "iam", "secret_access_key": "k"}
