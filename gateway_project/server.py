@@ -6,6 +6,7 @@ leaves; a second signal ends it at once.
 """
 
 import asyncio
+import gc
 import re
 import signal
 import socket
@@ -154,6 +155,7 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
         observer: Any = STDLibLogObserver("twisted")  # its interface is not known to the checker
         globalLogPublisher.addObserver(observer)
         loop.run_until_complete(_awaited(self.on_start))
+        gc.freeze()  # what is there by now stays: looking through it takes longer than a frame
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self.drain)
         try:

@@ -73,8 +73,10 @@ class Player:
         self._report = report
         self._audio = sink.prompt_audio
         self._pacer = Pacer(self._audio)
+        self._converter: Converter | None = None
         self._progress = asyncio.Event()
         self._failure: GatewayError | None = None
+        self._fed = False
         self._started = False
         self._opened = False
         self._closed = False
@@ -98,13 +100,26 @@ class Player:
             GatewayError: what ``pieces`` raised; nothing more is sent or reported.
         """
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._fetch(pieces, Converter(source, self._audio)))
+            self._converter = Converter(source, self._audio)
+            tasks.create_task(self._fetch(pieces, self._converter))
             tasks.create_task(self._pace())
         if self._failure is not None:
             self._over = True
             self._interrupt_stream()
             raise self._failure
         self._finish(interrupted=False)
+
+    def feed(self, pcm: bytes) -> bool:
+        """Take more of the prompt at once, after all pieces that `run` has taken.
+
+        False: it has to come as a piece, because too much waits or nothing has come that way yet.
+        """
+        if self._converter is None or not self._fed or self._pacer.waiting_ms > MAX_PROMPT_MS:
+            return False
+        self._pacer.push(self._converter.push(pcm))
+        if self._send_due() is not None:
+            self._progress.set()
+        return True
 
     def stop(self) -> None:
         """Silence the prompt now; its task is to be cancelled by the caller of this method."""
@@ -134,10 +149,9 @@ class Player:
         self._progress.set()
 
     async def _convert(self, pieces: AsyncGenerator[bytes, None], converter: Converter) -> None:
-        ready = False
         async for pcm in pieces:
-            if pcm and not ready:
-                ready = True
+            if pcm and not self._fed:
+                self._fed = True
                 self._tell(AudioReady(self._utterance))
             audio = converter.push(pcm)
             self._pacer.push(audio)

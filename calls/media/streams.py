@@ -71,6 +71,9 @@ class PlayStream:
         self._heard_ms: Callable[[], float] = lambda: 0.0
         self._waiting = bytearray()
         self._progress = asyncio.Event()
+        self._idle = False
+        """Whether the player has taken all that came."""
+        self._feed: Callable[[bytes], bool] = lambda _: False
         self._patient_until = math.inf
 
     @property
@@ -84,21 +87,30 @@ class PlayStream:
         return max(0.0, self.received_ms - self.heard_ms)
 
     def push(self, audio: bytes) -> None:
-        """More of it."""
-        self._waiting += audio
+        """More of it; a player that waits for it gets it at once."""
         self.received_ms += self.source.ms_for_bytes(len(audio))
-        self._progress.set()
+        if self._idle and self._feed(audio):
+            self._be_patient()
+        else:
+            self._waiting += audio
+            self._progress.set()
 
     def end(self) -> None:
         """Nothing more will come."""
         self.ended = True
         self._progress.set()
 
-    async def pieces(self, heard_ms: Callable[[], float]) -> AsyncGenerator[bytes, None]:
-        """Its audio as it comes; ``heard_ms`` tells how far the caller is in it."""
+    async def pieces(
+        self, heard_ms: Callable[[], float], feed: Callable[[bytes], bool] | None = None
+    ) -> AsyncGenerator[bytes, None]:
+        """Its audio as it comes; ``heard_ms`` tells how far the caller is in it.
+
+        ``feed`` takes a piece without a turn of the event loop, if the one before it was taken;
+        False: it is to be a piece like the others.
+        """
         self._heard_ms = heard_ms
+        self._feed = feed or self._feed
         most = self.source.bytes_for_ms(PIECE_MS)
-        clock = asyncio.get_running_loop().time
         self._watch()
         try:
             while not self.stalled:
@@ -109,13 +121,20 @@ class PlayStream:
                 elif self.ended:
                     return
                 else:
-                    # NB Of a stream without audio the conversation itself loses patience.
-                    if self.received_ms:
-                        self._patient_until = clock() + self.held_ms / 1000 + STALL_S
+                    self._be_patient()
                     self._progress.clear()
+                    self._idle = True
                     await self._progress.wait()
+                    self._idle = False
         finally:
+            self._idle = False
             self._watchdog.cancel()
+
+    def _be_patient(self) -> None:
+        # NB Of a stream without audio the conversation itself loses patience.
+        if self.received_ms:
+            now = asyncio.get_running_loop().time()
+            self._patient_until = now + self.held_ms / 1000 + STALL_S
 
     def _watch(self) -> None:
         """Look whether it has fallen silent; one timer, because audio comes often."""

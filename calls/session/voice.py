@@ -172,7 +172,7 @@ class Voice:
             self._report(event)
 
         player = self._player_of(command, command.text, leg, report)
-        pieces = stream.pieces(lambda: player.heard_ms)
+        pieces = stream.pieces(lambda: player.heard_ms, player.feed)
         self._start(player, command.utterance, pieces, stream.source)
 
     def stop(self) -> None:

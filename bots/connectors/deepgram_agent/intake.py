@@ -57,15 +57,24 @@ class Intake:
 
     async def get(self, patience_s: float) -> ClientMessage | bytes | None:
         """What is to be sent next; None: nothing for ``patience_s``."""
-        try:
-            async with asyncio.timeout(patience_s):
-                while not (self._messages or self._audio):
-                    self._changed.clear()
-                    await self._changed.wait()
-        except TimeoutError:
+        if not (self._messages or self._audio):
+            await self._filled(patience_s)
+        if not (self._messages or self._audio):
             return None
         if self._messages:
             return self._messages.popleft()
         audio = self._audio.popleft()
         self._audio_bytes -= len(audio)
         return audio
+
+    async def _filled(self, patience_s: float) -> None:
+        """Until there is something, at most ``patience_s``.
+
+        One bare timer: this happens for every frame of every call.
+        """
+        self._changed.clear()
+        alarm = asyncio.get_running_loop().call_later(patience_s, self._changed.set)
+        try:
+            await self._changed.wait()
+        finally:
+            alarm.cancel()

@@ -24,6 +24,7 @@ HEARTBEAT_S = 10.0
 """How often the server is pinged; it has half of that to answer."""
 CLOSE_S = 1.0
 SEND_S = 10.0
+NOT_TAKEN = "Deepgram takes no data"
 _LEAST_HIDDEN = 6
 """Shorter texts are no secrets, and stand in many words."""
 
@@ -139,15 +140,25 @@ async def sent(socket: Socket, frame: str | bytes) -> None:
     """
     try:
         async with asyncio.timeout(SEND_S):
-            if isinstance(frame, str):
-                await socket.send_str(frame)
-            else:
-                await socket.send_bytes(frame)
+            await passed(socket, frame)
+    except TimeoutError:
+        raise ServiceError(SERVICE, Fault.TIMEOUT, NOT_TAKEN) from None
+
+
+async def passed(socket: Socket, frame: str | bytes) -> None:
+    """Send one frame, however long that takes: whoever sends many has one deadline for all.
+
+    Raises:
+        ServiceError: the socket is gone.
+    """
+    try:
+        if isinstance(frame, str):
+            await socket.send_str(frame)
+        else:
+            await socket.send_bytes(frame)
     except (aiohttp.ClientError, ConnectionError, RuntimeError):
         detail = "Deepgram closed the connection"
         raise ServiceError(SERVICE, Fault.CONNECTIVITY, detail) from None
-    except TimeoutError:
-        raise ServiceError(SERVICE, Fault.TIMEOUT, "Deepgram takes no data") from None
 
 
 async def closed(socket: Socket) -> None:

@@ -1,6 +1,7 @@
 """One call's talk with a voice agent, over as many connections as it takes."""
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 
 import msgspec
@@ -11,7 +12,16 @@ from bots.connectors.deepgram_agent.accounts import SERVICE
 from bots.connectors.deepgram_agent.direction import Direction
 from bots.connectors.deepgram_agent.function_calls import FunctionCalls
 from bots.connectors.deepgram_agent.intake import Intake
-from bots.connectors.deepgram_agent.link import Link, Socket, closed, failure, sent
+from bots.connectors.deepgram_agent.link import (
+    NOT_TAKEN,
+    SEND_S,
+    Link,
+    Socket,
+    closed,
+    failure,
+    passed,
+    sent,
+)
 from bots.connectors.deepgram_agent.outlet import Outlet
 from bots.connectors.deepgram_agent.setup import Setup, sound, values
 from bots.core.activities import Activity, Json
@@ -43,6 +53,8 @@ from bots.protocols.deepgram_agent.messages import (
 from bots.protocols.deepgram_agent.settings import filled, silence, taken
 
 CLOSE_S = 2.0
+FRAMES_AT_ONCE = 8
+"""Frames that are read before others have a turn, if so many are there already."""
 
 log = structlog.get_logger(__name__)
 
@@ -56,9 +68,13 @@ class _Playing(msgspec.Struct):
 
 
 class _Standing(msgspec.Struct):
-    """The connection: since when, whether it ends soon, whether it is not the first."""
+    """The connection: since when, whether it ends soon, whether it is not the first.
+
+    ``sending_since`` is infinite while nothing is being sent.
+    """
 
     since: float = 0.0
+    sending_since: float = math.inf
     aging: bool = False
     renewed: bool = False
 
@@ -296,26 +312,32 @@ class AgentSession:
 
     async def _read(self, socket: Socket, group: asyncio.TaskGroup) -> Broken:
         while True:
-            for happening in await self._link.received(socket, self._client):
-                if isinstance(happening, Broken):
-                    return happening
-                self._take(happening, group)
+            for _ in range(FRAMES_AT_ONCE):
+                for happening in await self._link.received(socket, self._client):
+                    if isinstance(happening, Broken):
+                        return happening
+                    self._take(happening, group)
             await asyncio.sleep(0)  # frames that are there already must not keep others waiting
 
     async def _write(self, socket: Socket) -> Broken:
         while True:
             what = await self._intake.get(self._setup.timing.keep_alive_s)
             frame = what if isinstance(what, bytes) else encode(what or KeepAlive())
+            self._standing.sending_since = self._loop.time()
             try:
-                await sent(socket, frame)
+                await passed(socket, frame)
             except ServiceError as error:
                 return Broken(fault=error.fault, code="send", detail=error.detail, again=True)
+            finally:
+                self._standing.sending_since = math.inf
 
     async def _tend(self) -> Broken:
         timing = self._setup.timing
         while True:
             await asyncio.sleep(timing.tick_s)
             now = self._loop.time()
+            if now - self._standing.sending_since > SEND_S:
+                return Broken(fault=Fault.TIMEOUT, code="send", detail=NOT_TAKEN, again=True)
             if now - self._playing.audio_at > timing.stall_s:
                 for event in self._client.stalled():
                     self._outlet.put(event)
