@@ -14,6 +14,7 @@ from bots.core.params.declare import ParamSet
 from bots.core.params.resolve import Resolved
 from bots.core.registry import Plugin
 
+_LEAST_HIDDEN = 6
 DEADLINE_S = 120.0
 """How long a whole run may take."""
 
@@ -49,8 +50,17 @@ def _secrets_in(value: object) -> Iterator[str]:
         inside: Any = msgspec.json.decode(secret)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return
-    if isinstance(inside, dict):
-        yield from (text for text in inside.values() if isinstance(text, str))
+    yield from _texts_in(inside)
+
+
+def _texts_in(value: Any) -> Iterator[str]:
+    """Texts at any depth that are long enough for a secret; also what follows ``Bearer``."""
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts_in(inner)
+    elif isinstance(value, str):
+        parts = (value, value.rpartition(" ")[2])
+        yield from (part for part in parts if len(part) >= _LEAST_HIDDEN)
 
 
 class Timing(msgspec.Struct, frozen=True, kw_only=True):
