@@ -63,6 +63,22 @@ class Probe:
             await send({**message, "type": "websocket.send"})
         tell(echo_ended=message["code"])
 
+    async def straight(self, scope: Any, receive: Any, send: Any) -> None:
+        """Echo without a task between, except what the peer is too slow for."""
+        way = scope["extensions"]["gateway.straight"]
+        late = 0
+
+        def take(message: str | bytes) -> None:
+            nonlocal late
+            text = message if isinstance(message, str) else message.hex()
+            late += not way.send_now(text)
+
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": (await receive())["text"]})
+        way.hand_over(take)
+        tell(straight_ended=(await receive())["code"], late=late)
+
     async def late(self, scope: Any, receive: Any, send: Any) -> None:
         """Still talk to a peer that has left."""
         await self.echo(scope, receive, send)

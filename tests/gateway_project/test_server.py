@@ -142,6 +142,99 @@ async def test_a_message_above_the_limit_is_answered_with_1009(server: Server, f
         assert len(await other.recv()) == MEBIBYTE
 
 
+def _masked(first: int, payload: bytes) -> bytes:
+    """A frame of a client; the mask changes nothing."""
+    length = len(payload)
+    if length < 126:
+        return bytes((first, 0x80 | length)) + bytes(4) + payload
+    if length < 65_536:
+        return bytes((first, 0xFE)) + length.to_bytes(2, "big") + bytes(4) + payload
+    return bytes((first, 0xFF)) + length.to_bytes(8, "big") + bytes(4) + payload
+
+
+@pytest.mark.parametrize("piece", [1, 7, 400, 1_000_000])
+async def test_frames_keep_their_order_on_the_short_way_however_they_are_cut(
+    server: Server, piece: int
+) -> None:
+    long = "long" * 20_000
+    sent = [
+        _masked(0x81, b"first"),
+        _masked(0x81, "grüße".encode()),
+        _masked(0x01, b"in "),
+        _masked(0x89, b"ping"),
+        _masked(0x80, b"parts"),
+        _masked(0x81, b"x" * 300),
+        _masked(0x82, b"\x00\xff"),
+        *([_masked(0x81, long.encode())] if piece > 100 else []),
+        _masked(0x81, b"last"),
+    ]
+    stream = b"".join(sent)
+    async with connect(server.url("straight"), max_size=None, compression=None) as client:
+        for at in range(0, len(stream), piece):
+            client.transport.write(stream[at : at + piece])
+            await asyncio.sleep(0)
+        expected = ["first", "grüße", "in parts", "x" * 300, "00ff"]
+        expected += [long] if piece > 100 else []
+        assert [await client.recv() for _ in range(len(expected) + 1)] == [*expected, "last"]
+    assert await server.told("straight_ended") == 1000
+
+
+@pytest.mark.parametrize(
+    ("frame", "code"),
+    [
+        (_masked(0x81, b"half a character \xc3"), 1007),
+        (b"\x81\x03abc", 1002),
+        (_masked(0xC1, b"compressed"), 1002),
+        (_masked(0x80, b"goes on with nothing"), 1002),
+        (b"\x81\xfe\x00\x01" + bytes(4) + b"x", 1002),
+    ],
+)
+async def test_a_bad_frame_behind_good_ones_is_judged_as_ever(
+    server: Server, frame: bytes, code: int
+) -> None:
+    async with connect(server.url("straight")) as client:
+        await client.send("one")
+        assert await client.recv() == "one"
+        client.transport.write(_masked(0x81, b"two") + frame)
+        assert await client.recv() == "two"
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == code
+
+
+async def test_what_looks_like_a_frame_within_another_is_none(server: Server) -> None:
+    inner = _masked(0x81, b"smuggled")
+    outer = _masked(0x82, inner)
+    async with connect(server.url("straight")) as client:
+        for word in ("one", "two"):
+            await client.send(word)
+            assert await client.recv() == word
+        client.transport.write(_masked(0x81, b"three") + outer[: -len(inner)])
+        assert await client.recv() == "three"
+        client.transport.write(inner)
+        assert await client.recv() == inner.hex()
+        client.transport.write(_masked(0x01, b"a part") + _masked(0x81, b"not the next part"))
+        with pytest.raises(ConnectionClosed) as closed:
+            await client.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1002
+
+
+async def test_on_the_short_way_nothing_is_sent_that_a_slow_peer_does_not_take(
+    server: Server,
+) -> None:
+    async with connect(server.url("straight"), max_queue=1, ping_interval=None) as client:
+        await client.send("x")
+        client.transport.pause_reading()
+        before = server.resident_bytes()
+        for _ in range(400):
+            await client.send("x" * 60_000)
+        client.transport.abort()
+        assert await server.told("late") > 0
+        assert server.resident_bytes() - before < 24 * MEBIBYTE
+
+
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1012, 1013, 3000, 4401])
 async def test_any_close_code_reaches_the_peer(server: Server, code: int) -> None:
     async with connect(server.url("close")) as client:
