@@ -24,7 +24,7 @@ from bots.connectors.deepgram_agent.link import (
 )
 from bots.connectors.deepgram_agent.outlet import Outlet
 from bots.connectors.deepgram_agent.setup import Setup, sound, values
-from bots.core.activities import Activity, Json
+from bots.core.activities import Activity, Json, message
 from bots.core.errors import Fault, ServiceError, first_service_error
 from bots.core.ports import (
     AgentReport,
@@ -142,17 +142,19 @@ class AgentSession:
                 self._inject(filled(params.start_message, self._values))
             case _, "dtmf":
                 digits = {**self._values, "digits": sound(str(activity.value or ""))}
-                self._inject(filled(params.dtmf_message, digits))
+                if not self._inject(filled(params.dtmf_message, digits)):
+                    self._outlet.put(message(""))  # whoever hears nothing of it owes no answer
             case _, "nouserinput":
                 self._inject(filled(params.no_input_message, self._values))
             case _:
                 return
 
-    def _inject(self, content: str) -> None:
+    def _inject(self, content: str) -> bool:
         content = sound(content).strip()[: controls.MAX_SAID]
         if content and not self._closing:
             self._client.injected(content)
             self._intake.put(InjectUserMessage(content=content))
+        return bool(content)
 
     def listen(self, *, on: bool) -> None:
         """Whether the agent hears the caller."""

@@ -195,6 +195,14 @@ async def test_what_is_not_configured_is_not_said(agent: FakeAgent) -> None:
         assert (await session.message("InjectUserMessage"))["content"] == "the only one"
 
 
+async def test_keys_that_the_agent_is_not_told_of_leave_it_owing_no_answer(
+    agent: FakeAgent,
+) -> None:
+    async with talking(agent, deepgramDtmfMessage="") as talk:
+        await talk.session.send(event("DTMF", value="1"))
+        assert (await talk.until(Activity, lambda _: True)).text == ""
+
+
 # --- functions ------------------------------------------------------------------------------------
 
 
