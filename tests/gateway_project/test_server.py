@@ -203,22 +203,31 @@ async def test_a_bad_frame_behind_good_ones_is_judged_as_ever(
     assert closed.value.rcvd.code == code
 
 
-async def test_what_looks_like_a_frame_within_another_is_none(server: Server) -> None:
-    inner = _masked(0x81, b"smuggled")
-    outer = _masked(0x82, inner)
+@pytest.mark.parametrize(
+    ("begun", "rest", "answers"),
+    [
+        (_masked(0x82, bytes(9))[:6], _masked(0x81, b"in!"), [_masked(0x81, b"in!").hex(), "last"]),
+        (_masked(0x89, bytes(9))[:6], _masked(0x81, b"in!"), ["last"]),
+        (b"\x82", b"\x81\x80\x00\x00\x00\x41", ["c1", "last"]),
+        (_masked(0x01, b"a part"), _masked(0x81, b"not the next part"), []),
+    ],
+)
+async def test_what_looks_like_a_frame_after_something_begun_is_none(
+    server: Server, begun: bytes, rest: bytes, answers: list[str]
+) -> None:
     async with connect(server.url("straight")) as client:
         for word in ("one", "two"):
             await client.send(word)
             assert await client.recv() == word
-        client.transport.write(_masked(0x81, b"three") + outer[: -len(inner)])
+        client.transport.write(_masked(0x81, b"three") + begun)
         assert await client.recv() == "three"
-        client.transport.write(inner)
-        assert await client.recv() == inner.hex()
-        client.transport.write(_masked(0x01, b"a part") + _masked(0x81, b"not the next part"))
-        with pytest.raises(ConnectionClosed) as closed:
-            await client.recv()
-    assert closed.value.rcvd is not None
-    assert closed.value.rcvd.code == 1002
+        client.transport.write(rest)
+        if answers:
+            await client.send("last")
+            assert [await client.recv() for _ in answers] == answers
+        else:
+            with pytest.raises(ConnectionClosed, match="1002"):
+                await client.recv()
 
 
 async def test_on_the_short_way_nothing_is_sent_that_a_slow_peer_does_not_take(
