@@ -172,3 +172,10 @@ def test_cutting_sentences_loses_no_word(text: str, longest: int) -> None:
 
 def test_a_word_of_kilobytes_is_cut_anywhere() -> None:
     assert ssml.sentences("a" * 20 + " b", longest=8) == ("a" * 8, "a" * 8, "aaaa b")
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markup_that_cannot_be_read_is_told_from_what_can(text: str) -> None:
+    assert not ssml.is_readable(text)
+    assert ssml.is_readable("<speak>Hello <break time='1s'/></speak>")
+    assert not ssml.is_readable("Hello")

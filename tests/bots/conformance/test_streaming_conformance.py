@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from bots.conformance import Grade, Report
-from bots.connectors.ac_api import streaming
+from bots.connectors.ac_api import link, streaming
 from tests.bots.conformance.examining import detail, examined, facts, grades, subject
 from tests.fakes import ac_wire
 from tests.fakes.ac_bot import Fault, Script, serve
@@ -157,3 +157,40 @@ async def test_the_check_leaves_no_session_behind() -> None:
         report = await checked(base, "leave")
         assert grades(report) == {"leave": Grade.OK}
         assert [bot.ended is not None for bot in bots] == [True]
+
+
+async def test_a_bot_that_answers_when_nobody_listens_any_more_is_not_kept_waiting() -> None:
+    async with ac_wire.serving() as bot:
+        params = {"botURL": bot.url, "acBotApiType": "streaming", "directSTT": True}
+        run = asyncio.ensure_future(examined(subject("ac-api", params), "spoken-question"))
+        socket = await bot.socket()
+        await socket.accept()
+        await socket.read("userStream.start")
+        await socket.send("userStream.started")
+        await socket.read("userStream.stop")
+        await socket.send("userStream.stopped")
+        await socket.act({"type": "message", "text": "I heard you."})
+        await socket.read("session.end")
+        await socket.close()
+        report = await run
+    assert grades(report) == {"spoken-question": Grade.OK}
+
+
+async def test_a_connection_that_is_lost_meanwhile_is_a_warning(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(link, "RESUME_PAUSES_S", (0.0,))
+    async with ac_wire.serving() as bot:
+        params = {"botURL": bot.url, "acBotApiType": "streaming"}
+        run = asyncio.ensure_future(examined(subject("ac-api", params), "errors"))
+        first = await bot.socket()
+        await first.accept(None)
+        await first.read("activities")
+        first.cut()
+        second = await bot.socket()
+        await second.accept(None)
+        await second.read("session.end")
+        await second.close()
+        report = await run
+    assert grades(report) == {"errors": Grade.WARNING}
+    assert "lost" in detail(report, "errors")
