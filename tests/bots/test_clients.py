@@ -184,7 +184,9 @@ def test_a_token_is_minted_with_some_of_the_clients_scopes_for_a_time(client: Ap
     assert minted.author == "gateway"
     left = minted.token.expires - timezone.now()
     assert timedelta(days=365) < left <= timedelta(days=366)
-    assert access.scopes_of(access.access_token(raw)) == {"calls:read"}
+    grant = access.access_token(raw)
+    assert grant is not None
+    assert access.scopes_of(grant) == {"calls:read"}
 
 
 def test_a_token_of_another_client_is_not_revoked(client: ApiClient) -> None:

@@ -114,7 +114,9 @@ def test_a_token_is_minted_shown_once_and_revoked(manager: Client, client_row: A
     sent = {"name": "nightly", "days": "30", "scopes": ["calls:read"]}
     answer = manager.post(address, sent)
     raw = code(answer.content.decode(), "once-token")
-    assert access.scopes_of(access.access_token(raw)) == {"calls:read"}
+    grant = access.access_token(raw)
+    assert grant is not None
+    assert access.scopes_of(grant) == {"calls:read"}
     shown = page(manager, address)
     assert "nightly" in shown
     assert "by account-manager" in shown
