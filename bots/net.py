@@ -235,9 +235,12 @@ class Outbound:
     def _socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
         family, kind, protocol, _, address = info
         if not (_host_allowed.get() or self._allowed.includes(str(address[0]))):
-            raise _AddressRefused(errno.EACCES, "address not allowed")
+            raise _AddressRefused(errno.EACCES, NOT_ALLOWED)
         return socket.socket(family, kind, protocol)
 
+
+NOT_ALLOWED = "address not allowed"
+UNTRUSTED = "TLS certificate not trusted"
 
 _allow: tuple[str, ...] = ()
 _outbound: Outbound | None = None
@@ -378,14 +381,14 @@ def _outbound_error(error: Exception, url: str) -> OutboundError:
     if isinstance(error, aiohttp.ClientConnectorError):
         sent = False
         if isinstance(error.os_error, _AddressRefused):
-            return OutboundError(Fault.INVALID_REQUEST, "address not allowed", url, sent=sent)
+            return OutboundError(Fault.INVALID_REQUEST, NOT_ALLOWED, url, sent=sent)
     fault, reason = next(cause for kinds, cause in _CAUSES if isinstance(error, kinds))
     return OutboundError(fault, reason, url, sent=sent)
 
 
 # The first that fits; aiohttp's errors are several things at once.
 _CAUSES: tuple[tuple[type[Exception] | tuple[type[Exception], ...], tuple[Fault, str]], ...] = (
-    (aiohttp.ClientConnectorCertificateError, (Fault.PROTOCOL, "TLS certificate not trusted")),
+    (aiohttp.ClientConnectorCertificateError, (Fault.PROTOCOL, UNTRUSTED)),
     (aiohttp.ClientSSLError, (Fault.PROTOCOL, "no TLS connection")),
     (aiohttp.ClientConnectorDNSError, (Fault.CONNECTIVITY, "host not found")),
     (aiohttp.ClientConnectorError, (Fault.CONNECTIVITY, "no connection")),

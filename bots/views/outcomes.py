@@ -7,6 +7,7 @@ import msgspec
 from django.utils.translation import gettext as _
 
 from bots.core.errors import Fault
+from bots.net import NOT_ALLOWED, UNTRUSTED
 from bots.probes import Outcome, StepName
 
 
@@ -43,6 +44,10 @@ def shown_stored(kind: str, stored: Mapping[str, Any]) -> Shown:
         cause, advice = _cause(Fault(fault) if fault else None)
         if stored["steps"] and stored["steps"][-1]["name"] == StepName.CREDENTIALS:
             cause, advice = _credentials_cause()
+        elif stored.get("detail", "").endswith(NOT_ALLOWED):
+            cause, advice = _private_cause()
+        elif stored.get("detail", "").endswith(UNTRUSTED):
+            cause, advice = _untrusted_cause()
     return Shown(
         ok=stored["ok"],
         ms=stored["ms"],
@@ -118,6 +123,20 @@ def _credentials_cause() -> tuple[str, str]:
     return _("A credential cannot be opened, so the service was not asked."), _(
         "Give the decryption key back or replace the secret; of a key vault, check the identifier, "
         "the network and what the gateway's identity may read."
+    )
+
+
+def _private_cause() -> tuple[str, str]:
+    return _("The gateway may not connect to this address."), _(
+        "It belongs to a private network. If you mean it, start the gateway with the address in "
+        "OUTBOUND_ALLOW."
+    )
+
+
+def _untrusted_cause() -> tuple[str, str]:
+    return _("The certificate of the service is not trusted."), _(
+        "Have it signed for this host name by an authority that the gateway knows. A bot of your "
+        "own may go without: botAllowSelfSignedCert."
     )
 
 

@@ -124,6 +124,15 @@ def voice_of(configuration: CallConfiguration) -> BotCapabilities:
     return _voice(configuration, partial(_built, configuration.connector))
 
 
+def needs_audio(configuration: CallConfiguration) -> bool:
+    """Whether the bot hears or speaks itself, so that a text chat with it is refused."""
+    try:
+        own: BotCapabilities = _built(configuration.connector).capabilities
+    except LookupError:
+        return False
+    return own.hears or own.speaks
+
+
 def _voice(configuration: CallConfiguration, connector: Callable[[], Any]) -> BotCapabilities:
     hears, speaks = configuration.stt is not None, configuration.tts is not None
     if hears and speaks:

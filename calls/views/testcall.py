@@ -20,7 +20,7 @@ from bots.models import Bot
 from bots.people import Person
 from bots.routing import route_for
 from bots.selectors import CallConfiguration, call_configuration
-from calls.session.plugins import voice_of
+from calls.session.plugins import needs_audio, voice_of
 
 MAX_NUMBER_CHARS = 64
 TABS = (("call", _("Call")), ("chat", _("Text chat")))
@@ -62,13 +62,17 @@ def testcall(request: HttpRequest, bot: str) -> HttpResponse:
     voice = voice_of(configuration) if configuration is not None else BotCapabilities()
     has_speech = voice.hears and voice.speaks
     tab = request.GET.get("tab") or ("call" if has_speech or configuration is None else "chat")
+    tab = tab if tab in dict(TABS) else "call"
+    audio_only = configuration is not None and needs_audio(configuration)
     context: dict[str, Any] = {
         "bot": called,
         "tabs": TABS,
-        "tab": tab if tab in dict(TABS) else "call",
+        "tab": tab,
         "number": request.GET.get("number", "")[:MAX_NUMBER_CHARS],
         "problem": problem,
         "has_speech": has_speech,
+        "needs_audio": audio_only,
+        "usable": not problem and (has_speech if tab == "call" else not audio_only),
         "storage": configuration.resolved[Storage] if configuration else None,
     }
     response = render(request, "testcall/call.html", context)

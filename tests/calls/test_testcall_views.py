@@ -8,7 +8,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from bots.models import Bot, Route
+from bots.models import Bot, Provider, Route
 from bots.services.demo import seed_demo
 from tests.worlds import World, browser, with_role
 
@@ -84,6 +84,19 @@ def test_a_bot_without_speech_opens_with_the_text_chat(world: World, demo: Bot) 
     assert person.get(address).context["tab"] == "chat"
     page = person.get(address, {"tab": "call"})
     assert "no speech services" in page.content.decode()
+
+
+def test_a_bot_with_a_voice_of_its_own_takes_no_text_chat(world: World, demo: Bot) -> None:
+    agent = Provider.objects.create(name="agent", kind="bot", plugin="deepgram-agent")
+    Bot.objects.create(name="voiced", provider=agent)
+    person = browser(world.people["operator"])
+    address = reverse("calls:testcall", args=["voiced"])
+    assert person.get(address).context["tab"] == "call"
+    assert person.get(address).context["usable"]
+    chat = person.get(address, {"tab": "chat"})
+    assert "no chat with it in writing" in chat.content.decode()
+    assert not chat.context["usable"]
+    assert person.get(reverse("calls:testcall", args=["demo"]), {"tab": "chat"}).context["usable"]
 
 
 def test_a_dialled_number_leads_where_the_routes_lead(world: World, demo: Bot) -> None:

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from yarl import URL
 
 from bots.core.params.declare import BESIDE_CREDENTIALS, Param, ParamSet
+from bots.core.texts import gettext_noop
 
 _param = partial(Param, source="VoiceAI Connect")
 _beside = partial(_param, levels=BESIDE_CREDENTIALS)
@@ -59,14 +60,14 @@ class AcApiParams(ParamSet):
         bool,
         _param(
             help="The bot recognises speech itself and gets the caller's audio.",
-            needs="acBotApiType",
+            needs=gettext_noop("acBotApiType streaming"),
         ),
     ] = Field(default=False, alias="directSTT")
     direct_tts: Annotated[
         bool,
         _param(
             help="The bot speaks itself and sends audio.",
-            needs="acBotApiType",
+            needs=gettext_noop("acBotApiType streaming"),
         ),
     ] = Field(default=False, alias="directTTS")
     bot_allow_self_signed_cert: Annotated[
