@@ -16,6 +16,7 @@ from bots.core.errors import Fault, ParameterError, ServiceError
 from bots.core.params.declare import Level, ParamSet
 from bots.core.params.resolve import Layer, Resolved, resolve
 from bots.core.params.sections.speech import Speech
+from bots.core.ports import BotCapabilities
 from bots.core.registry import Kind, Plugin
 from bots.models import Bot, Provider
 from bots.probes import Outcome, Step, StepName, probe
@@ -34,11 +35,15 @@ class PartCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BotCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """How a bot did: ``problems`` of its configuration, by name, or every part of it."""
+    """How a bot did: ``problems`` of its configuration, by name, or every part of it.
+
+    ``voiced``: callers are heard and spoken to; else the bot only takes sessions in writing.
+    """
 
     bot: str
     parts: tuple[PartCheck, ...] = ()
     problems: dict[str, str] = {}
+    voiced: bool = True
 
     @property
     def ok(self) -> bool:
@@ -88,7 +93,15 @@ def bot_check(*, bot: Bot) -> BotCheck:
         title=bot.name,
         after={"ok": not failed, "detail": "; ".join(failed)},
     )
-    return BotCheck(bot=bot.name, parts=parts)
+    return BotCheck(bot=bot.name, parts=parts, voiced=bool(failed) or _voiced(configuration))
+
+
+def _voiced(configuration: CallConfiguration) -> bool:
+    chosen = configuration.connector
+    plugin = registry.plugin(chosen.kind, chosen.plugin)
+    own: BotCapabilities = plugin.factory(chosen.params, chosen.credentials).capabilities
+    hears = own.hears or configuration.stt is not None
+    return hears and (own.speaks or configuration.tts is not None)
 
 
 async def _all_parts(configuration: CallConfiguration) -> tuple[PartCheck, ...]:

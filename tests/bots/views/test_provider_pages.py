@@ -223,6 +223,12 @@ def rehearsing_bot() -> User:
     return with_role("operator")
 
 
+def speechless_bot() -> User:
+    script = provider_create(name="script", kind="bot", plugin="script")
+    bot_create(name="mute", author="anna", provider=script)
+    return with_role("operator")
+
+
 @pytest.mark.speech
 @pytest.mark.django_db(transaction=True)
 async def test_a_bot_is_checked_in_all_its_parts() -> None:
@@ -243,6 +249,16 @@ async def test_a_bot_is_checked_in_all_its_parts() -> None:
     key = str((await Bot.objects.aget(name="demo")).pk)
     assert (event.action, event.kind, event.target) == ("provider.tested", "bot", key)
     assert event.after == {"ok": False, "detail": "tts: the key is not accepted"}
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_bot_that_callers_cannot_talk_to_is_no_bot_in_order() -> None:
+    client = AsyncClient()
+    await client.aforce_login(await sync_to_async(speechless_bot)())
+    answer = await client.post("/providers/-/check/mute/")
+    shown = answer.content.decode()
+    assert "Only text chats would work" in shown
+    assert "in order" not in shown
 
 
 def test_a_bot_that_is_not_configured_says_so_at_its_check(
