@@ -36,6 +36,7 @@ def test_a_type_that_is_not_known_is_told_from_a_broken_message() -> None:
         '{"type":"Warning","code":{}}',
         '{"type":"History","content":"\\ud800"}',
         '{"type":"History","function_calls":' + "[" * 5000,
+        '{"type":"History","function_calls":[' + "{}," * 100_000,
     ],
 )
 def test_what_is_no_message_is_refused_without_its_content(frame: str) -> None:
