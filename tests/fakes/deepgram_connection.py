@@ -81,6 +81,11 @@ class Connection(ABC):
         if self._transport is not None:
             self._transport.abort()
 
+    def stop_reading(self) -> None:
+        """Take nothing more; what the client sends waits in its own buffers."""
+        if self._transport is not None:
+            self._transport.pause_reading()
+
     # --- the connection
 
     async def run(self, socket: web.WebSocketResponse) -> None:
