@@ -32,11 +32,14 @@ from bots import net
 from bots.net import Outbound
 from tests import both_databases, databases, servers
 
-hypothesis_settings.register_profile("gateway", deadline=None, database=None)
-hypothesis_settings.load_profile("gateway")
-
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
+
+# In CI the same examples every time: whether a line is covered must not be a matter of luck.
+hypothesis_settings.register_profile(
+    "gateway", deadline=None, database=None, derandomize=REQUIRE_PEERS
+)
+hypothesis_settings.load_profile("gateway")
 
 LONGEST_SECONDS = 300
 """How long one test may take on a busy machine."""

@@ -144,6 +144,8 @@ def json_values() -> st.SearchStrategy[Any]:
 @given(value=json_values())
 @example(value=True)
 @example(value={"a": [1]})
+@example(value=["one", "two"])
+@example(value="warm")
 def test_what_is_written_reads_back_as_it_was(value: Any) -> None:
     for name in ("isOn", "tone", "aName", "prompt", "words", "thing"):
         control = presentation.fitting(CONTROLS[name], value)
