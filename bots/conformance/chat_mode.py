@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import msgspec
 
-from bots.conformance.examination import Examination, Withdrawn
+from bots.conformance.examination import WRONG_TOKEN, Examination, Withdrawn
 from bots.conformance.judging import creation_problems
 from bots.conformance.talk import CALLER, stamp
 from bots.connectors.ac_api.requests import SERVICE, Requests
@@ -21,7 +21,6 @@ from bots.protocols.ac_chat import Created
 CHECKS = ("handshake", "refresh", "proactive", "repeated", "disconnect")
 REQUEST_S = 10.0
 MAX_FRAME_BYTES = 4_194_304
-WRONG_TOKEN = "not-the-token-of-this-gateway"  # noqa: S105 - it is none
 
 
 async def check_protocol(exam: Examination, url: str, requests: Requests) -> None:
@@ -182,7 +181,7 @@ def _see_success(answer: Answer, problem: str) -> None:
 # --- who is let in --------------------------------------------------------------------------------
 
 
-async def check_stranger(exam: Examination, url: str, verify_tls: bool) -> None:  # noqa: FBT001 - one of three, named where it is passed
+async def check_stranger(exam: Examination, url: str, *, verify_tls: bool) -> None:
     """Create a conversation with a wrong token.
 
     Raises:
@@ -190,7 +189,8 @@ async def check_stranger(exam: Examination, url: str, verify_tls: bool) -> None:
         Withdrawn: the answer says nothing about the token.
     """
     name = str(uuid4())
-    answer = await _by_stranger(exam, url, ac_chat.creating(name, exam.subject.bot), verify_tls)
+    creating = ac_chat.creating(name, exam.subject.bot)
+    answer = await _by_stranger(exam, url, creating, verify_tls=verify_tls)
     if answer.status in (401, 403):
         exam.ok("wrong-token", f"refused with HTTP status {answer.status}")
     elif not _good(answer):
@@ -201,10 +201,10 @@ async def check_stranger(exam: Examination, url: str, verify_tls: bool) -> None:
             created = ac_chat.created(answer.body, url)
             gone = ac_chat.disconnecting(name, "client-disconnected", "The check is over")
             if created.disconnect_url:
-                await _by_stranger(exam, created.disconnect_url, gone, verify_tls)
+                await _by_stranger(exam, created.disconnect_url, gone, verify_tls=verify_tls)
 
 
-async def _by_stranger(exam: Examination, url: str, body: bytes, verify_tls: bool) -> Answer:  # noqa: FBT001 - as above
+async def _by_stranger(exam: Examination, url: str, body: bytes, *, verify_tls: bool) -> Answer:
     headers: Mapping[str, str] = {
         "Authorization": f"Bearer {WRONG_TOKEN}",
         "Content-Type": "application/json",

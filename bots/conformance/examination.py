@@ -85,6 +85,7 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 USUAL = Timing()
+WRONG_TOKEN = "not-the-token-of-this-gateway"  # noqa: S105 - it is none
 
 
 class Examination:

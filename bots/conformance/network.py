@@ -117,6 +117,7 @@ async def _secured(
         shown = await _unverified(exam, host, address, port)
     except OSError as error:  # NB a TimeoutError is one
         exam.fail("tls", f"no TLS connection: {_reason(error)}")
+        exam.stopped = "there is no TLS connection to the bot"
         return
     _grade_certificate(exam, shown, problem, trusted_anyway=not endpoint.verify)
 
@@ -171,6 +172,7 @@ def _grade_certificate(
         exam.warn("tls", f"not trusted, but allowed by botAllowSelfSignedCert: {problem}", **facts)
     elif problem:
         exam.fail("tls", f"the certificate is not trusted: {problem}", **facts)
+        exam.stopped = "the gateway does not talk to a bot whose certificate is not trusted"
     elif days < SOON_DAYS:
         exam.warn("tls", f"the certificate expires in {days} days", **facts)
     else:

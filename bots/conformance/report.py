@@ -4,6 +4,7 @@ Pure: times come in from outside. What is kept is bounded, and secrets are maske
 in.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from enum import StrEnum
 from typing import Any, Literal
@@ -23,6 +24,8 @@ MAX_ITEMS = 100
 MAX_DEPTH = 12
 _LEAST_SECRET = 4
 """Shorter texts are no secrets, and stand in many words."""
+_PROOF = re.compile(r"\b(bearer|basic) +[\x21-\x7e]{8,}", re.I)
+"""A token in a header that a bot tells again, wherever it was fetched (RFC 6750, RFC 7617)."""
 _SECRET_NAMES = frozenset(
     {"authorization", "token", "access_token", "password", "secret", "api_key", "apikey"}
 )
@@ -142,12 +145,15 @@ class Recorder:
         """The checks that are graded."""
         self._clock = clock
         self._began = 0.0
-        self._secrets = sorted(
-            (secret for secret in set(secrets) if len(secret) >= _LEAST_SECRET),
-            key=len,
-            reverse=True,
-        )
+        self._secrets: list[str] = []
         self._trace: list[Line] = []
+        self.hide(*secrets)
+
+    def hide(self, *secrets: str) -> None:
+        """Mask ``secrets`` too in what comes from here on."""
+        known = {*self._secrets, *secrets}
+        # The longest first: one may be part of another.
+        self._secrets = sorted((s for s in known if len(s) >= _LEAST_SECRET), key=len, reverse=True)
 
     def wants(self, *checks: str) -> bool:
         """Whether any of these checks is to be graded."""
@@ -201,6 +207,7 @@ class Recorder:
         text = text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
         for secret in self._secrets:
             text = text.replace(secret, MASK)
+        text = _PROOF.sub(rf"\1 {MASK}", text)
         if len(text) > MAX_TEXT_CHARACTERS:
             return f"{text[:MAX_TEXT_CHARACTERS]}… ({len(text)} characters)"
         return text

@@ -10,7 +10,7 @@ from uuid import uuid4
 import aiohttp
 import msgspec
 
-from bots.conformance.examination import Examination, Withdrawn
+from bots.conformance.examination import WRONG_TOKEN, Examination, Withdrawn
 from bots.connectors.ac_api.link import ACCEPT_S, LOST, MAX_FRAME_BYTES, SERVICE, plain
 from bots.connectors.ac_api.voice import offers
 from bots.core.audio import LPCM16_16K
@@ -22,7 +22,6 @@ from bots.protocols.ac_bot_api import MediaFormat, StreamClient
 
 CHECKS = ("handshake", "resume")
 FAREWELL_S = 1.0
-WRONG_TOKEN = "not-the-token-of-this-gateway"  # noqa: S105 - it is none
 
 Open = Callable[[], Awaitable[aiohttp.ClientWebSocketResponse]]
 

@@ -21,6 +21,20 @@ async def way(url: str, **params: Any) -> Report:
 
 
 @pytest.mark.usefixtures("loopback")
+async def test_what_a_bad_certificate_stops_is_not_blamed_on_the_bot(tmp_path: Path) -> None:
+    async with serving(self_signed(tmp_path)) as server:
+        report = await examined(
+            subject("ac-api", {"botURL": server.url}), "tls", "token", "handshake"
+        )
+    assert grades(report) == {
+        "tls": Grade.FAILED,
+        "token": Grade.SKIPPED,
+        "handshake": Grade.SKIPPED,
+    }
+    assert "certificate is not trusted" in detail(report, "token")
+
+
+@pytest.mark.usefixtures("loopback")
 async def test_an_untrusted_certificate_fails_unless_it_is_allowed(tmp_path: Path) -> None:
     async with serving(self_signed(tmp_path)) as server:
         failed = await way(server.url)

@@ -45,6 +45,16 @@ def test_every_check_is_declared_once_and_says_all_it_has_to() -> None:
         assert check.grading.endswith(".")
 
 
+def test_tokens_that_were_fetched_meanwhile_are_masked() -> None:
+    made = recorder("configured")
+    made.hide("fetched-1234", "abc")
+    told = {"echo": "fetched-1234 of configured, abc", "sent": ["authorization: Bearer any-other"]}
+    assert content(made, told) == {
+        "echo": f"{MASK} of {MASK}, abc",
+        "sent": [f"authorization: Bearer {MASK}"],
+    }
+
+
 @pytest.mark.parametrize(
     ("found", "worst"),
     [
