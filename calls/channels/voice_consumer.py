@@ -148,7 +148,7 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
         def take(frame: Frame) -> None:
             try:
                 context.run(stream.receive, frame)
-            except Exception:
+            except Exception:  # whatever a peer sent, it ends this connection alone
                 log.exception("voice.crashed")
                 self._outbox.put_nowait(INTERNAL_ERROR)
 
