@@ -137,6 +137,14 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def _object_identifier(text: str) -> str:
+    arcs = text.split(".")
+    good = re.fullmatch(r"1\.3\.6\.1(\.(0|[1-9]\d{0,9})){2,40}", text, re.ASCII)
+    if not good or any(int(arc) > 4_294_967_295 for arc in arcs):
+        raise ValueError("an object identifier below 1.3.6.1, such as 1.3.6.1.4.1.99999.1")
+    return text
+
+
 def _site(text: str) -> str:
     _url("http", "https")(text)
     if text and (urlsplit(text).path not in ("", "/") or not urlsplit(text).hostname):
@@ -376,11 +384,46 @@ class Environment:
     audit_days: int = _field(
         "AUDIT_DAYS", "400", _whole(1, 36_500), "How long events of the audit log are kept."
     )
+    gateway_name: str = _field(
+        "GATEWAY_NAME",
+        "",
+        str,
+        "What this installation is called in alarms, logs and traces. Empty: the host of "
+        "`PUBLIC_URL`.",
+    )
+    alarm_history: int = _field(
+        "ALARM_HISTORY",
+        "10000",
+        _whole(100, 10_000_000),
+        "So many changes of alarms are kept; the oldest are deleted first.",
+    )
+    snmp_enterprise: str = _field(
+        "SNMP_ENTERPRISE",
+        "1.3.6.1.4.1.8072.9999.9999.2611",
+        _object_identifier,
+        "Where traps and the MIB have their place: the number under which your organisation is "
+        "registered (`1.3.6.1.4.1.<number>`) and what it keeps for the gateway. The default lies "
+        "in the range that net-snmp keeps for trying things out.",
+    )
+    metrics_token: str = _field(
+        "METRICS_TOKEN",
+        "",
+        str,
+        "Bearer token with which Prometheus reads `/metrics`. Empty: only from this machine.",
+        secret=True,
+    )
+    otlp_endpoint: str = _field(
+        "OTEL_EXPORTER_OTLP_ENDPOINT",
+        "",
+        _url("http", "https"),
+        "OpenTelemetry collector that traces of calls are sent to, such as "
+        "`http://localhost:4318`; needs the extra `otel`. Empty: no traces.",
+    )
     log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",
         "console",
         _one_of("console", "json"),
-        "`console` for people, `json` for one JSON object a line.",
+        "`console` for people, `json` for one JSON object a line in Elastic's common schema (ECS).",
     )
     log_level: str = _field(
         "LOG_LEVEL",

@@ -36,6 +36,13 @@ TTS_CACHE_HOURS = ENVIRONMENT.tts_cache_hours
 TTS_CACHE_MB = ENVIRONMENT.tts_cache_mb
 PUBLIC_URL = ENVIRONMENT.public_url or f"http://127.0.0.1:{ENVIRONMENT.port}"
 
+# Alarms, metrics and traces.
+GATEWAY_NAME = ENVIRONMENT.gateway_name or urlsplit(PUBLIC_URL).hostname
+ALARM_HISTORY = ENVIRONMENT.alarm_history
+SNMP_ENTERPRISE = ENVIRONMENT.snmp_enterprise
+METRICS_TOKEN = ENVIRONMENT.metrics_token
+OTLP_ENDPOINT = ENVIRONMENT.otlp_endpoint
+
 # Hosts, TLS and cookies.
 _behind_tls = urlsplit(PUBLIC_URL).scheme == "https"
 ALLOWED_HOSTS = [

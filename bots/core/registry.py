@@ -1,7 +1,7 @@
 """Plug-ins: what is registered, how it is found, and what could not be loaded.
 
-A plug-in is one file in ``bots/connectors``, ``bots/speech`` or ``calls/carriers`` that registers a
-class::
+A plug-in is one file in ``bots/connectors``, ``bots/speech``, ``alarms/notifiers`` or
+``calls/carriers`` that registers a class::
 
     @registry.register("tts", "acme", "Acme", params=AcmeParams)
     class AcmeTts:
@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from bots.core.params.declare import ParamSet
 
-Kind = Literal["bot", "stt", "tts", "vad", "carrier"]
+Kind = Literal["bot", "stt", "tts", "vad", "carrier", "notifier"]
 ENTRY_POINT_GROUP = "voice_ai_gateway.plugins"
 
 T = TypeVar("T", bound=type)

@@ -357,6 +357,11 @@ class ProcessLease(models.Model):
     since = models.DateTimeField(
         default=timezone.now, help_text="From then on it was renewed without a gap."
     )
+    role = models.CharField(max_length=10, default="web", help_text="web or worker.")
+    version = models.CharField(max_length=40, blank=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    vitals = models.JSONField(default=dict, help_text="How it is doing: numbers by name.")
+    drain = models.BooleanField(default=False, help_text="People want it to take no more calls.")
 
     def __str__(self) -> str:
         return self.owner
