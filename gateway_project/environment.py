@@ -7,36 +7,35 @@ holds the value, which is how container platforms hand over secrets.
 """
 
 import dataclasses
-import re
 from collections.abc import Callable, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
-from bots.core import roles
-from bots.core.addresses import Destinations
-from gateway_project.keys import is_field_key
 from gateway_project.logging import Style
-
-ROLES = ("web", "worker", "beat")
-"""The processes that ``manage.py gateway`` can start."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Variable:
-    """One environment variable: its name, default text, meaning and parser.
-
-    ``parse`` raises `ValueError` with a phrase that completes "NAME must be ...".
-    """
-
-    name: str
-    default: str
-    parse: Callable[[str], Any]
-    help: str
-    secret: bool = False
+from gateway_project.variables import (
+    UnreadableFile,
+    Variable,
+    destinations,
+    flag,
+    given_text,
+    host_names,
+    issuer,
+    key_ring,
+    module_names,
+    names,
+    object_identifier,
+    one_of,
+    optional_path,
+    path,
+    processes,
+    roles_of_groups,
+    site,
+    url,
+    whole,
+)
 
 
 def _field(
@@ -47,137 +46,6 @@ def _field(
     return dataclasses.field(repr=not secret, metadata={"variable": declared})
 
 
-def _flag(text: str) -> bool:
-    words = {"1": True, "true": True, "yes": True, "on": True}
-    words |= {"0": False, "false": False, "no": False, "off": False}
-    try:
-        return words[text.lower()]
-    except KeyError:
-        raise ValueError("1 or 0 (also true/false, yes/no, on/off)") from None
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit() and low <= int(text) <= high):
-            raise ValueError(f"a whole number from {low} to {high}")
-        return int(text)
-
-    return parse
-
-
-def _one_of(*words: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text.lower() not in words:
-            raise ValueError("one of " + ", ".join(words))
-        return text.lower()
-
-    return parse
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def _hosts(text: str) -> tuple[str, ...]:
-    hosts = _names(text)
-    if not all(
-        re.fullmatch(r"\*|\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9A-Fa-f:.]+\]", host) for host in hosts
-    ):
-        raise ValueError("comma-separated host names without scheme, port and path")
-    return hosts
-
-
-def _modules(text: str) -> tuple[str, ...]:
-    names = _names(text)
-    if not all(part.isidentifier() for name in names for part in name.split(".")):
-        raise ValueError("comma-separated names of Python modules, such as mybank.calls")
-    return names
-
-
-def _keys(text: str) -> tuple[str, ...]:
-    found = _names(text)
-    if not all(map(is_field_key, found)):
-        raise ValueError("comma-separated keys, each of 32 random bytes in URL-safe base64")
-    return found
-
-
-def _destinations(text: str) -> tuple[str, ...]:
-    try:
-        Destinations(_names(text))
-    except ValueError:
-        raise ValueError(
-            "comma-separated networks (10.1.0.0/16, ::1) and full host names"
-        ) from None
-    return _names(text)
-
-
-def _roles(text: str) -> frozenset[str]:
-    chosen = frozenset(_names(text.lower()))
-    if chosen == {"all"}:
-        return frozenset(ROLES)
-    if not chosen or not chosen <= frozenset(ROLES):
-        raise ValueError(f"all, or a comma-separated list of {', '.join(ROLES)}")
-    return chosen
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    wanted = " or ".join(f"{scheme}://" for scheme in schemes)
-
-    def parse(text: str) -> str:
-        try:
-            parts = urlsplit(text)
-            complete = parts.scheme in schemes and bool(parts.netloc or parts.path)
-            complete = complete and parts.port != 0  # NB reading the port checks it
-        except ValueError:
-            complete = False
-        if text and not complete:
-            raise ValueError(f"a URL that starts with {wanted}")
-        return text
-
-    return parse
-
-
-def _object_identifier(text: str) -> str:
-    arcs = text.split(".")
-    good = re.fullmatch(r"1\.3\.6\.1(\.(0|[1-9]\d{0,9})){2,40}", text, re.ASCII)
-    if not good or any(int(arc) > 4_294_967_295 for arc in arcs):
-        raise ValueError("an object identifier below 1.3.6.1, such as 1.3.6.1.4.1.99999.1")
-    return text
-
-
-def _site(text: str) -> str:
-    _url("http", "https")(text)
-    if text and (urlsplit(text).path not in ("", "/") or not urlsplit(text).hostname):
-        raise ValueError("a URL without a path, such as https://gateway.example.com")
-    return text.rstrip("/")
-
-
-def _issuer(text: str) -> str:
-    _url("http", "https")(text)
-    parts = urlsplit(text)
-    if parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        raise ValueError("a URL that starts with https://")
-    return text.rstrip("/")
-
-
-def _role_names(text: str) -> tuple[tuple[str, str], ...]:
-    pairs = tuple(tuple(map(str.strip, part.rpartition("=")[::2])) for part in _names(text))
-    if not all(group and role in roles.ROLES for group, role in pairs):
-        raise ValueError(
-            "comma-separated pairs such as gateway-supervisors=supervisor; the roles are "
-            + ", ".join(roles.ROLES)
-        )
-    return tuple((group, role) for group, role in pairs)
-
-
-def _path(text: str) -> Path:
-    return Path(text).expanduser().absolute()
-
-
-def _optional_path(text: str) -> Path | None:
-    return _path(text) if text else None
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True, slots=True)
 class Environment:
     """The values of all variables; see the help text of each."""
@@ -185,46 +53,46 @@ class Environment:
     host: str = _field(
         "HOST", "127.0.0.1", str, "Address to listen on; `0.0.0.0` for every interface."
     )
-    port: int = _field("PORT", "8000", _whole(1, 65535), "TCP port to listen on.")
+    port: int = _field("PORT", "8000", whole(1, 65535), "TCP port to listen on.")
     public_url: str = _field(
         "PUBLIC_URL",
         "",
-        _site,
+        site,
         "Address under which browsers and voice servers reach the gateway. With `https://`, "
         "cookies are sent over TLS only and browsers are told to stay on TLS.",
     )
     allowed_hosts: tuple[str, ...] = _field(
         "ALLOWED_HOSTS",
         "",
-        _hosts,
+        host_names,
         "Comma-separated host names the console answers to, besides the loopback names, `HOST` "
         "and the host of `PUBLIC_URL`.",
     )
     proxy_headers: bool = _field(
         "PROXY_HEADERS",
         "0",
-        _flag,
+        flag,
         "Believe the last address in `X-Forwarded-For`, and `X-Forwarded-Proto`. Only when one "
         "reverse proxy that sets both is the only way in.",
     )
     role: frozenset[str] = _field(
         "ROLE",
         "all",
-        _roles,
+        processes,
         "Which processes `manage.py gateway` starts: `all`, or a comma-separated list of `web`, "
         "`worker`, `beat`. Run exactly one `beat` per database.",
     )
     var_dir: Path = _field(  # noqa: RUF009 - a dataclass field like the others
         "VAR_DIR",
         "var",
-        _path,
+        path,
         "Directory for the SQLite database, generated keys and collected static files; made with "
         "mode 0700.",
     )
     database_url: str = _field(
         "DATABASE_URL",
         "",
-        _url("sqlite", "postgres", "postgresql"),
+        url("sqlite", "postgres", "postgresql"),
         "`postgres://user:password@host/name`, or `sqlite:////absolute/path`. Empty: "
         "`gateway.sqlite3` in `VAR_DIR`.",
         secret=True,
@@ -232,7 +100,7 @@ class Environment:
     redis_url: str = _field(
         "REDIS_URL",
         "",
-        _url("redis", "rediss", "unix"),
+        url("redis", "rediss", "unix"),
         "Redis or Valkey server for live events and task wake-ups, such as `redis://host:6379/0`; "
         "the broker uses the next database number. Empty: an embedded server is started.",
         secret=True,
@@ -240,7 +108,7 @@ class Environment:
     broker_url: str = _field(
         "CELERY_BROKER_URL",
         "",
-        _url("redis", "rediss", "redis+socket", "amqp", "amqps"),
+        url("redis", "rediss", "redis+socket", "amqp", "amqps"),
         "A message broker of its own for background tasks. Empty: derived from `REDIS_URL`.",
         secret=True,
     )
@@ -254,7 +122,7 @@ class Environment:
     field_keys: tuple[str, ...] = _field(
         "FIELD_KEYS",
         "",
-        _keys,
+        key_ring,
         "Comma-separated keys of secrets in the database: the first encrypts, all decrypt. Each is "
         "32 random bytes in URL-safe base64. Needed with a database server; else, when empty, one "
         "is generated and kept in `VAR_DIR`.",
@@ -271,7 +139,7 @@ class Environment:
     oidc_issuer: str = _field(
         "OIDC_ISSUER",
         "",
-        _issuer,
+        issuer,
         "Address of an OpenID Connect provider, such as `https://login.example.com/realms/staff`. "
         "People can then sign in there; needs the extra `oidc`, `OIDC_CLIENT_ID`, "
         "`OIDC_CLIENT_SECRET` and `OIDC_ROLES`.",
@@ -285,7 +153,7 @@ class Environment:
     oidc_scopes: tuple[str, ...] = _field(
         "OIDC_SCOPES",
         "openid, email, profile",
-        _names,
+        names,
         "Comma-separated scopes to ask for; some providers give groups only for one of their own.",
     )
     oidc_role_claim: str = _field(
@@ -298,20 +166,18 @@ class Environment:
     oidc_roles: tuple[tuple[str, str], ...] = _field(
         "OIDC_ROLES",
         "",
-        _role_names,
+        roles_of_groups,
         "Which group has which role: `gateway-admins=administrator, callcentre=supervisor`. Who "
         "is in none of them cannot sign in.",
     )
     oidc_name: str = _field(
         "OIDC_NAME", "single sign-on", str, "What the provider is called on the sign-in page."
     )
-    demo: bool = _field(
-        "DEMO", "0", _flag, "Create the demo bot at start; `make run` sets it to 1."
-    )
+    demo: bool = _field("DEMO", "0", flag, "Create the demo bot at start; `make run` sets it to 1.")
     web_processes: int = _field(
         "WEB_PROCESSES",
         "1",
-        _whole(1, 64),
+        whole(1, 64),
         "Processes that serve console, API and calls on the one port; Linux only beyond `1`. Each "
         "carries up to `MAX_CALLS`, has speech processes of its own and takes up to 10 connections "
         "of the database, which should be PostgreSQL then.",
@@ -319,19 +185,19 @@ class Environment:
     max_calls: int = _field(
         "MAX_CALLS",
         "50",
-        _whole(1, 100_000),
+        whole(1, 100_000),
         "Calls one process carries at once; further ones are refused as busy.",
     )
     drain_seconds: int = _field(
         "DRAIN_SECONDS",
         "30",
-        _whole(0, 86_400),
+        whole(0, 86_400),
         "How long live calls may go on after a request to stop.",
     )
     outbound_allow: tuple[str, ...] = _field(
         "OUTBOUND_ALLOW",
         "",
-        _destinations,
+        destinations,
         "Comma-separated networks (`10.1.0.0/16`) and host names that requests to addresses named "
         "by bots and operators may reach although they are not on the public Internet: audio files "
         "and metadata. `127.0.0.0/8` on a laptop.",
@@ -339,50 +205,50 @@ class Environment:
     hooks_modules: tuple[str, ...] = _field(
         "HOOKS_MODULES",
         "",
-        _modules,
+        module_names,
         "Comma-separated Python modules with handlers of call events (`from calls.hooks import "
         "on`), such as `mybank.calls`.",
     )
     hooks_dir: Path | None = _field(  # noqa: RUF009 - as above
         "HOOKS_DIR",
         "",
-        _optional_path,
+        optional_path,
         "Directory in which these modules are looked for before the installed packages.",
     )
     hooks_deadline_ms: int = _field(
         "HOOKS_DEADLINE_MS",
         "5000",
-        _whole(100, 600_000),
+        whole(100, 600_000),
         "How long a handler may take, in milliseconds; then it is cancelled.",
     )
     tts_cache_hours: int = _field(
         "TTS_CACHE_HOURS",
         "24",
-        _whole(0, 8760),
+        whole(0, 8760),
         "How long a synthesised prompt may be played again; `0` keeps none.",
     )
     tts_cache_mb: int = _field(
         "TTS_CACHE_MB",
         "500",
-        _whole(1, 10_000_000),
+        whole(1, 10_000_000),
         "Room for synthesised prompts on disk, in millions of bytes; the oldest are deleted first.",
     )
     tts_cache_dir: Path | None = _field(  # noqa: RUF009 - as above
         "TTS_CACHE_DIR",
         "",
-        _optional_path,
+        optional_path,
         "Directory for synthesised prompts, which processes may share. Empty: `tts-cache` in "
         "`VAR_DIR`.",
     )
     api_basic_auth: bool = _field(
         "API_BASIC_AUTH",
         "1",
-        _flag,
+        flag,
         "Let API clients send client id and secret by HTTP Basic with every request; `0` asks for "
         "an OAuth access token.",
     )
     audit_days: int = _field(
-        "AUDIT_DAYS", "400", _whole(1, 36_500), "How long events of the audit log are kept."
+        "AUDIT_DAYS", "400", whole(1, 36_500), "How long events of the audit log are kept."
     )
     gateway_name: str = _field(
         "GATEWAY_NAME",
@@ -394,13 +260,13 @@ class Environment:
     alarm_history: int = _field(
         "ALARM_HISTORY",
         "10000",
-        _whole(100, 10_000_000),
+        whole(100, 10_000_000),
         "So many changes of alarms are kept; the oldest are deleted first.",
     )
     snmp_enterprise: str = _field(
         "SNMP_ENTERPRISE",
         "1.3.6.1.4.1.8072.9999.9999.2611",
-        _object_identifier,
+        object_identifier,
         "Where traps and the MIB have their place: the number under which your organisation is "
         "registered (`1.3.6.1.4.1.<number>`) and what it keeps for the gateway. The default lies "
         "in the range that net-snmp keeps for trying things out.",
@@ -415,27 +281,27 @@ class Environment:
     otlp_endpoint: str = _field(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         "",
-        _url("http", "https"),
+        url("http", "https"),
         "OpenTelemetry collector that traces of calls are sent to, such as "
         "`http://localhost:4318`; needs the extra `otel`. Empty: no traces.",
     )
     log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",
         "console",
-        _one_of("console", "json"),
+        one_of("console", "json"),
         "`console` for people, `json` for one JSON object a line in Elastic's common schema (ECS).",
     )
     log_level: str = _field(
         "LOG_LEVEL",
         "info",
-        _one_of("debug", "info", "warning", "error"),
+        one_of("debug", "info", "warning", "error"),
         "The least severe level that is logged.",
     )
     log_pii: bool = _field(
-        "LOG_PII", "0", _flag, "Also log callers' numbers and words; off in production."
+        "LOG_PII", "0", flag, "Also log callers' numbers and words; off in production."
     )
     debug: bool = _field(
-        "DEBUG", "0", _flag, "Django's debug mode: detailed error pages. Never in production."
+        "DEBUG", "0", flag, "Django's debug mode: detailed error pages. Never in production."
     )
 
     @property
@@ -466,9 +332,9 @@ def read(environ: Mapping[str, str]) -> Environment:
     for field in dataclasses.fields(Environment):
         declared: Variable = field.metadata["variable"]
         try:
-            text = _raw(declared, environ)
+            text = given_text(declared, environ)
             values[field.name] = declared.parse(text)
-        except _UnreadableFile as problem:
+        except UnreadableFile as problem:
             problems.append(str(problem))
         except ValueError as problem:
             shown = "" if declared.secret else f", not {text!r}"
@@ -490,25 +356,6 @@ def _missing(values: Mapping[str, Any]) -> list[str]:
     if find_spec("mozilla_django_oidc") is None:
         missing.append("OIDC_ISSUER needs the extra oidc: pip install 'voice-ai-gateway[oidc]'.")
     return missing
-
-
-class _UnreadableFile(ValueError):
-    """A ``NAME_FILE`` variable points at something that cannot be read."""
-
-
-def _raw(declared: Variable, environ: Mapping[str, str]) -> str:
-    given = environ.get(declared.name, "").strip()
-    file_name = environ.get(f"{declared.name}_FILE", "").strip() if declared.secret else ""
-    if not file_name:
-        return given or declared.default
-    if given:
-        raise _UnreadableFile(f"Set either {declared.name} or {declared.name}_FILE, not both.")
-    try:
-        return Path(file_name).read_text(encoding="utf-8").strip() or declared.default
-    except (OSError, UnicodeDecodeError):
-        raise _UnreadableFile(
-            f"{declared.name}_FILE must be the path of a readable text file, not {file_name!r}."
-        ) from None
 
 
 def reference() -> str:

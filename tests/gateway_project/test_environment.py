@@ -6,7 +6,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from gateway_project import environment
-from gateway_project.environment import ROLES, read
+from gateway_project.environment import read
+from gateway_project.variables import ROLES
 
 pytestmark = pytest.mark.pure
 
