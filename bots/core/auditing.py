@@ -49,6 +49,11 @@ class Action(StrEnum):
     DIALOUT_CANCELLED = "dialout.cancelled"
     DELIVERY_REPLAYED = "delivery.replayed"
     CIRCUIT_CLOSED = "delivery.circuit_closed"
+    ALARM_RULE_CHANGED = "alarm_rule.changed"
+    ALARM_RULE_REVERTED = "alarm_rule.reverted"
+    PROCESS_DRAINED = "process.drained"
+    PROCESS_UNDRAINED = "process.undrained"
+    DIAGNOSTICS_MADE = "diagnostics.made"
 
     @property
     def words(self) -> str:
@@ -98,4 +103,9 @@ _TITLES = {
     Action.DIALOUT_CANCELLED: gettext_noop("Cancelled an outbound call"),
     Action.DELIVERY_REPLAYED: gettext_noop("Had a delivery made again"),
     Action.CIRCUIT_CLOSED: gettext_noop("Had a destination tried at once"),
+    Action.ALARM_RULE_CHANGED: gettext_noop("Changed the rule of an alarm"),
+    Action.ALARM_RULE_REVERTED: gettext_noop("Took back the rule of an alarm"),
+    Action.PROCESS_DRAINED: gettext_noop("Had a process take no more calls"),
+    Action.PROCESS_UNDRAINED: gettext_noop("Had a process take calls again"),
+    Action.DIAGNOSTICS_MADE: gettext_noop("Downloaded a diagnostics file"),
 }

@@ -70,6 +70,15 @@ SCOPES: dict[str, Scope] = {
             grants=frozenset({P.SEE_ALARMS}),
         ),
         Scope(
+            name="alarms:write",
+            title=gettext_noop("Handle alarms"),
+            help=gettext_noop(
+                "Acknowledge, silence and clear alarms; change their rules and the destinations "
+                "they are sent to, secrets included."
+            ),
+            grants=frozenset({P.SEE_ALARMS, P.HANDLE_ALARMS}),
+        ),
+        Scope(
             name="voice:connect",
             title=gettext_noop("Connect calls"),
             help=gettext_noop("Connect phone calls to bots that ask for an OAuth token."),
