@@ -1,6 +1,8 @@
 """Leases: which processes are alive, as far as the database knows."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -13,17 +15,47 @@ GAP_SECONDS = 15
 less, every living process has renewed its lease in time."""
 JUDGING_SECONDS = 20
 """Within this time after the database is back every living process has renewed its lease."""
+LEASE_KEPT = timedelta(hours=1)
+"""How long a lease that is not renewed any more is shown to people: it tells of a dead process."""
 
 
-def renew_lease(owner: str, host: str, pid: int, now: datetime) -> None:
-    """Say that the process ``owner`` (``pid`` on ``host``) is alive at ``now``.
+def renew_lease(
+    owner: str,
+    host: str,
+    pid: int,
+    now: datetime,
+    *,
+    role: str = "web",
+    version: str = "",
+    started_at: datetime | None = None,
+    vitals: Mapping[str, Any] | None = None,
+) -> bool:
+    """Say that the process ``owner`` (``pid`` on ``host``) is alive at ``now``, and how it does.
 
     Call it before the first call of the process and then several times within `LEASE_SECONDS`.
+    Answers whether people want the process to take no more calls.
     """
-    if not _steady(now).filter(owner=owner).update(renewed_at=now):
+    told = dict(vitals or {})
+    if not _steady(now).filter(owner=owner).update(renewed_at=now, vitals=told):
         ProcessLease.objects.update_or_create(
-            owner=owner, defaults={"host": host, "pid": pid, "renewed_at": now, "since": now}
+            owner=owner,
+            defaults={
+                "host": host,
+                "pid": pid,
+                "renewed_at": now,
+                "since": now,
+                "role": role,
+                "version": version,
+                "started_at": started_at or now,
+                "vitals": told,
+            },
         )
+    return ProcessLease.objects.filter(owner=owner, drain=True).exists()
+
+
+def give_back(owner: str) -> None:
+    """Say that the process ``owner`` has come to its end in good order, without any call left."""
+    ProcessLease.objects.filter(owner=owner).delete()
 
 
 def current_leases(now: datetime) -> QuerySet[ProcessLease]:

@@ -70,9 +70,21 @@ class RecordWriter:
     def __init__(self) -> None:
         self.lost_details = 0
         self._queue: deque[Fact] = deque()
+        self._written_at = time.monotonic()
+        """When the queue was last empty, or something of it was written."""
         self._wake = threading.Event()
         self._stopping = False
         self._thread: threading.Thread | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many facts are not written yet."""
+        return len(self._queue)
+
+    @property
+    def behind_s(self) -> float:
+        """For how long nothing could be written although something waits; 0 without a delay."""
+        return time.monotonic() - self._written_at if self._queue else 0.0
 
     def start(self) -> None:
         """Start the thread; safe to call twice."""
@@ -88,6 +100,8 @@ class RecordWriter:
             if self.lost_details == 1:
                 log.error("records.full", queued=len(self._queue))
             return
+        if not self._queue:
+            self._written_at = time.monotonic()
         self._queue.append(fact)
         if _urgent(fact) or len(self._queue) >= BATCH_ROWS:
             self._wake.set()
@@ -124,6 +138,7 @@ class RecordWriter:
                 _write_alone(fact)
         for _ in batch:
             self._queue.popleft()
+        self._written_at = time.monotonic()
 
 
 def _urgent(fact: Fact) -> bool:

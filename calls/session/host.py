@@ -26,11 +26,11 @@ from calls.database import db
 from calls.facts import Placing
 from calls.hooks.desk import HookDesk
 from calls.hooks.session import CallFacts
-from calls.leases import LEASE_SECONDS, renew_lease
+from calls.leases import LEASE_SECONDS, give_back, renew_lease
 from calls.live import LiveFeed
 from calls.records import RecordWriter
 from calls.session.call import CallSession
-from calls.session.plugins import PluginShelf
+from calls.session.plugins import CallPlugins, PluginShelf
 from calls.session.reporter import Reporter
 from calls.session.snapshots import Snapshots
 from calls.session.warm_up import warm_up
@@ -53,7 +53,13 @@ class SessionHost:
 
     def __init__(self) -> None:
         self.owner = f"{socket.gethostname()[:40]}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
-        self.draining = False
+        self.started_at = datetime.now(UTC)
+        self.stopping = False
+        """The process is to end, which nobody takes back."""
+        self.paused = False
+        """People want it to take no more calls for now."""
+        self.vitals: Callable[[], dict[str, Any]] = dict
+        """How this process is doing, for its lease."""
         self._records = RecordWriter()
         self._live = LiveFeed()
         self._live.calls = self
@@ -70,6 +76,21 @@ class SessionHost:
     def calls(self) -> int:
         """How many calls are going on."""
         return len(self._calls)
+
+    @property
+    def draining(self) -> bool:
+        """Whether no more calls are taken."""
+        return self.stopping or self.paused
+
+    @property
+    def sessions(self) -> tuple[CallSession, ...]:
+        """The calls that are going on."""
+        return tuple(self._by_id.values())
+
+    @property
+    def records(self) -> RecordWriter:
+        """Who writes the records of this process."""
+        return self._records
 
     @property
     def dialouts(self) -> Mapping[uuid.UUID, CallSession]:
@@ -110,7 +131,7 @@ class SessionHost:
             NoCapacity: not now.
         """
         if self.draining:
-            raise NoCapacity("the gateway is shutting down")
+            raise NoCapacity("the gateway takes no more calls")
         if self.calls >= settings.MAX_CALLS:
             raise NoCapacity("the gateway has no capacity for another call")
 
@@ -131,7 +152,7 @@ class SessionHost:
         dialout_id = uuid.UUID(start.dialout.dialout_id) if start.dialout is not None else None
         if dialout_id in self._by_dialout:
             raise NoCapacity("this outbound call is going on")
-        plugins = self._shelf.of(configuration)
+        plugins = self._plugins_of(configuration)
         call_id = uuid.uuid4()
         loop = asyncio.get_running_loop()
         reporter = Reporter(
@@ -167,6 +188,9 @@ class SessionHost:
         self._spawn(self._carry(key, session, configuration.revision), f"call {call_id}")
         return session
 
+    def _plugins_of(self, configuration: CallConfiguration) -> CallPlugins:
+        return self._shelf.of(configuration)
+
     def find(self, bot: str, conversation_id: str) -> CallSession | None:
         """The live call of ``bot`` with that conversation id."""
         return self._calls.get((bot, conversation_id))
@@ -192,7 +216,7 @@ class SessionHost:
 
     async def drain(self, deadline_s: float) -> None:
         """Refuse new calls, let the live ones end for ``deadline_s``, end the rest, flush."""
-        self.draining = True
+        self.stopping = True
         log.info("host.draining", calls=self.calls)
         await self._until_idle(deadline_s)
         for session in list(self._calls.values()):
@@ -213,6 +237,7 @@ class SessionHost:
         await self._shelf.close()
         await outbound().close()
         await asyncio.to_thread(self._records.stop, RECORDS_TIMEOUT_S)
+        await self._give_back_lease()
 
     async def _until_idle(self, seconds: float) -> None:
         loop = asyncio.get_running_loop()
@@ -246,6 +271,13 @@ class SessionHost:
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("host.task_failed", task=task.get_name(), exc_info=error)
 
+    async def _give_back_lease(self) -> None:
+        try:
+            async with asyncio.timeout(LEASE_SECONDS / 6):
+                await db(give_back, self.owner)
+        except (DatabaseError, InterfaceError, TimeoutError) as error:
+            log.warning("lease.not_given_back", error=type(error).__name__)
+
     async def _keep_lease(self) -> None:
         renewed = True
         while True:
@@ -255,8 +287,15 @@ class SessionHost:
     async def _renew_lease(self) -> bool:
         try:
             async with asyncio.timeout(LEASE_SECONDS / 6):
-                await db(
-                    renew_lease, self.owner, socket.gethostname(), os.getpid(), datetime.now(UTC)
+                self.paused = await db(
+                    renew_lease,
+                    self.owner,
+                    socket.gethostname(),
+                    os.getpid(),
+                    datetime.now(UTC),
+                    version=settings.VERSION,
+                    started_at=self.started_at,
+                    vitals=self.vitals(),
                 )
         except (DatabaseError, InterfaceError, TimeoutError) as error:
             log.warning("lease.not_renewed", error=type(error).__name__)

@@ -172,9 +172,9 @@ async def test_a_drain_ends_calls_in_order_and_refuses_new_ones(
     await side.until(Accepted)
     await side.start()
     await side.says()
-    host.draining = True
+    host.paused = True
     refused = await call(audio=False, conversation_id="c-2")
-    assert "shutting down" in (await refused.until(Errored)).reason
+    assert "takes no more calls" in (await refused.until(Errored)).reason
 
     async def voice_side() -> None:
         await side.told("hangup")
