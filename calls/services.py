@@ -11,7 +11,7 @@ from bots.core.auditing import Action
 from bots.core.errors import ParameterError
 from calls import callevents
 from calls.dialouts import progress
-from calls.leases import LEASE_SECONDS, current_leases
+from calls.leases import LEASE_KEPT, current_leases
 from calls.models import Call, CallEvent, ProcessLease, TranscriptEntry
 
 LOST_REASON = "The gateway process that carried the call was lost"
@@ -40,8 +40,7 @@ def close_lost_calls(now: datetime) -> int:
     while batch := list(first.all()):
         with transaction.atomic():
             closed += sum(_close_lost(lost, call_id, days, now) for call_id, days in batch)
-    expired_before = now - timedelta(seconds=LEASE_SECONDS)
-    ProcessLease.objects.filter(renewed_at__lt=expired_before).delete()
+    ProcessLease.objects.filter(renewed_at__lt=now - LEASE_KEPT).delete()
     return closed
 
 

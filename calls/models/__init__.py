@@ -13,6 +13,7 @@ from calls.models.records import (
     TranscriptEntry,
     TurnTiming,
 )
+from calls.models.runs import TaskRun
 
 __all__ = [
     "Call",
@@ -24,6 +25,7 @@ __all__ = [
     "SavedView",
     "ServiceFault",
     "Snapshot",
+    "TaskRun",
     "TrafficSummary",
     "TranscriptEntry",
     "TurnTiming",

@@ -11,7 +11,9 @@ from calls import tasks
 from calls.leases import (
     GAP_SECONDS,
     JUDGING_SECONDS,
+    LEASE_KEPT,
     LEASE_SECONDS,
+    give_back,
     may_judge,
     renew_lease,
 )
@@ -55,6 +57,17 @@ def test_a_call_whose_process_is_gone_is_ended(lease: str) -> None:
     call.refresh_from_db()
     assert (call.state, call.ended_by, call.reason_code) == ("ended", "gateway", "error")
     assert (call.reason, call.cause, call.ended_at) == (LOST_REASON, LOST_CAUSE, NOW)
+    assert ProcessLease.objects.exists() is (lease == "expired")
+
+
+def test_a_dead_process_is_shown_for_an_hour_and_one_that_ended_well_is_not() -> None:
+    renew_lease("dead", "host", 1, NOW - LEASE_KEPT)
+    close_lost_calls(NOW)
+    assert ProcessLease.objects.get().owner == "dead"
+    close_lost_calls(NOW + timedelta(seconds=1))
+    assert not ProcessLease.objects.exists()
+    renew_lease("ended", "host", 1, NOW)
+    give_back("ended")
     assert not ProcessLease.objects.exists()
 
 
