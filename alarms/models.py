@@ -199,6 +199,7 @@ class Notification(models.Model):
                 fields=["next_attempt_at"], name="notification_due", condition=Q(state="waiting")
             ),
             models.Index(fields=["destination", "-created_at"], name="notification_by_dest"),
+            models.Index(fields=["alarm_id", "destination"], name="notification_by_alarm"),
         ]
 
     def __str__(self) -> str:
