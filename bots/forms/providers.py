@@ -14,7 +14,6 @@ from bots.core.params import presentation
 from bots.core.params.resolve import MASK
 from bots.core.registry import Plugin
 from bots.credentials import Credential, State, is_reference, reference, states
-from bots.models import Provider
 
 KINDS = {
     "bot": _("Bot framework"),
@@ -48,7 +47,7 @@ class FilterForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        names = {plugin.name: plugin.title for plugin in registry.plugins()}
+        names = {plugin.name: plugin.title for plugin in registry.plugins() if plugin.kind in KINDS}
         chosen: Any = self.fields["plugin"]
         chosen.choices = [("", _("All")), *sorted(names.items(), key=lambda each: each[1])]
 
@@ -89,15 +88,18 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 def asked(
     plugin: Plugin,
-    provider: Provider,
+    held: Mapping[str, Any],
     post: QueryDict | None = None,
     problems: Mapping[str, str] | None = None,
 ) -> list[Asked]:
-    """Every credential of ``plugin`` as the form shows it; secrets that were typed are not."""
+    """Every credential of ``plugin`` as the form shows it; secrets that were typed are not.
+
+    ``held`` is what is stored.
+    """
     wrong = problems or {}
     return [
         _asked(credential, post, wrong.get(credential.name, ""))
-        for credential in states(plugin, provider.credentials)
+        for credential in states(plugin, held)
     ]
 
 

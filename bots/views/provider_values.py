@@ -144,7 +144,7 @@ def credentials(request: HttpRequest, name: str) -> HttpResponse:
     except LookupError as error:
         raise Http404(str(error)) from None
     post = request.POST if request.method == "POST" else None
-    rows = asked(plugin, provider, post)
+    rows = asked(plugin, provider.credentials, post)
     problems: dict[str, str] = {}
     stale = False
     if post is not None:
@@ -161,7 +161,7 @@ def credentials(request: HttpRequest, name: str) -> HttpResponse:
             else:
                 messages.success(request, _("The credentials are stored. Test the provider."))
                 return redirect("providers:page", provider.name)
-        rows = asked(plugin, provider, post, problems)
+        rows = asked(plugin, provider.credentials, post, problems)
     context = provider_context(request, provider, "credentials")
     named = {row.credential.name for row in rows}
     context |= {

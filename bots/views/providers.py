@@ -257,7 +257,8 @@ def provider_new(request: HttpRequest) -> HttpResponse:
 
 def _chosen(request: HttpRequest) -> Plugin | None:
     kind, name = request.GET.get("kind", ""), request.GET.get("plugin", "")
-    found = [each for each in registry.plugins() if (each.kind, each.name) == (kind, name)]
+    known = (each for each in registry.plugins() if each.kind in KINDS)
+    found = [each for each in known if (each.kind, each.name) == (kind, name)]
     return found[0] if found else None
 
 
