@@ -29,6 +29,11 @@ class Flags:
         self._by_caller = False
         """Whether what is handled came from the caller."""
 
+    @property
+    def barge_ins(self) -> int:
+        """How often the caller has cut the bot off."""
+        return int(self.value.get("barge-in", 0))
+
     def happened(self, event: events.Event) -> None:
         """An event is about to be handled."""
         self._by_caller = isinstance(event, _CUTTING)

@@ -6,18 +6,24 @@ conformance checklist, side A, point 6).
 """
 
 from bots.core.audio import AudioFormat
+from calls.telemetry.frames import Frames
 
 LEAD_MS = 200
 CHUNK_MS = 40
 MIN_MS = 20
 """Least audio that is sent while more is to come and the caller is about to run out of it."""
+LATE_S = 0.02
+"""Audio that comes longer than this after the caller had heard all that there was left a gap."""
 
 
 class Pacer:
-    """One prompt on its way to the caller."""
+    """One prompt on its way to the caller; what is sent is counted in ``frames``."""
 
-    def __init__(self, audio: AudioFormat, *, lead_ms: int = LEAD_MS) -> None:
+    def __init__(
+        self, audio: AudioFormat, *, lead_ms: int = LEAD_MS, frames: Frames | None = None
+    ) -> None:
         self._audio = audio
+        self._frames = frames or Frames()
         self._room_s = (lead_ms - CHUNK_MS) / 1000
         """How far ahead of the ear the audio may be for one more chunk to fit."""
         self._in_flight_bytes = audio.bytes_for_ms(lead_ms + CHUNK_MS)
@@ -64,12 +70,16 @@ class Pacer:
 
     def take(self, now: float) -> bytes:
         """The audio that is due at ``now``, in whole chunks as long as there are; may be empty."""
-        out = bytearray()
+        out, ended_at = bytearray(), self._ends_at
         while (ready := self._ready()) is not None and ready[1] <= now:
             chunk = self._waiting[: ready[0]]
             del self._waiting[: ready[0]]
             out += chunk
             self._ends_at = max(now, self._ends_at) + self._audio.ms_for_bytes(len(chunk)) / 1000
+        if out:
+            self._frames.sent += 1
+            if self._sent_bytes and now - ended_at > LATE_S:
+                self._frames.late += 1
         self._sent_bytes += len(out)
         self._in_flight += out
         del self._in_flight[: -self._in_flight_bytes]

@@ -13,6 +13,7 @@ from bots.core.audio import AudioFormat, Converter
 from bots.core.errors import GatewayError
 from calls.core.events import AudioReady, Event, PlaybackDone, PlaybackEnding, PlaybackStarted
 from calls.media.pacer import Pacer
+from calls.telemetry.frames import Frames
 
 MAX_PROMPT_MS = 600_000
 """Most of a prompt that waits to be sent; a source that gives more is cut off there."""
@@ -63,6 +64,7 @@ class Player:
         interruptible: bool,
         clock: Callable[[], float],
         report: Callable[[Event], None],
+        frames: Frames | None = None,
     ) -> None:
         self._sink: Sink | None = sink
         self._told_ms = _told_by(sink)
@@ -72,7 +74,7 @@ class Player:
         self._clock = clock
         self._report = report
         self._audio = sink.prompt_audio
-        self._pacer = Pacer(self._audio)
+        self._pacer = Pacer(self._audio, frames=frames)
         self._converter: Converter | None = None
         self._progress = asyncio.Event()
         self._failure: GatewayError | None = None

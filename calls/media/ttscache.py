@@ -22,6 +22,7 @@ from bots.core.ssml import canonical
 from calls.media.player import MAX_PROMPT_MS
 from calls.media.threads import in_thread
 from calls.media.ttsstore import Entry, TtsStore
+from calls.telemetry.metrics import TTS_CACHE
 
 MEMORY_BYTES = 64_000_000
 """Samples held in memory by one process: about half an hour at 16 kHz."""
@@ -84,19 +85,22 @@ class TtsCache:
         """
         key = _key(speaker, request)
         since = await in_thread(self._store.valid_since, bot=speaker.bot, provider=speaker.provider)
-        entry = self._recall(key, since)
+        entry, outcome = self._recall(key, since), "memory"
         if entry is None:
             found = await in_thread(self._store.read, speaker.provider, key)
             if found is not None:
                 self._remember(key, found)
-            entry = self._recall(key, since)
+            entry, outcome = self._recall(key, since), "store"
         # NB nothing is awaited from here to the new take, so there is one for all who ask.
         if entry is not None:
+            TTS_CACHE.labels(outcome).inc()
             size = AudioFormat("lpcm16", request.rate_hz).bytes_for_ms(PIECE_MS)
             for start in range(0, len(entry.audio), size):
                 yield entry.audio[start : start + size]
             return
-        take = self._take(key, since) or self._begin(key, tts, request, speaker)
+        take = self._take(key, since)
+        TTS_CACHE.labels("missed" if take is None else "shared").inc()
+        take = take or self._begin(key, tts, request, speaker)
         async with aclosing(take.listen()) as pieces:
             async for piece in pieces:
                 yield piece

@@ -33,10 +33,12 @@ from calls.session.detached import DetachedLeg
 from calls.session.heard import Heard
 from calls.session.hearing import Hearing
 from calls.session.metadata import Posts
+from calls.session.onlooker import Onlooker
 from calls.session.plugins import CallPlugins
-from calls.session.reporter import Onlooker, Reporter
+from calls.session.reporter import Reporter
 from calls.session.taps import CALLER, Taps
 from calls.session.voice import Voice
+from calls.telemetry.frames import TALLY, Frames
 
 OUR_ERROR = "An error inside the gateway ended the call"
 Outside = (
@@ -74,7 +76,7 @@ class CallSession:
     ) -> None:
         self.call_id = call_id
         self.start = start
-        self.frames_in = 0
+        self.frames = Frames()
         self._log = log.bind(call=str(call_id), bot=configuration.bot)
         self._configuration = configuration
         self._parameters = configuration.resolved  # those in force
@@ -103,11 +105,13 @@ class CallSession:
             leg=lambda: self.leg,
             kept_back=lambda: self._engine.keeps_speech_back,
             report=self.take,
+            frames=self.frames,
         )
         self.taps = Taps(caller=leg.caller_audio, bot=leg.prompt_audio)
         self._voice = Voice(
             plugins.tts,
             taps=self.taps,
+            frames=self.frames,
             cached=plugins.cached_tts,
             files=plugins.files,
             streams=self._bot.streams,
@@ -165,7 +169,7 @@ class CallSession:
 
     def hear(self, audio: bytes) -> None:
         """A piece of the caller's audio, in the leg's format."""
-        self.frames_in += 1
+        self.frames.came += 1
         if self.taps.on:
             self.taps.push(CALLER, audio)
         self._hearing.push(audio)
@@ -250,6 +254,7 @@ class CallSession:
             sip_headers=self.start.sip_headers,
             dialout=self.start.dialout,
         )
+        TALLY.begin(self.frames)
         try:
             async with asyncio.TaskGroup() as self._group:
                 self.take(arrived)
@@ -267,6 +272,7 @@ class CallSession:
             try:  # Still going on here means that the task was cancelled.
                 self._abort(Cause.SHUTDOWN, "The gateway was stopped at once")
             finally:
+                TALLY.end(self.frames)
                 await self._bot.close(self._finish.reason_code, self._finish.reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
@@ -375,8 +381,7 @@ class CallSession:
                 timer.cancel()
         self.taps.end()
         self._acts.end()
-        dropped = self._hearing.dropped
-        self._reporter.closed(finish, frames_in=self.frames_in, frames_dropped=dropped)
+        self._reporter.closed(finish, self.frames)
         self._log.info("call.ended", ended_by=finish.ended_by, reason_code=finish.reason_code)
         self.leg.close()
 

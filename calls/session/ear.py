@@ -24,6 +24,7 @@ from bots.core.ports import (
 from calls.core.events import CallerSaid, Event, ServiceFailed, VoiceStarted, VoiceStopped
 from calls.media.gate import Gate
 from calls.session.heard import Heard, Shown
+from calls.telemetry.frames import Frames
 
 OPEN_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 2.0
@@ -52,7 +53,10 @@ def recognition_request(
 
 
 class Ear:
-    """`run` is its task; `push` and `listen` may be called at any time and return at once."""
+    """`run` is its task; `push` and `listen` may be called at any time and return at once.
+
+    ``frames`` counts what is given up because the recogniser was not open in time.
+    """
 
     def __init__(
         self,
@@ -65,6 +69,7 @@ class Ear:
         shown: Callable[[], Shown],
         kept_back: Callable[[], bool] = lambda: False,
         report: Callable[[Event], None],
+        frames: Frames | None = None,
     ) -> None:
         self._stt = stt
         self._vad = vad
@@ -79,8 +84,7 @@ class Ear:
         self._changed = asyncio.Event()
         self._early: deque[bytes] = deque()
         self._early_bytes = 0
-        self.dropped = 0
-        """Pieces of caller audio given up because the recogniser was not open in time."""
+        self._frames = frames or Frames()
 
     def listen(self, *, on: bool) -> None:
         """Open or shut the gate."""
@@ -184,7 +188,7 @@ class Ear:
         self._early_bytes += len(audio)
         while self._early_bytes > self._source.bytes_for_ms(EARLY_AUDIO_MS):
             self._early_bytes -= len(self._early.popleft())
-            self.dropped += 1
+            self._frames.dropped += 1
 
     def _take(self, event: RecognitionEvent) -> None:
         match event:

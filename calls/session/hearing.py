@@ -9,6 +9,7 @@ from calls.core.ports import VoiceLeg
 from calls.session.bot import BotLine
 from calls.session.ear import Ear
 from calls.session.plugins import CallPlugins
+from calls.telemetry.frames import Frames
 
 
 class Hearing:
@@ -22,19 +23,16 @@ class Hearing:
         leg: Callable[[], VoiceLeg],
         kept_back: Callable[[], bool],
         report: Callable[[Event], None],
+        frames: Frames,
     ) -> None:
         self._plugins = plugins
         self._bot = bot
         self._leg = leg
         self._kept_back = kept_back
         self._report = report
+        self._frames = frames
         self._listening = False
         self._ear: Ear | None = None
-
-    @property
-    def dropped(self) -> int:
-        """Pieces of the caller's audio that nobody heard because the recogniser was not ready."""
-        return self._ear.dropped if self._ear is not None else 0
 
     def open(self, settings: Speech) -> Coroutine[Any, Any, None] | None:
         """Have a recogniser for the audio that is about to come; answers its task, once.
@@ -52,6 +50,7 @@ class Hearing:
             shown=self._leg,
             kept_back=self._kept_back,
             report=self._report,
+            frames=self._frames,
         )
         self._ear.listen(on=self._listening)
         return self._ear.run()

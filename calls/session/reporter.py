@@ -2,7 +2,7 @@
 
 import statistics
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol, assert_never
+from typing import Any, assert_never
 from uuid import UUID
 
 import msgspec
@@ -14,7 +14,7 @@ from calls.core import chronicle, commands, events
 from calls.core.chronicle import Chronicle, Happening
 from calls.core.flags import Flags
 from calls.core.ports import CallStart
-from calls.core.waterfall import TurnTimes, turn_times, waterfall
+from calls.core.waterfall import turn_times, waterfall
 from calls.core.wording import clean
 from calls.facts import (
     CallClosed,
@@ -32,6 +32,9 @@ from calls.hooks.watching import Watch
 from calls.live import LiveEvent, LiveFeed, LiveLine
 from calls.records import RecordWriter
 from calls.session.agentreports import AgentReports
+from calls.session.onlooker import Onlooker
+from calls.telemetry.calls import CallMetrics
+from calls.telemetry.frames import Frames
 
 MAX_ADDRESS_CHARS = 200
 MAX_REASON_CHARS = 500
@@ -60,33 +63,6 @@ Recorded = (
     | commands.ReportMachine
 )
 """The commands that only tell people something."""
-
-
-class Onlooker(Protocol):
-    """Somebody on the voice side who watches the call; no method blocks or raises.
-
-    It gets everything at once and in order, whether or not the live feed works.
-    """
-
-    def line(self, line: LiveLine) -> None:
-        """A final line of the transcript."""
-        ...
-
-    def turn(self, times: TurnTimes) -> None:
-        """The times of a turn that has ended."""
-        ...
-
-    def interim(self, side: str, text: str) -> None:
-        """What ``side`` is saying; empty takes it away."""
-        ...
-
-    def state(self, state: str) -> None:
-        """What the conversation is doing."""
-        ...
-
-    def closed(self, *, ended_by: str, reason_code: str, reason: str) -> None:
-        """The call is over; nothing follows."""
-        ...
 
 
 class Reporter:
@@ -119,6 +95,7 @@ class Reporter:
         self._shown_flags = self._flags.value
         self._providers = _providers(configuration)
         self._chronicle = Chronicle(configuration.resolved, self._providers)
+        self._metrics = CallMetrics(configuration.bot, self._providers)
         self.onlooker: Onlooker | None = None
         self.watch: Watch | None = None
         """Hands what happens to hooks, if there are any."""
@@ -147,6 +124,7 @@ class Reporter:
         callee = clean(start.callee, MAX_ADDRESS_CHARS)
         if start.dialout is not None:
             self._dialout_id = UUID(start.dialout.dialout_id)
+        self._metrics.opened(channel=start.channel, direction=start.direction, mode=mode)
         self._records.put(
             CallOpened(
                 call_id=self._call_id,
@@ -249,9 +227,10 @@ class Reporter:
     def turn(self, turn: commands.RecordTurn) -> None:
         """The times of a turn that has ended."""
         times = turn_times(turn, self._started)
-        silence_ms = waterfall(times).silence_ms
-        if silence_ms is not None and len(self._silences) < MAX_SILENCES:
-            self._silences.append(silence_ms)
+        fall = waterfall(times)
+        self._metrics.turn(fall, self._flags.barge_ins)
+        if fall.silence_ms is not None and len(self._silences) < MAX_SILENCES:
+            self._silences.append(fall.silence_ms)
         self._records.put(TurnTimed(call_id=self._call_id, **msgspec.structs.asdict(times)))
         self._live.turn(str(self._call_id), times)
         if self.onlooker is not None:
@@ -279,6 +258,7 @@ class Reporter:
         if self.watch is not None:
             self.watch.happened(event)
         self._flags.happened(event)
+        self._metrics.happened(event)
         self._tell(self._chronicle.of(event), now)
 
     def commanded(self, command: commands.Command, now: float) -> None:
@@ -286,6 +266,7 @@ class Reporter:
         if self.watch is not None:
             self.watch.commanded(command)
         self._flags.commanded(command)
+        self._metrics.commanded(command)
         happening = self._chronicle.of(command)
         self._tell(happening, now)
         if isinstance(command, commands.ReportFault):
@@ -325,6 +306,7 @@ class Reporter:
         return max(0, round((at - self._started) * 1000))
 
     def _failed(self, failure: commands.ReportFault) -> None:
+        self._metrics.failed(failure)
         if failure.service != "channel":
             self._faults += 1
         if self._faults <= MAX_FAULTS:
@@ -344,11 +326,13 @@ class Reporter:
             self._shown_flags = self._flags.value
             self._changed(flags=self._shown_flags)
 
-    def closed(self, finish: commands.Finish, *, frames_in: int, frames_dropped: int) -> None:
-        """The call ended; ``frames`` are pieces of caller audio."""
+    def closed(self, finish: commands.Finish, frames: Frames) -> None:
+        """The call ended."""
         reason = clean(finish.reason, MAX_REASON_CHARS)
         # NB Not the wall clock, which may have been set back during the call.
-        ended_at = self._started_at + timedelta(seconds=max(0.0, finish.at - self._started))
+        lasted_s = max(0.0, finish.at - self._started)
+        ended_at = self._started_at + timedelta(seconds=lasted_s)
+        self._metrics.closed(finish, lasted_s=lasted_s, barge_ins=self._flags.barge_ins)
         days = self._transcript_days
         self._records.put(
             CallClosed(
@@ -359,8 +343,8 @@ class Reporter:
                 reason=reason,
                 cause=clean(finish.cause, MAX_CAUSE_CHARS),
                 turns=finish.turns,
-                frames_in=frames_in,
-                frames_dropped=frames_dropped,
+                frames_in=frames.came,
+                frames_dropped=frames.dropped,
                 bot_result=finish.bot_result,
                 recordings=[
                     clean(recording, MAX_RECORDING_ID_CHARS)

@@ -29,6 +29,7 @@ from calls.media.player import Player, Sink
 from calls.media.spoken import has_sound, has_words, in_time
 from calls.media.streams import PlayStreams
 from calls.session.taps import Taps
+from calls.telemetry.frames import Frames
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +55,7 @@ class Voice:
     """Carries out the commands of `Speech` on whatever leg the call has.
 
     ``cached`` is ``tts`` with a memory (`calls.media.ttscache.CachedTts`). ``streams`` is what a
-    bot with a voice says. ``taps`` hear what is played.
+    bot with a voice says. ``taps`` hear what is played, ``frames`` counts it.
     """
 
     def __init__(
@@ -68,12 +69,14 @@ class Voice:
         files: Files | None = None,
         streams: PlayStreams | None = None,
         taps: Taps | None = None,
+        frames: Frames | None = None,
     ) -> None:
         self._tts = tts
         self._cached = cached or tts
         self._files = files
         self._streams = streams
         self._taps = taps
+        self._frames = frames or Frames()
         self._clock = clock
         self._report = report
         self._spawn = spawn
@@ -224,6 +227,7 @@ class Voice:
             interruptible=command.interruptible,
             clock=self._clock,
             report=report or self._report,
+            frames=self._frames,
         )
         if self._detached:
             player.detach()

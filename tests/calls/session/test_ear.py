@@ -21,6 +21,7 @@ from bots.core.registry import NoParams
 from calls.core.events import CallerSaid, Event, ServiceFailed, VoiceStarted, VoiceStopped
 from calls.session import ear as ear_module
 from calls.session.ear import EARLY_AUDIO_MS, MAX_FAILURES, STEADY_S, Ear
+from calls.telemetry.frames import Frames
 from tests.calls.media.leaping import leap
 from tests.plugins import ToneVad, silence, tone
 
@@ -99,6 +100,7 @@ class Desk:
         self.kept_back = False
         self.reports: list[Event] = []
         self._more = asyncio.Event()
+        self.frames = Frames()
         self.ear = Ear(
             stt=stt,
             vad=ToneVad(NoParams(), NoParams()),
@@ -108,6 +110,7 @@ class Desk:
             shown=lambda: self.leg,
             kept_back=lambda: self.kept_back,
             report=self._report,
+            frames=self.frames,
         )
 
     def _report(self, event: Event) -> None:
@@ -272,9 +275,9 @@ async def test_as_much_early_audio_is_kept_for_each_stream() -> None:
     desk.ear.listen(on=True)
     for _ in range(EARLY_AUDIO_MS // 20):
         desk.ear.push(silence(20))
-    assert desk.ear.dropped == 0
+    assert desk.frames.dropped == 0
     desk.ear.push(silence(20))
-    assert desk.ear.dropped == 1
+    assert desk.frames.dropped == 1
     task = asyncio.create_task(desk.ear.run())
     first.results.put_nowait(Hypothesis("my"))
     await desk.until(1)
@@ -286,7 +289,7 @@ async def test_as_much_early_audio_is_kept_for_each_stream() -> None:
     await first.closed.wait()
     for _ in range(EARLY_AUDIO_MS // 20):
         desk.ear.push(silence(20))
-    assert desk.ear.dropped == 1
+    assert desk.frames.dropped == 1
     holding.set()
     second.results.put_nowait(Hypothesis("bill"))
     await desk.until(3)

@@ -203,4 +203,4 @@ async def test_who_falls_behind_is_closed_and_nobody_else_notices(
         for _ in range(200):
             session.hear(tone(100))
         assert (await worn.end())[0] == 4408
-    assert session.frames_in == 200
+    assert session.frames.came == 200

@@ -35,6 +35,7 @@ from calls.session.reporter import (
     MAX_RECORDINGS,
     Reporter,
 )
+from calls.telemetry.frames import Frames
 from tests.calls.session.calling import call_configured
 
 HOSTILE = "\x00\ud800" + "1" * 1_000_000
@@ -73,7 +74,9 @@ class Desk:
             "reason": "",
             "turns": 2,
         }
-        self.reporter.closed(commands.Finish(**values | finish), frames_in=9, frames_dropped=1)
+        frames = Frames()
+        frames.came, frames.dropped = 9, 1
+        self.reporter.closed(commands.Finish(**values | finish), frames)
 
     @property
     def facts(self) -> list[Fact]:

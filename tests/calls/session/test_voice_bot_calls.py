@@ -114,7 +114,7 @@ def test_the_caller_is_heard_bit_by_bit() -> None:
             talk.line.session.hear(bytes([code]) * 160)
         assert session.heard == b"".join(bytes([code]) * 160 for code in range(256))
         await talk.hang_up()
-        assert talk.line.session.frames_in == 256
+        assert talk.line.session.frames.came == 256
 
     leap(scenario())
 

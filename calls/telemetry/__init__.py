@@ -1,0 +1,1 @@
+"""What the gateway counts and times: metrics for Prometheus, traces for OpenTelemetry."""
