@@ -2,9 +2,24 @@
 
 from django.apps import AppConfig
 
+from bots.core import noticing, registry
+
+PLUGIN_PACKAGES = ("alarms.notifiers",)
+
 
 class AlarmsConfig(AppConfig):
     """What is wrong right now, and what was."""
 
     name = "alarms"
     verbose_name = "Alarms"
+
+    def ready(self) -> None:
+        """Find the notifiers, and listen to what the room below notices about itself.
+
+        Raises:
+            DuplicatePluginError: two plug-ins share a kind and a name.
+        """
+        from alarms import desk  # NB models can be imported only once all apps are loaded
+
+        registry.discover(PLUGIN_PACKAGES)
+        noticing.listen(desk.notices)

@@ -1,1 +1,1 @@
-"""Writes of alarms: what is told, what people do about it, and who is notified."""
+"""Whatever writes alarms: one transaction each, in the order of the one lock."""

@@ -34,6 +34,7 @@ class Action(StrEnum):
     CLIENT_TOKEN_MINTED = "client.token_minted"  # noqa: S105 - the name of an event
     CLIENT_TOKEN_REVOKED = "client.token_revoked"  # noqa: S105 - the name of an event
     AUDIT_EXPORTED = "audit.exported"
+    ALARMS_EXPORTED = "alarm.exported"
     CONFIGURATION_EXPORTED = "configuration.exported"
     CONFIGURATION_IMPORTED = "configuration.imported"
     TRANSCRIPT_READ = "call.transcript_read"
@@ -49,6 +50,11 @@ class Action(StrEnum):
     DIALOUT_CANCELLED = "dialout.cancelled"
     DELIVERY_REPLAYED = "delivery.replayed"
     CIRCUIT_CLOSED = "delivery.circuit_closed"
+    ALARM_ACKNOWLEDGED = "alarm.acknowledged"
+    ALARM_UNACKNOWLEDGED = "alarm.unacknowledged"
+    ALARM_SILENCED = "alarm.silenced"
+    ALARM_UNSILENCED = "alarm.unsilenced"
+    ALARM_CLEARED = "alarm.cleared"
     ALARM_RULE_CHANGED = "alarm_rule.changed"
     ALARM_RULE_REVERTED = "alarm_rule.reverted"
     PROCESS_DRAINED = "process.drained"
@@ -88,6 +94,7 @@ _TITLES = {
     Action.CLIENT_TOKEN_MINTED: gettext_noop("Minted a token of an API client"),
     Action.CLIENT_TOKEN_REVOKED: gettext_noop("Revoked a token of an API client"),
     Action.AUDIT_EXPORTED: gettext_noop("Exported the audit log"),
+    Action.ALARMS_EXPORTED: gettext_noop("Exported the history of alarms"),
     Action.CONFIGURATION_EXPORTED: gettext_noop("Exported the configuration"),
     Action.CONFIGURATION_IMPORTED: gettext_noop("Imported a configuration"),
     Action.TRANSCRIPT_READ: gettext_noop("Read a transcript"),
@@ -103,6 +110,11 @@ _TITLES = {
     Action.DIALOUT_CANCELLED: gettext_noop("Cancelled an outbound call"),
     Action.DELIVERY_REPLAYED: gettext_noop("Had a delivery made again"),
     Action.CIRCUIT_CLOSED: gettext_noop("Had a destination tried at once"),
+    Action.ALARM_ACKNOWLEDGED: gettext_noop("Acknowledged an alarm"),
+    Action.ALARM_UNACKNOWLEDGED: gettext_noop("Took back the acknowledgement of an alarm"),
+    Action.ALARM_SILENCED: gettext_noop("Silenced an alarm"),
+    Action.ALARM_UNSILENCED: gettext_noop("Ended the silence of an alarm"),
+    Action.ALARM_CLEARED: gettext_noop("Cleared an alarm by hand"),
     Action.ALARM_RULE_CHANGED: gettext_noop("Changed the rule of an alarm"),
     Action.ALARM_RULE_REVERTED: gettext_noop("Took back the rule of an alarm"),
     Action.PROCESS_DRAINED: gettext_noop("Had a process take no more calls"),

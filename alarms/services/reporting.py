@@ -1,0 +1,241 @@
+"""Reports of what is wrong, from whichever process, made into alarms one after the other."""
+
+import copy
+import uuid
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+import msgspec
+from django.db import transaction
+from django.db.models import Count
+
+from alarms.core.catalogue import CATALOGUE, DATABASE_UNAVAILABLE
+from alarms.core.declare import AlarmType
+from alarms.core.evidence import MAX_SOURCES, Key, others
+from alarms.core.policy import Policy
+from alarms.core.severity import Severity
+from alarms.core.state import Active, Outcome, Report, transition
+from alarms.models import ActiveAlarm, AlarmEvent, Ledger
+from alarms.selectors import policies_of
+from alarms.services.ledger import Change, Kind, locked_ledger, write
+from alarms.services.notifying import Emergency
+
+BATCH = 500
+"""Reports in one transaction at most; whoever has more calls `tell` again."""
+
+
+@transaction.atomic
+def tell(reports: Sequence[Report]) -> list[AlarmEvent]:
+    """Take ``reports`` in, in their order; the events of what changed, oldest first.
+
+    Reports of a type that nobody knows (from a process of another version) change nothing.
+
+    Raises:
+        DatabaseError: nothing was written.
+    """
+    reports = [each for each in reports if each.type in CATALOGUE]
+    if not reports:
+        return []
+    ledger = locked_ledger()
+    sitting = _Sitting(reports)
+    for report in reports:
+        sitting.take(report)
+    return sitting.rise(ledger)
+
+
+@transaction.atomic
+def tell_emergency(emergency: Emergency) -> list[AlarmEvent]:
+    """Write down that the database was away, as destinations were told while it was.
+
+    Several processes may do so, one after the other: the first counts.
+    """
+    ledger = locked_ledger()
+    kind = DATABASE_UNAVAILABLE
+    known = AlarmEvent.objects.filter(alarm_id=emergency.alarm_id).exists()
+    key = {"type": kind.name, "source": kind.source()}
+    if known or ActiveAlarm.objects.filter(**key).exists():
+        return []
+    alarm = ActiveAlarm.objects.create(
+        **key,
+        alarm_id=emergency.alarm_id,
+        severity=emergency.severity,
+        text=emergency.text,
+        detail=emergency.detail,
+        raised_at=emergency.at,
+        changed_at=emergency.at,
+        last_at=emergency.at,
+    )
+    raised = Change(alarm=alarm, kind=Kind.RAISED, at=emergency.at)
+    return write(ledger, [raised], emergency=emergency)
+
+
+def reapply(kind: AlarmType, now: datetime, by: str = "") -> list[AlarmEvent]:
+    """Have the rule of ``kind``, changed by ``by`` in this transaction, decide on what is active.
+
+    What it does not want is cleared; another severity or text is told. Whoever keeps rules in
+    memory learns in any case that there is something new.
+    """
+    ledger = locked_ledger()
+    policy = policies_of([kind])[kind.name]
+    changes = []
+    for alarm in ActiveAlarm.objects.filter(type=kind.name):
+        before = alarm.severity
+        if not policy.applies(alarm.source):
+            alarm.delete()
+            kept = Kind.CLEARED
+        elif _worded_anew(alarm, policy, now):
+            kept = Kind.CHANGED
+        else:
+            continue
+        changes.append(
+            Change(alarm=alarm, kind=kept, at=now, previous=before, by=by, comment="rule")
+        )
+    return write(ledger, changes)
+
+
+def _worded_anew(alarm: ActiveAlarm, policy: Policy, now: datetime) -> bool:
+    """Give ``alarm`` severity and text of ``policy``; False when it has them."""
+    text = policy.worded(alarm.source, alarm.detail)
+    if (alarm.severity, alarm.text) == (policy.severity, text):
+        return False
+    if alarm.severity < policy.severity:
+        _unacknowledged(alarm)
+    alarm.severity, alarm.text, alarm.changed_at = policy.severity, text, now
+    alarm.save()
+    return True
+
+
+def _unacknowledged(alarm: ActiveAlarm) -> None:
+    alarm.acknowledged_at, alarm.acknowledged_by, alarm.comment = None, "", ""
+
+
+class _Sitting:
+    """What reports of one transaction are about, and what has become of it so far."""
+
+    def __init__(self, reports: Sequence[Report]) -> None:
+        types, sources = _names(reports)
+        self._rows: dict[Key, ActiveAlarm] = {
+            Key(row.type, row.source): row
+            for row in ActiveAlarm.objects.filter(type__in=types, source__in=sources)
+        }
+        self._before = frozenset(self._rows)
+        self._gone: list[int] = []
+        self._touched: dict[Key, None] = {}
+        self._changes: list[Change] = []
+        self._told_anew = False
+        self._policies = policies_of(CATALOGUE[name] for name in types)
+        self._cleared = _cleared_lately(reports, types, sources)
+        self._counts: Counter[str] | None = None
+
+    def take(self, report: Report) -> None:
+        """Let ``report`` change its alarm."""
+        key = Key(report.type, report.source)
+        if key not in self._rows and not report.clears and self._full(key.type):
+            key = Key(key.type, others(key.source))
+            report = msgspec.structs.replace(report, source=key.source)
+        row = self._rows.get(key)
+        outcome = transition(
+            None if row is None else _state(row),
+            report,
+            self._policies[key.type],
+            cleared_at=self._cleared.get(key),
+            new_id=uuid.uuid4(),
+        )
+        self._follow(key, row, outcome, report)
+
+    def rise(self, ledger: Ledger) -> list[AlarmEvent]:
+        """Write everything."""
+        ActiveAlarm.objects.filter(pk__in=self._gone).delete()
+        kept = [self._rows[key] for key in self._touched if key in self._rows]
+        ActiveAlarm.objects.bulk_create([row for row in kept if row.pk is None])
+        if rows := [row for row in kept if row.pk is not None and row.pk not in self._gone]:
+            ActiveAlarm.objects.bulk_update(rows, _FIELDS)
+        if self._changes or self._told_anew:
+            return write(ledger, self._changes)
+        return []
+
+    def _follow(self, key: Key, row: ActiveAlarm | None, outcome: Outcome, report: Report) -> None:
+        after = outcome.active
+        if after is None and row is not None:
+            del self._rows[key]
+            self._cleared[key] = report.at
+            self._counted(key, -1)
+            if row.pk is not None:
+                self._gone.append(row.pk)
+        elif after is not None and row is None:
+            row = self._rows[key] = ActiveAlarm(type=key.type, source=key.source)
+            self._counted(key, +1)
+        if row is not None and after is not None:
+            self._told_anew |= (row.count, row.text) != (after.count, after.text)
+            _take_over(row, after)
+            self._touched[key] = None
+        if outcome.change is not None and row is not None:
+            # NB a copy: the next report changes the row again.
+            change = Change(
+                alarm=copy.copy(row),
+                kind=Kind(outcome.change),
+                at=report.at,
+                previous=outcome.previous,
+            )
+            self._changes.append(change)
+
+    def _full(self, kind: str) -> bool:
+        """Whether there are as many alarms of this type as are told apart."""
+        if self._counts is None:
+            rows = ActiveAlarm.objects.filter(type__in=self._policies).order_by()
+            counts = rows.values_list("type").annotate(Count("pk"))
+            self._counts = Counter(dict(counts))
+            for key in self._rows.keys() ^ self._before:
+                self._counts[key.type] += 1 if key in self._rows else -1
+        return self._counts[kind] >= MAX_SOURCES
+
+    def _counted(self, key: Key, change: int) -> None:
+        if self._counts is not None:
+            self._counts[key.type] += change
+
+
+_FIELDS = (
+    "severity", "text", "detail", "count", "changed_at", "last_at", "acknowledged_at",
+    "acknowledged_by", "comment",
+)  # fmt: skip
+
+
+def _names(reports: Iterable[Report]) -> tuple[set[str], set[str]]:
+    sources = {each.source for each in reports}
+    return {each.type for each in reports}, sources | {others(each) for each in sources}
+
+
+def _cleared_lately(
+    reports: Iterable[Report], types: Iterable[str], sources: Iterable[str]
+) -> dict[Key, datetime]:
+    """When the sources of ``reports`` were cleared, if that was after one of the reports."""
+    first = min(each.at for each in reports)
+    clears = AlarmEvent.objects.filter(
+        kind=Kind.CLEARED, at__gt=first, type__in=types, source__in=sources
+    )
+    latest = clears.order_by("seq").values_list("type", "source", "at")
+    return {Key(kind, source): at for kind, source, at in latest}
+
+
+def _state(row: ActiveAlarm) -> Active:
+    return Active(
+        alarm_id=row.alarm_id,
+        severity=Severity(row.severity),
+        text=row.text,
+        detail=row.detail,
+        count=row.count,
+        raised_at=row.raised_at,
+        changed_at=row.changed_at,
+        last_at=row.last_at,
+        acknowledged=row.acknowledged_at is not None,
+    )
+
+
+def _take_over(row: ActiveAlarm, state: Active) -> None:
+    if not state.acknowledged:
+        _unacknowledged(row)
+    for name in state.__struct_fields__:
+        if name != "acknowledged":
+            setattr(row, name, getattr(state, name))
+    row.severity = int(state.severity)
