@@ -4,6 +4,7 @@ import os
 from datetime import timedelta
 from typing import Any
 
+import structlog
 from celery import Celery, signals
 from celery.schedules import crontab
 
@@ -97,6 +98,16 @@ def _keep_our_logging(**_: Any) -> None:
     """Django has set up the logs; Celery configures its own only while nobody listens here."""
 
 
+@signals.task_prerun.connect  # type: ignore[untyped-decorator]  # as above
+def _name_task(task_id: str, task: Any, **_: Any) -> None:
+    structlog.contextvars.bind_contextvars(task_id=task_id, task_name=task.name)
+
+
+@signals.task_postrun.connect  # type: ignore[untyped-decorator]  # as above
+def _forget_task(**_: Any) -> None:
+    structlog.contextvars.unbind_contextvars("task_id", "task_name")
+
+
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]  # as above
 def _catch_up(**_: Any) -> None:
     for name in AT_START:
@@ -104,9 +115,23 @@ def _catch_up(**_: Any) -> None:
         app.send_task(entry["task"], **entry["options"])
 
 
+@signals.worker_ready.connect  # type: ignore[untyped-decorator]  # as above
+def _watch(**_: Any) -> None:
+    # NB the applications are not loaded yet when this module is; so below.
+    from alarms import desk
+
+    desk.start()
+
+
+@signals.worker_shutdown.connect  # type: ignore[untyped-decorator]  # as above
+def _stop_watching(**_: Any) -> None:
+    from alarms import desk
+
+    desk.stop()
+
+
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]  # as above
 def _stop_delivering(**_: Any) -> None:
-    # NB the applications are not loaded yet when this module is.
     from bots.deliveries import courier
 
     courier.stop()

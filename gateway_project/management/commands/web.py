@@ -37,16 +37,19 @@ class Command(BaseCommand):
 
 
 async def start() -> None:
-    """Before the port opens: calls, and outbound ones with what was left behind of either."""
+    """Before the port opens: alarms, calls, and outbound ones with what was left behind of either."""
+    from alarms import desk
     from calls.dialout.runner import runner
     from calls.session.host import session_host
 
+    desk.start()
     await session_host().start()
     runner().start()
 
 
 async def drain() -> None:
     """After the port closed: not ready any more, no more outbound calls, live ones end."""
+    from alarms import desk
     from bots.rest.metering import meter
     from calls.database import db
     from calls.dialout.runner import runner
@@ -57,3 +60,4 @@ async def drain() -> None:
     await runner().stop()
     await db(meter.flush)
     await session_host().drain(settings.DRAIN_SECONDS)
+    await db(desk.stop)
