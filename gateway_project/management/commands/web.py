@@ -37,7 +37,7 @@ class Command(BaseCommand):
 
 
 async def start() -> None:
-    """Before the port opens: alarms, calls, and outbound ones with what was left behind of either."""
+    """Before the port opens: alarms, calls, outbound ones, with what was left behind of either."""
     from alarms import desk
     from calls.dialout.runner import runner
     from calls.session.host import session_host
