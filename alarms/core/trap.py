@@ -10,6 +10,7 @@ from typing import Literal
 
 import msgspec
 
+from alarms.core.plain import cut, one_line
 from alarms.core.ports import Notice
 from alarms.core.severity import Severity
 
@@ -75,8 +76,7 @@ class Varbind(msgspec.Struct, frozen=True):
 
 def octets(text: str, most: int = MAX_OCTETS) -> bytes:
     """``text`` in UTF-8, in one line without control characters, cut to ``most`` octets."""
-    plain = "".join(each if each.isprintable() else " " for each in text)
-    return plain.encode()[:most].decode(errors="ignore").encode()
+    return cut(one_line(text), most)
 
 
 def date_and_time(moment: datetime) -> bytes:

@@ -6,13 +6,13 @@ Source: RFC 3414 (USM), RFC 3416 (traps and informs), RFC 3826 (AES), RFC 7860 (
 """
 
 import asyncio
-import re
 import socket
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
+from alarms.core.plain import host
 from alarms.core.ports import Notice
 from alarms.core.trap import Engine, Varbind, varbinds
 from bots.core import registry
@@ -30,7 +30,6 @@ REPEATS = 1
 MIN_KEY_CHARS = 8
 """Of a pass phrase (RFC 3414, 11.2)."""
 
-_HOST = re.compile(r"[A-Za-z0-9_.:%-]*")
 _SERVICE = "notifier:snmp"
 _UDP4, _UDP6 = (1, 3, 6, 1, 6, 1, 1), (1, 3, 6, 1, 2, 1, 100, 1, 2)
 
@@ -43,12 +42,6 @@ def speak_as(engine: Engine) -> None:
     _speaker = engine
 
 
-def _host(value: str) -> str:
-    if not _HOST.fullmatch(value):
-        raise ValueError("must be a host name or an IP address")
-    return value
-
-
 class SnmpParams(ParamSet):
     """Where traps are sent, and how."""
 
@@ -56,7 +49,7 @@ class SnmpParams(ParamSet):
 
     host: Annotated[
         str,
-        AfterValidator(_host),
+        AfterValidator(host),
         Param(
             help="Host name or address of the receiver, such as a network management system.",
             levels=BESIDE_CREDENTIALS,
