@@ -155,6 +155,7 @@ class AcStream:
                 session.open_ear()
             case wire.UserStreamStopped(participant):
                 self._send(self._server.user_stream_stopped(participant))
+                session.watched.shut()
             case wire.ActivitiesReceived(activities):
                 for activity in activities:
                     self._take(activity, session)

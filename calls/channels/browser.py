@@ -148,6 +148,8 @@ class BrowserLeg:
         self.placed = ""
         """Id of the call that was begun on this socket."""
         self._played: tuple[int, float, float] | None = None
+        self.plays = False
+        """Whether the loudspeaker has played anything (`calls.session.watched.Confirming`)."""
         """Utterance, milliseconds and time of the last report of what was played."""
 
     @property
@@ -213,6 +215,7 @@ class BrowserLeg:
                 session.take(events.DigitsPressed(digits))
             case wire.Played(utterance=utterance, ms=ms):
                 self._played = (utterance, ms, self._clock())
+                self.plays = self.plays or ms > 0
             case wire.TransferOutcome(outcome=outcome):
                 session.take(_transfer_done(outcome))
             case wire.HangUp():

@@ -17,6 +17,8 @@ from channels.consumer import AsyncConsumer
 from django.core import signing
 from django.db import DatabaseError, InterfaceError
 
+from alarms import desk
+from alarms.core.catalogue import BOT_MISCONFIGURED
 from bots.audit import Actor, acting, record
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError
@@ -206,6 +208,7 @@ def _admitted(visitor: Visitor, bot: str) -> tuple[Person, CallConfiguration | N
         raise _Closed(NO_BOT) from None
     except ParameterError as error:
         log.error("bot.misconfigured", bot=bot, problems=error.problems)
+        desk.failed(BOT_MISCONFIGURED, bot, str(error), certain=True)
         return who, None
 
 

@@ -16,6 +16,8 @@ import structlog
 from channels.consumer import AsyncConsumer
 from django.db import DatabaseError, InterfaceError
 
+from alarms import desk
+from alarms.core.catalogue import AUDIO_UNHEARD, BOT_MISCONFIGURED, CHANNEL_AUTHENTICATION
 from bots.core.errors import ParameterError
 from bots.selectors import Admission, CallConfiguration, admit, call_configuration
 from calls.channels.ac_stream import AcStream
@@ -55,6 +57,8 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
             admission, configuration, awaited = await _admitted(bot, authorization, address)
             if admission.status != 200:
                 log.info("voice.denied", status=admission.status, reason=admission.reason)
+                if admission.status == 401:
+                    desk.failed(CHANNEL_AUTHENTICATION, bot, f"by {address or 'somebody'}")
                 await self._deny(admission)
                 return
             await send({"type": "websocket.accept"})
@@ -108,6 +112,7 @@ class VoiceConsumer(AsyncConsumer):  # type: ignore[misc]  # channels ships no t
             return
         if self._outbox.qsize() == MAX_UNSENT_FRAMES:
             log.warning("voice.peer_too_slow", unsent_frames=MAX_UNSENT_FRAMES)
+            desk.failed(AUDIO_UNHEARD, "audiocodes", "the voice side takes no audio any more")
             self._outbox.put_nowait(POLICY_VIOLATION)
         elif self._outbox.qsize() < MAX_UNSENT_FRAMES:
             self._outbox.put_nowait(frame)
@@ -220,6 +225,7 @@ def _admit(bot: str, authorization: str | None, address: str | None) -> _Admitte
         return Admission(404, "no such bot"), None, False
     except ParameterError as error:
         log.error("bot.misconfigured", bot=bot, problems=error.problems)
+        desk.failed(BOT_MISCONFIGURED, bot, str(error), certain=True)
         return admission, None, False
     # NB Bots that nobody calls with cost no query here.
     awaited = configuration.carrier is not None and awaits_calls(bot)

@@ -15,6 +15,8 @@ import structlog
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Count, Q, QuerySet
 
+from alarms import desk
+from alarms.core.catalogue import BOT_MISCONFIGURED
 from bots.core.errors import ParameterError
 from bots.core.params.sections.outbound_calls import OutboundCalls
 from bots.models import ApiClient, Bot
@@ -129,6 +131,7 @@ def _configuration(bot_id: int | None) -> tuple[CallConfiguration | None, str]:
     except LookupError:
         return None, "The bot is disabled"
     except ParameterError as error:
+        desk.failed(BOT_MISCONFIGURED, name, str(error), certain=True)
         return None, f"The bot is not configured correctly: {', '.join(error.problems)}"
     if configuration.carrier is None:
         return None, "The bot has no carrier for outbound calls"

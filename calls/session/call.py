@@ -5,6 +5,7 @@ command causes at once waits until the commands before it are carried out.
 """
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable, Coroutine
 from typing import Any, assert_never
@@ -17,6 +18,7 @@ from bots.core.params.resolve import Resolved
 from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.speech import Speech
+from bots.core.params.sections.timeouts import Timeouts
 from bots.core.ports import BotConversation
 from bots.selectors import CallConfiguration
 from calls.core import commands, events
@@ -38,6 +40,7 @@ from calls.session.plugins import CallPlugins
 from calls.session.reporter import Reporter
 from calls.session.taps import CALLER, Taps
 from calls.session.voice import Voice
+from calls.session.watched import Watched
 from calls.telemetry.frames import TALLY, Frames
 
 OUR_ERROR = "An error inside the gateway ended the call"
@@ -77,13 +80,29 @@ class CallSession:
         self.call_id = call_id
         self.start = start
         self.frames = Frames()
-        self._log = log.bind(call=str(call_id), bot=configuration.bot)
+        named = {
+            "call": str(call_id),
+            "conversation_id": start.conversation_id,
+            "bot": configuration.bot,
+            "channel": start.channel,
+            "config_revision": configuration.revision,
+        }
+        self._log = log.bind(**named)
+        # What is done for the call is logged under its ids, whoever's task does it.
+        self._context = contextvars.copy_context()
+        self._context.run(structlog.contextvars.bind_contextvars, **named)
         self._configuration = configuration
         self._parameters = configuration.resolved  # those in force
         self._plugins = plugins
         self.leg = leg
         self._reporter = reporter
         self._loop = asyncio.get_running_loop()
+        self.watched = Watched(
+            configuration.bot,
+            began=self._loop.time(),
+            permitted_s=configuration.resolved[Timeouts].max_call_duration_ms / 1000,
+            frames=self.frames,
+        )
         self._engine = Conversation(
             configuration.resolved, leg.capabilities, plugins.connector.capabilities
         )
@@ -151,6 +170,9 @@ class CallSession:
         if self._handling:
             return
         self._handling = True
+        self._context.copy().run(self._handle)
+
+    def _handle(self) -> None:
         try:
             while self._events and not self._over.is_set():
                 happened = self._events.popleft()
@@ -176,6 +198,7 @@ class CallSession:
 
     def open_ear(self) -> None:
         """The caller's audio is about to come; safe to call again for a new stream."""
+        self.watched.opened(self._loop.time())
         if not self._over.is_set() and (work := self._hearing.open(self._parameters[Speech])):
             self._spawn(work)
 
@@ -195,6 +218,7 @@ class CallSession:
             return
         self._log.info("call.detached")
         self.leg = DetachedLeg(leg)
+        self.watched.shut()
         self._voice.detach()
         grace_s = self._configuration.resolved[CallControl].resume_grace_ms / 1000
         self._grace = self._loop.call_later(grace_s, self.take, events.LegLost())
@@ -276,7 +300,7 @@ class CallSession:
                 await self._bot.close(self._finish.reason_code, self._finish.reason)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._group.create_task(work)
+        task = self._group.create_task(work, context=self._context.copy())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task

@@ -13,6 +13,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, InterfaceError
 
+from alarms import desk
+from alarms.core.catalogue import BOT_MISCONFIGURED, CALL_CAPACITY
 from bots.core import registry
 from bots.core.ports import BotCapabilities
 from bots.net import outbound
@@ -133,6 +135,7 @@ class SessionHost:
         if self.draining:
             raise NoCapacity("the gateway takes no more calls")
         if self.calls >= settings.MAX_CALLS:
+            desk.failed(CALL_CAPACITY, self.owner, f"{self.calls} calls", certain=True)
             raise NoCapacity("the gateway has no capacity for another call")
 
     def open(
@@ -183,13 +186,21 @@ class SessionHost:
             _facts(call_id, configuration, leg, start), session.steer
         )
         self._calls[key] = self._by_id[call_id] = session
+        # Who opens a call carries it from here on: what it logs belongs to the call.
+        structlog.contextvars.bind_contextvars(
+            call=str(call_id), conversation_id=start.conversation_id
+        )
         if dialout_id is not None:
             self._by_dialout[dialout_id] = session
         self._spawn(self._carry(key, session, configuration.revision), f"call {call_id}")
         return session
 
     def _plugins_of(self, configuration: CallConfiguration) -> CallPlugins:
-        return self._shelf.of(configuration)
+        try:
+            return self._shelf.of(configuration)
+        except LookupError as error:
+            desk.failed(BOT_MISCONFIGURED, configuration.bot, str(error), certain=True)
+            raise
 
     def find(self, bot: str, conversation_id: str) -> CallSession | None:
         """The live call of ``bot`` with that conversation id."""
@@ -249,9 +260,13 @@ class SessionHost:
 
     async def _carry(self, key: tuple[str, str], session: CallSession, revision: int) -> None:
         with structlog.contextvars.bound_contextvars(
-            call=str(session.call_id), bot=key[0], config_revision=revision
+            call=str(session.call_id),
+            conversation_id=session.start.conversation_id,
+            bot=key[0],
+            channel=session.start.channel,
+            config_revision=revision,
         ):
-            log.info("call.started", channel=session.start.channel)
+            log.info("call.started")
             try:
                 await session.run()
             finally:

@@ -15,6 +15,7 @@ from bots.selectors import CallConfiguration, Configured
 from calls.media.files import AudioFiles
 from calls.media.ttscache import CachedTts, TtsCache, speaker_of
 from calls.media.ttsstore import TtsStore
+from calls.session.witness import WitnessedStt, WitnessedTts
 
 MAX_INSTANCES = 500
 """Configurations kept per process; beyond it the oldest are built anew when they are needed."""
@@ -60,13 +61,14 @@ class PluginShelf:
         Raises:
             LookupError: a plug-in is not installed here.
         """
-        tts = self._get(configuration.tts) if configuration.tts else None
+        stt, tts = configuration.stt, configuration.tts
+        voice = WitnessedTts(self._get(tts), tts.provider) if tts else None
         return CallPlugins(
             connector=self._get(configuration.connector),
-            stt=self._get(configuration.stt) if configuration.stt else None,
-            tts=tts,
+            stt=WitnessedStt(self._get(stt), stt.provider) if stt else None,
+            tts=voice,
             vad=self._get(configuration.vad),
-            cached_tts=self._cached(tts, configuration),
+            cached_tts=self._cached(voice, configuration),
             files=self._files,
         )
 

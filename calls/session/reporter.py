@@ -33,6 +33,7 @@ from calls.live import LiveEvent, LiveFeed, LiveLine
 from calls.records import RecordWriter
 from calls.session.agentreports import AgentReports
 from calls.session.onlooker import Onlooker
+from calls.session.witness import CallWitness
 from calls.telemetry.calls import CallMetrics
 from calls.telemetry.frames import Frames
 
@@ -95,6 +96,7 @@ class Reporter:
         self._shown_flags = self._flags.value
         self._providers = _providers(configuration)
         self._chronicle = Chronicle(configuration.resolved, self._providers)
+        self._witness = CallWitness(self._providers)
         self._metrics = CallMetrics(configuration.bot, self._providers)
         self.onlooker: Onlooker | None = None
         self.watch: Watch | None = None
@@ -124,6 +126,7 @@ class Reporter:
         callee = clean(start.callee, MAX_ADDRESS_CHARS)
         if start.dialout is not None:
             self._dialout_id = UUID(start.dialout.dialout_id)
+        self._witness.opened(start)
         self._metrics.opened(channel=start.channel, direction=start.direction, mode=mode)
         self._records.put(
             CallOpened(
@@ -258,6 +261,7 @@ class Reporter:
         if self.watch is not None:
             self.watch.happened(event)
         self._flags.happened(event)
+        self._witness.happened(event)
         self._metrics.happened(event)
         self._tell(self._chronicle.of(event), now)
 
@@ -269,6 +273,7 @@ class Reporter:
         self._metrics.commanded(command)
         happening = self._chronicle.of(command)
         self._tell(happening, now)
+        self._witness.commanded(command)
         if isinstance(command, commands.ReportFault):
             self._failed(command)
         elif isinstance(command, commands.RecordReport) and happening is not None:
@@ -332,6 +337,7 @@ class Reporter:
         # NB Not the wall clock, which may have been set back during the call.
         lasted_s = max(0.0, finish.at - self._started)
         ended_at = self._started_at + timedelta(seconds=lasted_s)
+        self._witness.closed(finish)
         self._metrics.closed(finish, lasted_s=lasted_s, barge_ins=self._flags.barge_ins)
         days = self._transcript_days
         self._records.put(

@@ -18,6 +18,7 @@ from bots.core.registry import NoParams
 from bots.selectors import CallConfiguration, Configured
 from calls.session import plugins as plugins_module
 from calls.session.plugins import CallPlugins, PluginShelf, tts_store, voice_of
+from calls.session.witness import WitnessedTts
 from tests.plugins import TableParams, ToneTts, ToneVad
 
 
@@ -178,7 +179,8 @@ def test_the_prompts_of_a_provider_are_kept_for_all_bots(
 def test_nothing_is_kept_when_prompts_have_no_life(settings: Settings) -> None:
     settings.TTS_CACHE_HOURS = 0
     plugins = PluginShelf().of(speaking("one"))
-    assert isinstance(plugins.tts, ToneTts)
+    assert isinstance(plugins.tts, WitnessedTts)
+    assert isinstance(plugins.tts.inner, ToneTts)
     assert plugins.cached_tts is plugins.tts
 
 
