@@ -68,7 +68,7 @@ X_FRAME_OPTIONS = "DENY"
 if ENVIRONMENT.proxy_headers:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = _behind_tls
-    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^voice/"]
+    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^voice/", r"^metrics/process$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -102,6 +102,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 MIDDLEWARE = [
+    "gateway_project.numbering.numbered",
+    "gateway_project.measured.requests",
     "django.middleware.security.SecurityMiddleware",
     "gateway_project.api_frame.machine_requests",
     "gateway_project.middleware.StaticFiles",
@@ -285,5 +287,9 @@ CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 
 # Logs.
 LOGGING = gateway_logging.configuration(
-    style=ENVIRONMENT.log_format, level=ENVIRONMENT.log_level, pii=ENVIRONMENT.log_pii
+    style=ENVIRONMENT.log_format,
+    level=ENVIRONMENT.log_level,
+    pii=ENVIRONMENT.log_pii,
+    version=VERSION,
+    installation=GATEWAY_NAME or "",
 )

@@ -5,7 +5,7 @@ from django.views.decorators.csrf import csrf_exempt
 from oauth2_provider.urls import metadata_urlpatterns
 
 from calls.channels import routes as voice
-from gateway_project import apidocs, health, oauth
+from gateway_project import apidocs, health, metrics, oauth
 from gateway_project.api import api
 from gateway_project.openapi import openapi_json
 
@@ -24,6 +24,8 @@ handler403 = "gateway_project.refusals.not_permitted"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("livez", health.livez, name="livez"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", metrics.metrics, name="metrics"),
+    path("metrics/process", metrics.process_metrics, name="metrics-process"),
     *voice.http_urlpatterns,
     path("", include((_oauth, "oauth2_provider"))),
     path("api/openapi.json", openapi_json, name="openapi"),
@@ -37,5 +39,6 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("clients/", include("bots.urls.clients")),
     path("deliveries/", include("bots.urls.deliveries")),
     path("audit/", include("bots.urls.audit")),
+    path("alarms/", include("alarms.urls")),
     path("", include("calls.urls")),
 ]

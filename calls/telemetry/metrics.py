@@ -110,24 +110,29 @@ UNREACHABLE = read(
     "Web processes of this machine that did not tell their metrics.",
     scope="installation",
 )
-PROCESSES = read("gateway_processes", "Processes that are alive.", "role", scope="installation")
-DELIVERIES = read(
-    "gateway_deliveries",
-    "Notifications of webhooks in the outbox: waiting, or dead (given up).",
+PROCESSES = read(
+    "gateway_processes",
+    "Processes by what they do: alive, draining, or silent (gone without a word, for an hour).",
+    "role",
     "state",
     scope="installation",
 )
-DELIVERY_AGE = read(
-    "gateway_delivery_oldest_seconds",
-    "For how long the oldest waiting notification of a webhook has been waiting.",
+QUEUE_WAITING = read(
+    "gateway_queue_waiting",
+    "What waits for its turn: webhooks' notifications (the outbox), those of alarms, outbound "
+    "calls that are due, exports.",
+    "queue",
+    scope="installation",
+)
+QUEUE_OLDEST = read(
+    "gateway_queue_oldest_seconds",
+    "For how long the first of a queue has been waiting.",
+    "queue",
     unit="seconds",
     scope="installation",
 )
-ALARM_NOTICES = read(
-    "gateway_alarm_notifications",
-    "Notifications of alarms: waiting, or dead (given up).",
-    "state",
-    scope="installation",
+QUEUE_DEAD = read(
+    "gateway_queue_dead", "What was given up and can be sent again.", "queue", scope="installation"
 )
 ALARMS = read("gateway_alarm_active", "Active alarms.", "type", "severity", scope="installation")
 DIALOUTS = read(

@@ -10,7 +10,9 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.utils.timezone import now
+from pytest_django.fixtures import Settings
 
+from alarms.models import ActiveAlarm
 from bots.core.roles import Permission, granted
 from bots.deliveries.outbox import put
 from bots.models import ApiClient, Bot, ConformanceRun, Delivery, Provider, Route
@@ -35,6 +37,8 @@ class Things(msgspec.Struct, frozen=True):
     client: ApiClient
     delivery: Delivery
     run: ConformanceRun
+    alarm: ActiveAlarm
+    """Of the bot."""
     outsider: User
     """May do everything, but only with the bot ``elsewhere``."""
 
@@ -42,7 +46,9 @@ class Things(msgspec.Struct, frozen=True):
         """What the URL called ``name`` is given for its parameters."""
         room = name.partition(":")[0]
         known = {
-            "name": self.provider.name if room == "providers" else self.bot.name,
+            "name": {"providers": self.provider.name, "alarms": self.alarm.type}.get(
+                room, self.bot.name
+            ),
             "bot": self.bot.name,
             "number": 1,
             "key": self.route.pk,
@@ -57,6 +63,7 @@ class Things(msgspec.Struct, frozen=True):
             "dialout": self.dialout.pk,
             "export_id": self.call.pk,
             "run_id": self.run.pk,
+            "alarm_id": self.alarm.alarm_id,
             "view_id": 1,
             "token": "none",
             "uidb64": "none",
@@ -104,8 +111,17 @@ def things(world: World) -> Things:
         created_at=now(),
     )
     run = ConformanceRun.objects.create(bot=bot, revision=1, asked_by="admin", asked_at=now())
+    alarm = ActiveAlarm.objects.create(
+        type="botMisconfigured",
+        source="bot:retail",
+        severity=4,
+        text="Bot retail takes no calls",
+        raised_at=now(),
+        changed_at=now(),
+        last_at=now(),
+    )
     return Things(
-        bot, call, dialout, provider, route, someone, world.dialer, delivery, run, outsider
+        bot, call, dialout, provider, route, someone, world.dialer, delivery, run, alarm, outsider
     )
 
 
@@ -133,6 +149,12 @@ def undone() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+@pytest.fixture(autouse=True)
+def _metrics_by_token(settings: Settings) -> None:
+    """Without a token whoever is on this machine may read metrics, as these browsers are."""
+    settings.METRICS_TOKEN = "a token"
 
 
 @pytest.fixture

@@ -45,6 +45,8 @@ URLS: dict[str, Rule] = {
     # --- everybody and machines ---
     "livez": Rule("everybody", "everybody"),
     "readyz": Rule("everybody", "everybody"),
+    "metrics": Rule("machines"),
+    "metrics-process": Rule("machines"),
     "voice-probe": Rule("machines"),
     "voice-dialout-report": Rule(None, "machines"),
     "openapi": Rule("everybody"),
@@ -138,6 +140,16 @@ URLS: dict[str, Rule] = {
     "deliveries:close_circuit": act(WRITE, of="delivery"),
     "audit:list": page(P.READ_AUDIT),
     "audit:export": page(P.READ_AUDIT),
+    # --- alarms ---
+    "alarms:active": page(P.SEE_ALARMS),
+    "alarms:handle": act(P.HANDLE_ALARMS),
+    "alarms:news": page(P.SEE_ALARMS),
+    "alarms:state": page(P.SEE_ALARMS),
+    "alarms:history": page(P.SEE_ALARMS),
+    "alarms:export": page(P.SEE_ALARMS),
+    "alarms:types": page(P.SEE_ALARMS),
+    "alarms:type": page(P.SEE_ALARMS),
+    "alarms:alarm": page(P.SEE_ALARMS, of="alarm"),
     # --- calls ---
     "calls:dashboard": page(*P),
     "calls:dashboard_part": page(P.SEE_HISTORY, P.SEE_LIVE),
@@ -155,6 +167,11 @@ URLS: dict[str, Rule] = {
     "calls:dialout_new": form(P.PLACE_CALLS),
     "calls:dialout": page(P.SEE_HISTORY, of="bot"),
     "calls:dialout_cancel": act(P.PLACE_CALLS, of="bot"),
+    "calls:system": page(P.ADMINISTER),
+    "calls:system_part": page(P.ADMINISTER),
+    "calls:drain": form(P.ADMINISTER),
+    "calls:undrain": act(P.ADMINISTER),
+    "diagnostics": page(P.ADMINISTER),
     "calls:testcalls": page(P.PLACE_TEST_CALLS),
     "calls:testcall": page(P.PLACE_TEST_CALLS, of="bot"),
 }
@@ -162,6 +179,7 @@ URLS: dict[str, Rule] = {
 
 SOCKETS: dict[str, Who] = {
     "ws/live": (P.SEE_LIVE,),
+    "ws/alarms": (P.SEE_ALARMS,),
     "ws/listen/<uuid:call>": (P.LISTEN,),
     "ws/call/<slug:bot>": (P.PLACE_TEST_CALLS,),
     "voice/audiocodes/<slug:bot>": "machines",
