@@ -6,10 +6,13 @@ Every page carries `permitted` (or is listed as open to everybody in the access 
 import time
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import Any, Concatenate, ParamSpec
 
 from django.conf import settings
-from django.contrib.auth.models import User
+from django.contrib.auth import get_user
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, QueryDict
 from django.shortcuts import redirect, resolve_url
@@ -22,6 +25,8 @@ Args = ParamSpec("Args")
 View = Callable[Concatenate[HttpRequest, Args], HttpResponseBase]
 
 CONFIRMED_FOR_SECONDS = 15 * 60
+SIGNED_IN_AT = "signed_in_at"
+"""Key of the session: when its person signed in, in seconds since 1970."""
 CONFIRMED_AT = "confirmed_at"
 """Key of the session: when the person last proved who they are, in seconds since 1970."""
 
@@ -89,6 +94,17 @@ def is_confirmed(request: HttpRequest) -> bool:
 def asking(request: HttpRequest) -> Person:
     """Who makes ``request``."""
     return person(request.user)
+
+
+def user_of_session(key: str | None) -> AbstractBaseUser | AnonymousUser:
+    """Whose session that is at this moment, for sockets, which outlive many a change.
+
+    A session that is older than a shift is nobody's. Takes a query or two.
+    """
+    request = HttpRequest()
+    request.session = import_module(settings.SESSION_ENGINE).SessionStore(key)
+    age = time.time() - request.session.get(SIGNED_IN_AT, time.time())
+    return AnonymousUser() if age > settings.SESSION_LONGEST_SECONDS else get_user(request)
 
 
 def account(request: HttpRequest) -> User:

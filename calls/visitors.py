@@ -6,18 +6,12 @@ reads private data or reaches into a call is written to the audit log in the sam
 """
 
 import ipaddress
-import time
 from contextlib import AbstractContextManager
-from importlib import import_module
 from typing import Any
 from uuid import UUID
 
 import msgspec
-from django.conf import settings
-from django.contrib.auth import get_user
-from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from bots.audit import Actor, acting, record
@@ -25,6 +19,7 @@ from bots.core import catalogue
 from bots.core.auditing import Action
 from bots.core.params.resolve import MASK
 from bots.core.roles import Permission
+from bots.guards import user_of_session
 from calls.core import sending, steering
 from calls.core.steering import MAX_REASON_CHARACTERS, Steering
 from calls.core.wording import clean
@@ -53,12 +48,7 @@ class Visitor:
 
     def look(self) -> Sight:
         """What the person may see at this moment; nothing when signed out."""
-        request = HttpRequest()
-        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self._session_key)
-        signed_in_at = request.session.get("signed_in_at", time.time())
-        if time.time() - signed_in_at > settings.SESSION_LONGEST_SECONDS:
-            return visible_to(AnonymousUser())
-        return visible_to(get_user(request))
+        return visible_to(user_of_session(self._session_key))
 
     def follow(self, call_id: UUID, *, audited: bool) -> Call:
         """The call, whose words the person may read; recorded unless it was ``audited`` before.

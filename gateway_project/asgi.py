@@ -22,6 +22,7 @@ from channels.security.websocket import (  # noqa: E402
 from django.conf import settings  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
+from alarms.routing import websocket_urlpatterns as alarm_sockets  # noqa: E402
 from calls.channels import routes as voice  # noqa: E402
 from calls.routing import websocket_urlpatterns  # noqa: E402
 from gateway_project.handler import ThreadedHandler  # noqa: E402
@@ -61,7 +62,7 @@ _denied = WebsocketDenier()
 _otherwise = re_path(r"", no_such_socket)  # type: ignore[arg-type]  # Channels routes ASGI applications
 _voice = URLRouter([*voice.websocket_urlpatterns, _otherwise])
 _console = AllowedHostsOriginValidator(
-    SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, _otherwise])))
+    SameOrigin(AuthMiddlewareStack(URLRouter([*websocket_urlpatterns, *alarm_sockets, _otherwise])))
 )
 
 

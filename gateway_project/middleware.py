@@ -16,6 +16,7 @@ from django.utils.cache import add_never_cache_headers
 from whitenoise.middleware import WhiteNoiseMiddleware
 
 from bots.audit import Actor, acting
+from bots.guards import SIGNED_IN_AT
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -69,9 +70,6 @@ def storable_text(get_response: GetResponse) -> GetResponse:
 
     return middleware
 
-
-SIGNED_IN_AT = "signed_in_at"
-"""Key of the session: when its person signed in, in seconds since 1970."""
 
 SEEN_AT = "seen_at"
 """Key of the session: when it was last used, give or take `SEEN_EVERY_SECONDS`."""

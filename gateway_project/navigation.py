@@ -104,6 +104,10 @@ GROUPS = (
         ),
     ),
     Group(
+        _("Operation"),
+        (Page("alarms:active", _("Alarms"), "alarm", (P.SEE_ALARMS,), ("alarms:",), "m"),),
+    ),
+    Group(
         _("Administration"),
         (
             Page(

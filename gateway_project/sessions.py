@@ -11,9 +11,9 @@ from django.http import HttpRequest
 
 from bots.audit import acting, record
 from bots.core.auditing import Action
-from bots.guards import CONFIRMED_AT
+from bots.guards import CONFIRMED_AT, SIGNED_IN_AT
 from bots.models import Member
-from gateway_project.middleware import SEEN_AT, SIGNED_IN_AT, TIME_ZONE, actor_of
+from gateway_project.middleware import SEEN_AT, TIME_ZONE, actor_of
 
 PROVED_AT = "_proved_at"
 """Attribute of a user: when a sign-in service saw the person prove who they are."""

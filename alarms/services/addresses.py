@@ -1,4 +1,4 @@
-"""Where people outside find the console's pages about alarms: addresses in traps, mails and hooks."""
+"""Addresses of the console's pages about alarms, for traps, mails and webhooks."""
 
 from uuid import UUID
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.urls import reverse
 
 
-def runbook_url(type: str) -> str:  # noqa: A002 - the word of the field
+def runbook_url(type: str) -> str:
     """The address of the runbook of the type of alarm with that name."""
     return settings.PUBLIC_URL + reverse("alarms:type", args=[type])
 

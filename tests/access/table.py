@@ -150,6 +150,16 @@ URLS: dict[str, Rule] = {
     "alarms:types": page(P.SEE_ALARMS),
     "alarms:type": page(P.SEE_ALARMS),
     "alarms:alarm": page(P.SEE_ALARMS, of="alarm"),
+    # --- alarms ---
+    "alarms:active": page(P.SEE_ALARMS),
+    "alarms:handle": act(P.HANDLE_ALARMS),
+    "alarms:news": page(P.SEE_ALARMS),
+    "alarms:state": page(P.SEE_ALARMS),
+    "alarms:history": page(P.SEE_ALARMS),
+    "alarms:export": page(P.SEE_ALARMS),
+    "alarms:types": page(P.SEE_ALARMS),
+    "alarms:type": page(P.SEE_ALARMS),
+    "alarms:alarm": page(P.SEE_ALARMS, of="alarm"),
     # --- calls ---
     "calls:dashboard": page(*P),
     "calls:dashboard_part": page(P.SEE_HISTORY, P.SEE_LIVE),
@@ -179,6 +189,7 @@ URLS: dict[str, Rule] = {
 
 SOCKETS: dict[str, Who] = {
     "ws/live": (P.SEE_LIVE,),
+    "ws/alarms": (P.SEE_ALARMS,),
     "ws/alarms": (P.SEE_ALARMS,),
     "ws/listen/<uuid:call>": (P.LISTEN,),
     "ws/call/<slug:bot>": (P.PLACE_TEST_CALLS,),

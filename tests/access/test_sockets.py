@@ -8,14 +8,16 @@ from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import AnonymousUser, User
 from django.urls import URLPattern
 
+from alarms.routing import websocket_urlpatterns as alarm_sockets
 from calls.channels import routes as voice
 from calls.database import db
 from calls.models import Call
-from calls.routing import websocket_urlpatterns
+from calls.routing import websocket_urlpatterns as call_sockets
 from tests.access.conftest import everyone, permissions, things
 from tests.access.table import SOCKETS
 from tests.worlds import World, browser
 
+SOCKETS_OF_PEOPLE = [*call_sockets, *alarm_sockets]
 NO_SESSION, NOT_PERMITTED, NOT_FOUND = 4401, 4403, 4404
 CONSOLE = sorted(path for path, who in SOCKETS.items() if who != "machines")
 
@@ -27,13 +29,13 @@ def paths(patterns: list[URLPattern]) -> set[str]:
 @pytest.mark.pure
 def test_every_socket_has_an_entry_and_every_entry_a_socket() -> None:
     machines = {path for path, who in SOCKETS.items() if who == "machines"}
-    assert paths(websocket_urlpatterns) == set(CONSOLE)
+    assert paths(SOCKETS_OF_PEOPLE) == set(CONSOLE)
     assert paths(voice.websocket_urlpatterns) == machines
 
 
 async def close_code(path: str, user: User | AnonymousUser) -> int:
     """With which code the socket closes for ``user``; 0 when it lets ``user`` in."""
-    socket = WebsocketCommunicator(URLRouter(websocket_urlpatterns), f"/{path}")
+    socket = WebsocketCommunicator(URLRouter(SOCKETS_OF_PEOPLE), f"/{path}")
     session: Any = (await db(browser, user)).session if isinstance(user, User) else None
     socket.scope |= {"session": session, "client": ["192.0.2.7", 40_000]}
     await socket.connect(timeout=10)

@@ -14,9 +14,9 @@ from django.utils import timezone
 from structlog.testing import capture_logs
 
 from bots.core.auditing import Action
-from bots.guards import CONFIRMED_AT
+from bots.guards import CONFIRMED_AT, SIGNED_IN_AT
 from bots.models import AuditEvent, Member
-from gateway_project.middleware import SEEN_AT, SIGNED_IN_AT
+from gateway_project.middleware import SEEN_AT
 from tests.worlds import World, browser
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]
