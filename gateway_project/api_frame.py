@@ -5,12 +5,9 @@ browser ever acts here and every text is English. Whatever refuses a request, be
 the answer is a problem (RFC 9457).
 """
 
-import re
-import secrets
 from collections.abc import Callable
 from http import HTTPStatus
 
-import structlog
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
@@ -24,8 +21,6 @@ OPERATIONS = f"{PREFIX}v1/"
 PAGES = "/api/docs"
 """For people: pages of the console, with its session and language."""
 BODY_TYPES = ("application/json", "application/merge-patch+json")
-REQUEST_ID = "X-Request-Id"
-_GIVEN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DETAILS = {
     400: "The request is malformed.",
     404: "There is nothing at this address; /api/docs lists every one.",
@@ -40,11 +35,7 @@ def machine_requests(get_response: GetResponse) -> GetResponse:
     def middleware(request: HttpRequest) -> HttpResponseBase:
         if not request.path_info.startswith(PREFIX) or request.path_info.startswith(PAGES):
             return get_response(request)
-        given = request.headers.get(REQUEST_ID, "")
-        number = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(12)
-        with structlog.contextvars.bound_contextvars(request_id=number):
-            response = _answered(request, get_response)
-        response[REQUEST_ID] = number
+        response = _answered(request, get_response)
         if not response.has_header("Cache-Control"):
             response["Cache-Control"] = "no-store"
         return response

@@ -27,6 +27,7 @@ from twisted.logger import STDLibLogObserver, globalLogPublisher
 
 from calls.channels.straight import EXTENSION
 from calls.core.ports import PASSED_ON
+from gateway_project.numbering import REQUEST_ID, request_id
 from gateway_project.websocket import GatewaySocket, Inbound
 
 Hook = Callable[[], Awaitable[None]]
@@ -50,18 +51,33 @@ class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
     """One HTTP request with a bounded body; the stock one goes to the disk whole, from anybody.
 
     It says nothing about where the gateway is mounted, and of its way here only what the reverse
-    proxy itself has seen. Upgrades to WebSockets begin here too.
+    proxy itself has seen. Upgrades to WebSockets begin here too. It has its id from here on, so
+    that its access line has it as well.
     """
+
+    number = user_agent = ""
 
     def process(self) -> Any:
         """The request is there."""
         self.requestHeaders.removeHeader("Daphne-Root-Path")
+        self.number = request_id(self._told(REQUEST_ID))
+        self.requestHeaders.setRawHeaders(REQUEST_ID, [self.number])
+        self.user_agent = self._told("User-Agent")
         if name := self.channel.factory.server.proxy_forwarded_address_header:
             told = b",".join(self.requestHeaders.getRawHeaders(name.encode(), []))
             self.requestHeaders.removeHeader("X-Forwarded-Port")
             peer = getattr(self.client, "host", "")  # a sibling has none, and tells what it saw
             self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, peer)])
         return super().process()
+
+    def handle_reply(self, message: dict[str, Any]) -> None:
+        """Carry out a message of the application."""
+        known = {"request_id": self.number, "user_agent": self.user_agent}
+        with structlog.contextvars.bound_contextvars(**{k: v for k, v in known.items() if v}):
+            super().handle_reply(message)
+
+    def _told(self, header: str) -> str:
+        return (self.requestHeaders.getRawHeaders(header.encode()) or [b""])[-1].decode("latin-1")
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """The status, with its phrase also where Twisted knows none: dialers show it to people."""

@@ -11,6 +11,7 @@ never dropped.
 """
 
 import asyncio
+import contextvars
 import os
 import sys
 from collections import OrderedDict, deque
@@ -74,7 +75,10 @@ class _Worker:
         self._process: asyncio.subprocess.Process | None = None
         self._why_killed = ""
         self._last_answer = asyncio.get_running_loop().time()
-        self.task = asyncio.create_task(self._run(), name=f"worker {pool.engine}")
+        # It outlives the call that happens to start it, whose ids its log lines must not bear.
+        self.task = asyncio.create_task(
+            self._run(), name=f"worker {pool.engine}", context=contextvars.Context()
+        )
 
     @property
     def process_id(self) -> int | None:
