@@ -20,8 +20,8 @@ from bots.people import Person
 
 RANGES = {"1h": timedelta(hours=1), "24h": timedelta(days=1), "7d": timedelta(days=7)}
 KINDS = (
-    *("bot", "call", "client", "configuration", "delivery", "dialout", "export", "provider"),
-    *("route", "user"),
+    *("alarm", "alarm-destination", "alarm-rule", "bot", "call", "client", "configuration"),
+    *("delivery", "dialout", "export", "provider", "route", "user"),
 )
 NAMED: dict[str, type[Bot] | type[Provider]] = {"bot": Bot, "provider": Provider}
 """Kinds whose pages are found by a name, which may change."""
