@@ -10,6 +10,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser, User
 from django.db import transaction
 from django.utils.timezone import now
+from pytest_django.fixtures import Settings
 
 from alarms.models import ActiveAlarm
 from bots.core.roles import Permission, granted
@@ -148,6 +149,12 @@ def undone() -> Iterator[None]:
     with transaction.atomic():
         yield
         transaction.set_rollback(True)
+
+
+@pytest.fixture(autouse=True)
+def _metrics_by_token(settings: Settings) -> None:
+    """Without a token whoever is on this machine may read metrics, as these browsers are."""
+    settings.METRICS_TOKEN = "a token"
 
 
 @pytest.fixture
