@@ -1,7 +1,7 @@
-"""What needs somebody's attention at this moment, from what the gateway knows; and how the services
-of bots are doing.
+"""What needs somebody's attention at this moment; and how the services of bots are doing.
 
-Everything here is a fact with a place to go to. Nothing is listed that may be wrong later.
+First of all that is what is wrong by the alarms. Beside them there is what no alarm tells: faults
+too few for one, and tests that failed.
 """
 
 from collections import Counter
@@ -9,36 +9,46 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import msgspec
+from django.db.models import Count
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from bots.core import registry
+from alarms import selectors as alarms
+from alarms.core.severity import Severity
+from alarms.models import ActiveAlarm
+from alarms.views.wording import text_of, title_of
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
 from bots.models import Bot, Provider
 from bots.people import Person
-from bots.selectors import ROLES, effective, lineage, unreadable_secrets, with_providers
-from calls.hooks.registration import registered
-from calls.models import Call, ServiceFault
+from bots.selectors import ROLES, effective, lineage, with_providers
+from calls.models import ServiceFault
 from calls.selectors import Sight
-from calls.statistics import latest
 
 LATELY = timedelta(hours=1)
 """Faults of services count for this long."""
-SILENT = timedelta(minutes=16)
-"""Three runs of the task that summarises calls: without any, the worker does nothing."""
 LISTED = 5
 """Of one sort of problem, so many are listed; the rest is a number."""
+ALARMS_LISTED = 10
+_PROVIDER = "provider:"
 
 
 class Matter(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that needs attention; ``severity`` is ``major`` or ``minor``."""
+    """One thing that needs attention; ``alarm`` is the id of the alarm that it is, if it is one.
 
-    severity: str
+    ``of`` is what it is wrong with, ``since`` when it was raised, and ``cared`` whether somebody
+    takes care of it: those are known of alarms.
+    """
+
+    severity: Severity
     title: str
     detail: str = ""
     url: str = ""
+    alarm: str = ""
+    of: str = ""
+    since: datetime | None = None
+    cared: bool = False
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,65 +115,54 @@ def _test_problem(provider: Provider) -> str:
 
 
 def matters(sight: Sight, health: list[Health], now: datetime) -> list[Matter]:
-    """What needs attention and concerns the person, the worst first."""
-    found: list[Matter] = []
-    who = sight.who
-    if who.bots is None:
-        found += _worker(now)
-    if who.may(Permission.READ_CONFIGURATION):
-        found += _few(_broken_bots(who), reverse("bots:list"))
-        found += _few(_failing_providers(health), reverse("providers:list"))
-        if who.bots is None:
-            found += _few(_secrets(), reverse("providers:list"))
-            found += _few(_plugins(), "")
-            found += _few(_hooks(), "")
-    return sorted(found, key=lambda matter: matter.severity != "major")
+    """What needs attention and concerns the person: alarms first, worst first; silenced ones not.
+
+    A provider with an alarm is not listed once more for its faults.
+    """
+    raised = alarms.visible_to(sight.who).exclude(silenced_until__gt=now)
+    rows = list(raised[: ALARMS_LISTED + 1])
+    found = [_alarm(row) for row in rows[:ALARMS_LISTED]]
+    if len(rows) > ALARMS_LISTED:
+        more = raised.count() - ALARMS_LISTED
+        found.append(_more(more, Severity(rows[-1].severity), reverse("alarms:active")))
+    if sight.who.may(Permission.READ_CONFIGURATION):
+        told = set(raised.filter(source__startswith=_PROVIDER).values_list("source", flat=True))
+        rest = [each for each in health if f"{_PROVIDER}{each.name}" not in told]
+        found += _few(_failing_providers(rest), reverse("providers:list"))
+    return found
+
+
+def alarm_counts(who: Person, now: datetime) -> list[tuple[Severity, int]]:
+    """How many visible alarms of each severity are active, worst first; silenced ones not."""
+    rows = alarms.visible_to(who).exclude(silenced_until__gt=now)
+    counted = rows.order_by("-severity").values_list("severity").annotate(count=Count("pk"))
+    return [(Severity(severity), count) for severity, count in counted]
+
+
+def _alarm(row: ActiveAlarm) -> Matter:
+    return Matter(
+        severity=Severity(row.severity),
+        title=title_of(row.type),
+        detail=text_of(row)[0],
+        url=reverse("alarms:alarm", args=[row.alarm_id]),
+        alarm=str(row.alarm_id),
+        of=row.source,
+        since=row.raised_at,
+        cared=row.acknowledged_at is not None,
+    )
 
 
 def _few(found: Iterator[Matter], url: str) -> list[Matter]:
-    listed = list(found)
+    listed = sorted(found, key=lambda matter: -matter.severity)
     more = len(listed) - LISTED
     if more <= 0:
         return listed
-    title = ngettext("%(count)s more like this", "%(count)s more like these", more)
-    severity = listed[LISTED].severity
-    return [*listed[:LISTED], Matter(severity=severity, title=title % {"count": more}, url=url)]
+    return [*listed[:LISTED], _more(more, listed[LISTED].severity, url)]
 
 
-def _worker(now: datetime) -> Iterator[Matter]:
-    """The background worker, which makes the summaries, has been silent for long."""
-    last = latest()
-    if last is None:
-        since = Call.objects.order_by("started_at").values_list("started_at", flat=True).first()
-    else:
-        since = last
-    if since is not None and now - since > SILENT:
-        yield Matter(
-            severity="major",
-            title=_("The background worker does nothing"),
-            detail=_(
-                "Figures stand still, transcripts are not deleted when they are due, and lost "
-                "calls stay open. Start the worker; its log says why it stopped."
-            ),
-        )
-
-
-def _broken_bots(who: Person) -> Iterator[Matter]:
-    visible = None if who.bots is None else set(who.bots)
-    bots = {bot.pk: bot for bot in with_providers()}
-    for bot in sorted(bots.values(), key=lambda bot: bot.name):
-        if bot.is_base or not bot.enabled or (visible is not None and bot.name not in visible):
-            continue
-        try:
-            effective(lineage(bot, bots))
-        except ParameterError as error:
-            name, problem = next(iter(error.problems.items()))
-            yield Matter(
-                severity="major",
-                title=_("Bot %(bot)s takes no calls") % {"bot": bot.name},
-                detail=f"{name}: {problem}",
-                url=reverse("bots:edit", args=[bot.name]),
-            )
+def _more(count: int, severity: Severity, url: str) -> Matter:
+    title = ngettext("%(count)s more like this", "%(count)s more like these", count)
+    return Matter(severity=severity, title=title % {"count": count}, url=url)
 
 
 def _failing_providers(health: list[Health]) -> Iterator[Matter]:
@@ -181,35 +180,21 @@ def _failing_providers(health: list[Health]) -> Iterator[Matter]:
         else:
             continue
         yield Matter(
-            severity="major" if provider.faults else "minor",
+            severity=Severity.MINOR if provider.faults else Severity.WARNING,
             title=title % {"provider": provider.name},
             detail=detail,
             url=reverse("providers:page", args=[provider.name]),
         )
 
 
-def _secrets() -> Iterator[Matter]:
-    for place in unreadable_secrets():
-        yield Matter(
-            severity="major",
-            title=_("A secret cannot be read: %(place)s") % {"place": place},
-            detail=_("Give its key back in FIELD_KEYS, or set the secret again."),
-        )
-
-
-def _plugins() -> Iterator[Matter]:
-    for name, reason in sorted(registry.broken.items()):
-        yield Matter(
-            severity="minor",
-            title=_("The plug-in %(plugin)s cannot be loaded") % {"plugin": name},
-            detail=reason,
-        )
-
-
-def _hooks() -> Iterator[Matter]:
-    for name, reason in sorted(registered.broken.items()):
-        yield Matter(
-            severity="major",
-            title=_("The hooks of %(module)s cannot be loaded") % {"module": name},
-            detail=reason,
-        )
+def broken_bots() -> Iterator[tuple[str, str]]:
+    """Every bot that should take calls and cannot, by name, with the first thing that is wrong."""
+    bots = {bot.pk: bot for bot in with_providers()}
+    for bot in sorted(bots.values(), key=lambda bot: bot.name):
+        if bot.is_base or not bot.enabled:
+            continue
+        try:
+            effective(lineage(bot, bots))
+        except ParameterError as error:
+            name, problem = next(iter(error.problems.items()))
+            yield bot.name, f"{name}: {problem}"

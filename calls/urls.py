@@ -9,6 +9,7 @@ from calls.views.dialouts import dialout, dialout_cancel, dialouts
 from calls.views.export import export, export_file, exports
 from calls.views.history import delete_view, history, save_view
 from calls.views.live import live
+from calls.views.system import drain, system, system_part, undrain
 from calls.views.testcall import testcall, testcalls
 from calls.views.transcripts import download
 
@@ -31,6 +32,10 @@ urlpatterns = [
     path("dialouts/new", dialout_new, name="dialout_new"),
     path("dialouts/<uuid:dialout_id>/", dialout, name="dialout"),
     path("dialouts/<uuid:dialout_id>/cancel", dialout_cancel, name="dialout_cancel"),
+    path("system/", system, name="system"),
+    path("system/drain/", drain, name="drain"),
+    path("system/undrain/", undrain, name="undrain"),
+    path("system/part/<slug:part>", system_part, name="system_part"),
     path("test/", testcalls, name="testcalls"),
     path("test/<slug:bot>/", testcall, name="testcall"),
 ]

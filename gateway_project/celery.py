@@ -1,7 +1,7 @@
 """The Celery application: background tasks and their schedule."""
 
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -135,3 +135,21 @@ def _stop_delivering(**_: Any) -> None:
     from bots.deliveries import courier
 
     courier.stop()
+
+
+_began: dict[str, datetime] = {}
+"""When each task that is under way in this process began, by its id."""
+
+
+@signals.task_prerun.connect  # type: ignore[untyped-decorator]  # as above
+def _began_run(task_id: str, **_: Any) -> None:
+    _began[task_id] = datetime.now(UTC)
+
+
+@signals.task_postrun.connect  # type: ignore[untyped-decorator]  # as above
+def _ended_run(task_id: str, task: Any, retval: Any, state: str, **_: Any) -> None:
+    from calls.system import runs  # NB as above
+
+    ended = datetime.now(UTC)
+    problem = type(retval).__name__ if state == "FAILURE" else ""
+    runs.ran(task.name, _began.pop(task_id, ended), ended, problem)

@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.decorators.cache import cache_control
 from django.views.i18n import JavaScriptCatalog
 
-from gateway_project import refusals, search, signing_in
+from gateway_project import diagnostics, refusals, search, signing_in
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("login/", signing_in.SignIn.as_view(), name="login"),
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("profile/", include("bots.urls.profile")),
     path("search/", search.search, name="search"),
     path("search/quick/", search.quick_search, name="quick-search"),
+    path("system/diagnostics", diagnostics.download, name="diagnostics"),
     path("csp-report", refusals.csp_report, name="csp-report"),
     path("session/", signing_in.session, name="session"),
     path("i18n/setlang/", signing_in.language, name="set_language"),

@@ -18,6 +18,7 @@ from redis import asyncio as aioredis
 from redis.exceptions import RedisError
 
 from calls.database import db
+from calls.session.host import session_host
 
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,8 @@ async def _works(name: str) -> bool:
 async def _accepting() -> None:
     if draining.is_set():
         raise NotReady("the process is stopping")
+    if session_host().draining:
+        raise NotReady("people want the process to take no more calls")
 
 
 def _query_database() -> None:

@@ -1,5 +1,9 @@
 """Operations on the gateway itself: whether it works, and what needs attention."""
 
+from datetime import datetime
+from typing import Literal, TypeVar
+from uuid import UUID
+
 import msgspec
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -19,8 +23,11 @@ from calls.live import LAYER_ERRORS, send_group
 from calls.models import Call, Dialout
 from calls.selectors import Sight
 from calls.session.host import session_host
+from calls.system.dependencies import Dependency, dependencies
+from calls.system.processes import Process, processes
 
 router = Router(tags=["System"])
+ShownModel = TypeVar("ShownModel", bound=Shown)
 PROBE_GROUP = "api.probe"
 """Nobody listens there: what is sent only shows that the channel layer takes it."""
 
@@ -33,8 +40,45 @@ class ProcessShown(Shown):
     draining: bool = Field(description="Whether it takes no more calls, since it is to stop.")
 
 
+class OneProcessShown(Shown):
+    """One process of the gateway; what it has not told is null."""
+
+    owner: str = Field(description="Its name, a new one after each start.")
+    host: str
+    pid: int
+    role: str = Field(description="web: it takes calls; worker: it does background work.")
+    version: str
+    state: Literal["alive", "draining", "silent"] = Field(
+        description="silent: it has not said for half a minute that it is alive."
+    )
+    started_at: datetime
+    renewed_at: datetime = Field(description="When it last said that it is alive.")
+    calls: int | None
+    most_calls: int | None
+    lag_p99_ms: float | None = Field(
+        description="99 of 100 turns of its event loop came no later than that."
+    )
+    cpu_percent: float | None
+    rss_mb: float | None
+    db_connections: int | None
+    records_waiting: int | None = Field(description="Facts about calls that are not stored yet.")
+
+
+class PartShown(Shown):
+    """Something that the gateway depends on, tried for this answer."""
+
+    name: Literal["database", "bus", "broker", "worker", "speech"]
+    state: Literal["ok", "slow", "failing", "absent"] = Field(
+        description="absent: no call has needed it so far."
+    )
+    ms: float | None = Field(description="How long it took to answer.")
+
+
 class SystemShown(Shown):
-    """How the gateway is doing; the calls are those of the bots that the client reaches."""
+    """How the gateway is doing; the calls are those of the bots that the client reaches.
+
+    Processes and parts are shown to clients with the scope alarms:read that reach every bot.
+    """
 
     version: str
     live_calls: int
@@ -44,14 +88,20 @@ class SystemShown(Shown):
         description="Whether live events and acts reach other processes (the channel layer works)."
     )
     process: ProcessShown
+    processes: list[OneProcessShown]
+    dependencies: list[PartShown]
 
 
 class MatterShown(Shown):
     """One thing that needs attention."""
 
-    severity: str = Field(description="major or minor.")
+    severity: Literal["critical", "major", "minor", "warning", "indeterminate"]
     title: str
     detail: str
+    source: str | None = Field(description="What it is wrong with, when it is an alarm.")
+    alarm: UUID | None = Field(description="The alarm that it is; null: too little for one.")
+    raised_at: datetime | None = Field(description="When the alarm was raised.")
+    acknowledged: bool = Field(description="Whether somebody takes care of the alarm.")
     url: str | None = Field(description="The page of the console about it.")
 
 
@@ -75,6 +125,9 @@ def system(request: HttpRequest) -> HttpResponse:
     active = Call.objects.filter(state=Call.State.ACTIVE, **reached)
     dialouts = Dialout.objects.filter(**reached)
     states = Dialout.State
+    sees = who.bots is None and who.may(Permission.SEE_ALARMS)
+    found = processes(now()) if sees else []
+    parts = dependencies(found) if sees else []
     shown = SystemShown(
         version=settings.VERSION,
         live_calls=active.count(),
@@ -86,8 +139,14 @@ def system(request: HttpRequest) -> HttpResponse:
         process=ProcessShown(
             calls=host.calls, most_calls=settings.MAX_CALLS, draining=host.draining
         ),
+        processes=[_shown(OneProcessShown, each) for each in found],
+        dependencies=[_shown(PartShown, each) for each in parts],
     )
     return answer(shown)
+
+
+def _shown(model: type[ShownModel], found: Process | Dependency) -> ShownModel:
+    return model(**{name: getattr(found, name) for name in model.model_fields})
 
 
 @router.get(
@@ -98,9 +157,10 @@ def system(request: HttpRequest) -> HttpResponse:
     summary="List what needs attention",
 )
 def attention(request: HttpRequest) -> HttpResponse:
-    """What the console's first page shows as needing attention.
+    """What the console's first page shows.
 
-    It is the state of this moment: alarms that are raised, cleared and kept are not part of it.
+    First active alarms that nobody silenced, worst first, ten of them at most; after them what is
+    too little for an alarm.
     """
     who = principal(request).who
     # Whoever watches over the gateway is told what is wrong with bots and providers, by name.
@@ -110,9 +170,13 @@ def attention(request: HttpRequest) -> HttpResponse:
     found = matters(sight, provider_health(sight, at), at)
     items = [
         MatterShown(
-            severity=each.severity,
+            severity=each.severity.word,
             title=each.title,
             detail=each.detail,
+            source=each.of or None,
+            alarm=each.alarm or None,
+            raised_at=each.since,
+            acknowledged=each.cared,
             url=f"{settings.PUBLIC_URL}{each.url}" if each.url else None,
         )
         for each in found

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_safe
 
 from bots.core.roles import Permission
 from bots.guards import permitted
-from calls.attention import matters, provider_health
+from calls.attention import alarm_counts, matters, provider_health
 from calls.core.callfilter import zone
 from calls.core.statistics import STAGES, TOTAL, Figures
 from calls.models import Call
@@ -99,6 +99,8 @@ def _tiles(request: HttpRequest, sight: Sight) -> dict[str, Any]:
     at, bots = now(), sight.who.bots
     calls = sight.calls().filter(is_test=False)
     found: dict[str, Any] = {}
+    if sight.who.may(Permission.SEE_ALARMS):
+        found["alarms"] = alarm_counts(sight.who, at)
     if sight.live:
         found["going_on"] = calls.filter(state=Call.State.ACTIVE).count()
     if sight.history:
