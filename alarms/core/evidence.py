@@ -126,15 +126,6 @@ class Evidence:
                 del self._dirty[key]
         return reports
 
-    def waiting(
-        self, key: Key, now: float, clock: datetime, active: Collection[Key]
-    ) -> Report | None:
-        """The report that it is so, if that is due."""
-        entry = self._entries[key.type].get(key.source)
-        if entry is None or not self._raises(key, entry, now, active=key in active):
-            return None
-        return _report(key, entry, now, clock)
-
     def told(self, reports: Sequence[Report], now: float) -> None:
         """These were written."""
         for report in reports:
