@@ -57,6 +57,12 @@ class Action(StrEnum):
     ALARM_CLEARED = "alarm.cleared"
     ALARM_RULE_CHANGED = "alarm_rule.changed"
     ALARM_RULE_REVERTED = "alarm_rule.reverted"
+    ALARM_DESTINATION_CREATED = "alarm_destination.created"
+    ALARM_DESTINATION_CHANGED = "alarm_destination.changed"
+    ALARM_DESTINATION_DELETED = "alarm_destination.deleted"
+    ALARM_DESTINATION_TESTED = "alarm_destination.tested"
+    ALARM_DESTINATION_RESENT = "alarm_destination.resent"
+    ALARM_DESTINATION_RETRIED = "alarm_destination.retried"
     PROCESS_DRAINED = "process.drained"
     PROCESS_UNDRAINED = "process.undrained"
     DIAGNOSTICS_MADE = "diagnostics.made"
@@ -117,6 +123,12 @@ _TITLES = {
     Action.ALARM_CLEARED: gettext_noop("Cleared an alarm by hand"),
     Action.ALARM_RULE_CHANGED: gettext_noop("Changed the rule of an alarm"),
     Action.ALARM_RULE_REVERTED: gettext_noop("Took back the rule of an alarm"),
+    Action.ALARM_DESTINATION_CREATED: gettext_noop("Created a destination of alarms"),
+    Action.ALARM_DESTINATION_CHANGED: gettext_noop("Changed a destination of alarms"),
+    Action.ALARM_DESTINATION_DELETED: gettext_noop("Deleted a destination of alarms"),
+    Action.ALARM_DESTINATION_TESTED: gettext_noop("Tested a destination of alarms"),
+    Action.ALARM_DESTINATION_RESENT: gettext_noop("Had active alarms sent again"),
+    Action.ALARM_DESTINATION_RETRIED: gettext_noop("Had alarms that were given up sent again"),
     Action.PROCESS_DRAINED: gettext_noop("Had a process take no more calls"),
     Action.PROCESS_UNDRAINED: gettext_noop("Had a process take calls again"),
     Action.DIAGNOSTICS_MADE: gettext_noop("Downloaded a diagnostics file"),
