@@ -22,7 +22,7 @@ from calls.models import Dialout
 from calls.session.host import session_host
 from calls.system.processes import processes
 from calls.system.queues import queues
-from calls.telemetry import metrics
+from calls.telemetry import exporter, metrics
 from calls.telemetry.declare import REGISTRY, Names
 from calls.telemetry.families import Family, families_of
 from calls.telemetry.frames import TALLY
@@ -39,6 +39,7 @@ log = structlog.get_logger(__name__)
 def own_families() -> list[Family]:
     """The metrics of this process."""
     host, frames = session_host(), TALLY.total()
+    traces_sent, traces_dropped = exporter.figures()
     build = (settings.VERSION, platform.python_version())
     return [
         *families_of(REGISTRY),
@@ -51,6 +52,8 @@ def own_families() -> list[Family]:
         metrics.LOOP_LAG.of({(): lag_p99_ms() / 1000}),
         metrics.RECORDS_WAITING.of({(): host.records.waiting}),
         metrics.RECORDS_LOST.of({(): host.records.lost_details}),
+        metrics.TRACES_SENT.of({(): traces_sent}),
+        metrics.TRACES_DROPPED.of({(): traces_dropped}),
         metrics.BUILD.of({build: 1}),
     ]
 

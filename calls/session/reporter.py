@@ -34,8 +34,10 @@ from calls.records import RecordWriter
 from calls.session.agentreports import AgentReports
 from calls.session.onlooker import Onlooker
 from calls.session.witness import CallWitness
+from calls.telemetry import exporter
 from calls.telemetry.calls import CallMetrics
 from calls.telemetry.frames import Frames
+from calls.telemetry.traces import CallTrace
 
 MAX_ADDRESS_CHARS = 200
 MAX_REASON_CHARS = 500
@@ -98,6 +100,8 @@ class Reporter:
         self._chronicle = Chronicle(configuration.resolved, self._providers)
         self._witness = CallWitness(self._providers)
         self._metrics = CallMetrics(configuration.bot, self._providers)
+        tell = exporter.listening()
+        self._trace = tell and CallTrace(tell, call_id, self._started_at, configuration.bot)
         self.onlooker: Onlooker | None = None
         self.watch: Watch | None = None
         """Hands what happens to hooks, if there are any."""
@@ -127,7 +131,10 @@ class Reporter:
         if start.dialout is not None:
             self._dialout_id = UUID(start.dialout.dialout_id)
         self._witness.opened(start)
-        self._metrics.opened(channel=start.channel, direction=start.direction, mode=mode)
+        about = {"channel": start.channel, "direction": start.direction, "mode": mode}
+        self._metrics.opened(**about)
+        if self._trace is not None:
+            self._trace.opened(**about, revision=revision)
         self._records.put(
             CallOpened(
                 call_id=self._call_id,
@@ -232,6 +239,8 @@ class Reporter:
         times = turn_times(turn, self._started)
         fall = waterfall(times)
         self._metrics.turn(fall, self._flags.barge_ins)
+        if self._trace is not None:
+            self._trace.turn(times)
         if fall.silence_ms is not None and len(self._silences) < MAX_SILENCES:
             self._silences.append(fall.silence_ms)
         self._records.put(TurnTimed(call_id=self._call_id, **msgspec.structs.asdict(times)))
@@ -275,7 +284,7 @@ class Reporter:
         self._tell(happening, now)
         self._witness.commanded(command)
         if isinstance(command, commands.ReportFault):
-            self._failed(command)
+            self._failed(command, now)
         elif isinstance(command, commands.RecordReport) and happening is not None:
             self._agent_reports.told(command, happening.detail, self._offset_ms(now))
         self._show_flags()
@@ -310,8 +319,11 @@ class Reporter:
     def _offset_ms(self, at: float) -> int:
         return max(0, round((at - self._started) * 1000))
 
-    def _failed(self, failure: commands.ReportFault) -> None:
+    def _failed(self, failure: commands.ReportFault, now: float) -> None:
+        provider = self._providers.get(failure.service, "")
         self._metrics.failed(failure)
+        if self._trace is not None:
+            self._trace.failed(failure, provider, now - self._started)
         if failure.service != "channel":
             self._faults += 1
         if self._faults <= MAX_FAULTS:
@@ -320,7 +332,7 @@ class Reporter:
                     call_id=self._call_id,
                     at=datetime.now(UTC),
                     service=failure.service,
-                    provider=self._providers.get(failure.service, ""),
+                    provider=provider,
                     fault=failure.fault,
                     detail=clean(failure.detail, MAX_REASON_CHARS),
                 )
@@ -339,6 +351,8 @@ class Reporter:
         ended_at = self._started_at + timedelta(seconds=lasted_s)
         self._witness.closed(finish)
         self._metrics.closed(finish, lasted_s=lasted_s, barge_ins=self._flags.barge_ins)
+        if self._trace is not None:
+            self._trace.closed(finish, lasted_s)
         days = self._transcript_days
         self._records.put(
             CallClosed(

@@ -86,9 +86,12 @@ RECORDS_WAITING = read(
 RECORDS_LOST = read(
     "gateway_records_lost_total", "Details of calls given up while the database was away."
 )
-SPANS_SENT = read("gateway_spans_sent_total", "Spans that the collector of traces took.")
-SPANS_DROPPED = read(
-    "gateway_spans_dropped_total", "Spans given up because the collector was away or too slow."
+TRACES_SENT = read(
+    "gateway_traces_sent_total", "Turns and calls that the collector of traces took."
+)
+TRACES_DROPPED = read(
+    "gateway_traces_dropped_total",
+    "Turns and calls whose traces were given up because the collector was away or too slow.",
 )
 BUILD = read("gateway_build_info", "Always 1; the labels say what runs.", "version", "python")
 HTTP_REQUESTS = counter(

@@ -1,6 +1,8 @@
 """``manage.py web``: the process that serves the console, the API and the voice sockets."""
 
+import asyncio
 import os
+import socket
 import sys
 from typing import Any
 
@@ -41,8 +43,10 @@ async def start() -> None:
     from alarms import desk
     from calls.dialout.runner import runner
     from calls.session.host import session_host
+    from calls.telemetry import exporter
 
     desk.start()
+    exporter.start(settings.OTLP_ENDPOINT, trace_resource())
     await session_host().start()
     runner().start()
 
@@ -54,6 +58,7 @@ async def drain() -> None:
     from calls.database import db
     from calls.dialout.runner import runner
     from calls.session.host import session_host
+    from calls.telemetry import exporter
     from gateway_project import health
 
     health.draining.set()
@@ -61,3 +66,14 @@ async def drain() -> None:
     await db(meter.flush)
     await session_host().drain(settings.DRAIN_SECONDS)
     await db(desk.stop)
+    await asyncio.to_thread(exporter.stop)
+
+
+def trace_resource() -> dict[str, str]:
+    """What traces are from; names by OpenTelemetry's conventions."""
+    return {
+        "service.name": "voice-ai-gateway",
+        "service.version": settings.VERSION,
+        "service.namespace": settings.GATEWAY_NAME or "",
+        "service.instance.id": f"{socket.gethostname()}:{os.getpid()}",
+    }
