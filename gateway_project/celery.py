@@ -21,6 +21,17 @@ app.conf.beat_schedule = {
         # A run that waited until the next one is due adds nothing.
         "options": {"expires": 10},
     },
+    "watch-installation": {
+        "task": "calls.tasks.watch_installation",
+        "schedule": timedelta(seconds=10),
+        "options": {"expires": 10},
+    },
+    # What is asked may cost money: see `calls.health.recovery`.
+    "ask-failing-providers": {
+        "task": "calls.tasks.ask_failing_providers",
+        "schedule": timedelta(seconds=60),
+        "options": {"expires": 30},
+    },
     "delete-expired-transcripts": {
         "task": "calls.tasks.delete_expired_transcripts",
         "schedule": timedelta(hours=1),
@@ -118,16 +129,24 @@ def _catch_up(**_: Any) -> None:
 @signals.worker_ready.connect  # type: ignore[untyped-decorator]  # as above
 def _watch(**_: Any) -> None:
     # NB the applications are not loaded yet when this module is; so below.
-    from alarms import desk
+    from alarms import courier, desk
+
+    from calls.health.worker import WORKER_LEASE
 
     desk.start()
+    courier.start()
+    WORKER_LEASE.start()
 
 
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]  # as above
 def _stop_watching(**_: Any) -> None:
-    from alarms import desk
+    from alarms import courier, desk
 
+    from calls.health.worker import WORKER_LEASE
+
+    WORKER_LEASE.stop()
     desk.stop()
+    courier.stop()
 
 
 @signals.worker_shutting_down.connect  # type: ignore[untyped-decorator]  # as above

@@ -11,6 +11,9 @@ from alarms.core.declare import AlarmType
 from alarms.core.trap import CHANGES, EVENT_TYPES, OBJECTS, SEVERITIES, TEST_NUMBER, Syntax
 
 MODULE = "VOICE-AI-GATEWAY-MIB"
+DEFAULT_ARC = "1.3.6.1.4.1.8072.9999.9999.2611"
+"""Where traps have their place unless an installation says otherwise: in what net-snmp keeps for
+trying things out (NET-SNMP-MIB, netSnmpPlaypen)."""
 REVISED = "202611210000Z"
 """When what is said about traps changed last; a type that comes or goes is such a change."""
 

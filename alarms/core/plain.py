@@ -15,7 +15,7 @@ def cut(text: str, octets: int) -> bytes:
     return text.encode()[:octets].decode(errors="ignore").encode()
 
 
-def host(value: str) -> str:
+def host_name(value: str) -> str:
     """``value``, which may be empty, if it can be a host name or an IP address.
 
     Raises:

@@ -13,7 +13,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from alarms.core.plain import host, one_line
+from alarms.core.plain import host_name, one_line
 from alarms.core.ports import Notice
 from bots.core import registry
 from bots.core.errors import Fault, ParameterError, ServiceError
@@ -48,7 +48,7 @@ class EmailParams(ParamSet):
 
     host: Annotated[
         str,
-        AfterValidator(host),
+        AfterValidator(host_name),
         Param(help="Host name or address of the mail server.", levels=BESIDE_CREDENTIALS),
     ] = Field("", alias="mailHost", max_length=253)
     port: Annotated[

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, SecretStr
 
-from alarms.core.plain import host
+from alarms.core.plain import host_name
 from alarms.core.ports import Notice
 from alarms.core.trap import Engine, Varbind, varbinds
 from bots.core import registry
@@ -49,7 +49,7 @@ class SnmpParams(ParamSet):
 
     host: Annotated[
         str,
-        AfterValidator(host),
+        AfterValidator(host_name),
         Param(
             help="Host name or address of the receiver, such as a network management system.",
             levels=BESIDE_CREDENTIALS,

@@ -14,7 +14,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from alarms.core.plain import cut, host, one_line
+from alarms.core.plain import cut, host_name, one_line
 from alarms.core.ports import Notice
 from alarms.core.severity import Severity
 from bots.core import registry
@@ -49,7 +49,7 @@ class SyslogParams(ParamSet):
 
     host: Annotated[
         str,
-        AfterValidator(host),
+        AfterValidator(host_name),
         Param(help="Host name or address of the receiver.", levels=BESIDE_CREDENTIALS),
     ] = Field("", alias="syslogHost", max_length=253)
     port: Annotated[

@@ -24,7 +24,10 @@ _KINDS = {
     "tts": "text-to-speech plug-in",
     "vad": "voice activity plug-in",
     "carrier": "carrier",
+    "notifier": "destination of alarms",
 }
+_OWN = ("alarms.", "bots.", "calls.")
+"""How the modules of plug-ins begin that are part of the gateway."""
 
 
 def parameters_page() -> str:
@@ -33,7 +36,7 @@ def parameters_page() -> str:
     Raises:
         CommandError: one of them could not be loaded, so the page would lack its parameters.
     """
-    missing = [name for name in registry.broken if name.startswith(("bots.", "calls."))]
+    missing = [name for name in registry.broken if name.startswith(_OWN)]
     if missing:
         raise CommandError(f"these plug-ins could not be loaded: {', '.join(sorted(missing))}")
     return render(_sections())
@@ -88,7 +91,7 @@ def conformance_page() -> str:
 def _sections() -> Iterator[tuple[str, type[ParamSet]]]:
     yield from (("", section) for section in COMMON)
     for plugin in registry.plugins():
-        own = plugin.factory.__module__.startswith(("bots.", "calls."))
+        own = plugin.factory.__module__.startswith(_OWN)
         if own and plugin.params.model_fields:
             yield f"Of the {_KINDS[plugin.kind]} `{plugin.name}`.", plugin.params
 

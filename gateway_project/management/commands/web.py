@@ -40,23 +40,27 @@ class Command(BaseCommand):
 
 async def start() -> None:
     """Before the port opens: alarms, calls, outbound ones, with what was left behind of either."""
-    from alarms import desk
+    from alarms import courier, desk
     from calls.dialout.runner import runner
+    from calls.health.process import watchers
     from calls.session.host import session_host
     from calls.telemetry import exporter
 
     desk.start()
+    courier.start()
     exporter.start(settings.OTLP_ENDPOINT, trace_resource())
     await session_host().start()
+    watchers().start()
     runner().start()
 
 
 async def drain() -> None:
     """After the port closed: not ready any more, no more outbound calls, live ones end."""
-    from alarms import desk
+    from alarms import courier, desk
     from bots.rest.metering import meter
     from calls.database import db
     from calls.dialout.runner import runner
+    from calls.health.process import watchers
     from calls.session.host import session_host
     from calls.telemetry import exporter
     from gateway_project import health
@@ -65,7 +69,9 @@ async def drain() -> None:
     await runner().stop()
     await db(meter.flush)
     await session_host().drain(settings.DRAIN_SECONDS)
+    await watchers().stop()
     await db(desk.stop)
+    await db(courier.stop)
     await asyncio.to_thread(exporter.stop)
 
 

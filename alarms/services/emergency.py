@@ -1,0 +1,197 @@
+"""Telling that the database is away, while nothing can be read or written there.
+
+One process of a machine does so, whoever holds a lock on a file, with destinations that it keeps in
+memory. What it told is in a second file, so that any process can go on with it or write it down
+when the database is back.
+"""
+
+import fcntl
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+import msgspec
+import structlog
+from django.conf import settings
+from django.utils import timezone
+
+from alarms.core.catalogue import DATABASE_UNAVAILABLE
+from alarms.core.policy import Policy
+from alarms.core.ports import Notice
+from alarms.core.severity import Severity
+from alarms.models import Destination, Ledger
+from alarms.selectors import policies_of
+from alarms.services.notices import about, wants
+from alarms.services.notifying import Emergency
+
+LOCK, STATE = "alarms.lock", "alarms.emergency.json"
+
+Sender = Callable[[Notice, Destination], None]
+"""Sends a notice to a destination soon, and calls `told` when that worked; returns at once."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Watch:
+    """What this process knows for the time without a database."""
+
+    def __init__(self) -> None:
+        self.destinations: tuple[Destination, ...] = ()
+        self.policy: Policy | None = None
+        self.version = -1
+        self.sender: Sender | None = None
+        self._file: IO[bytes] | None = None
+        self._writing = threading.Lock()
+
+    def holds(self) -> bool:
+        """Whether this process is the one that tells."""
+        if self._file is None:
+            file = (settings.VAR_DIR / LOCK).open("ab")
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.close()
+                return False
+            self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let another process tell the next time."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def begin(self, detail: str, at: datetime) -> Emergency | None:
+        """The emergency that goes on or begins; None: it is not wanted, or nobody is known."""
+        policy, source = self.policy, DATABASE_UNAVAILABLE.source()
+        if policy is None or not policy.applies(source):
+            return None
+        with self._writing:
+            known = _read()
+            if known is None:
+                known = Emergency(
+                    alarm_id=uuid.uuid4(),
+                    at=at,
+                    severity=int(policy.severity),
+                    text=policy.worded(source, detail),
+                    detail=detail,
+                )
+                _write(known)
+        return known
+
+    def told(self, destination: int) -> None:
+        """Note that ``destination`` has it."""
+        with self._writing:
+            known = _read()
+            if known is not None and destination not in known.told:
+                _write(msgspec.structs.replace(known, told=(*known.told, destination)))
+
+
+_watch = _Watch()
+
+
+def send_by(sender: Sender | None) -> None:
+    """Have notices sent by ``sender``, that of the courier of this process."""
+    _watch.sender = sender
+
+
+def remember() -> None:
+    """Keep in memory what is needed without the database, if it changed; asks the database."""
+    version = Ledger.objects.filter(pk=1).values_list("version", flat=True).first() or 0
+    if version != _watch.version:
+        _watch.destinations = tuple(Destination.objects.filter(enabled=True))
+        _watch.policy = policies_of([DATABASE_UNAVAILABLE])[DATABASE_UNAVAILABLE.name]
+        _watch.version = version
+
+
+def away(detail: str) -> None:
+    """The database is still away; to be called every second or so. Never raises, never waits."""
+    try:
+        _away(detail)
+    except OSError as error:
+        log.warning("alarms.emergency_failed", error=type(error).__name__)
+
+
+def _away(detail: str) -> None:
+    sender = _watch.sender
+    if sender is None or not _watch.holds():
+        return
+    emergency = _watch.begin(detail, timezone.now())
+    if emergency is None:
+        return
+    for destination in _waiting(_watch.destinations, emergency):
+        sender(_notice(emergency, destination), destination)
+
+
+def _waiting(destinations: Sequence[Destination], emergency: Emergency) -> list[Destination]:
+    kind, source = DATABASE_UNAVAILABLE.name, DATABASE_UNAVAILABLE.source()
+    return [
+        each
+        for each in destinations
+        if each.pk not in emergency.told and wants(each, kind, source, emergency.severity)
+    ]
+
+
+def _notice(emergency: Emergency, destination: Destination) -> Notice:
+    return about(
+        DATABASE_UNAVAILABLE,
+        id=str(uuid.uuid5(emergency.alarm_id, str(destination.pk))),
+        kind="raised",
+        seq=0,
+        alarm_id=str(emergency.alarm_id),
+        source=DATABASE_UNAVAILABLE.source(),
+        severity=Severity(emergency.severity),
+        previous=None,
+        text=emergency.text,
+        detail=emergency.detail,
+        at=emergency.at,
+        raised_at=emergency.at,
+        count=1,
+    )
+
+
+def told(destination: int) -> None:
+    """``destination`` has what `Sender` was given for it."""
+    try:
+        _watch.told(destination)
+    except OSError as error:
+        log.warning("alarms.emergency_failed", error=type(error).__name__)
+
+
+def ended() -> Emergency | None:
+    """What was told while the database was away and is not written down yet."""
+    try:
+        return _read()
+    except OSError:
+        return None
+
+
+def written() -> None:
+    """It is written down; the next time is another one."""
+    _file().unlink(missing_ok=True)
+    _watch.release()
+
+
+def _file() -> Path:
+    path: Path = settings.VAR_DIR / STATE
+    return path
+
+
+def _read() -> Emergency | None:
+    try:
+        return msgspec.json.decode(_file().read_bytes(), type=Emergency)
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError:
+        # Cut off by a full disk or a crash: nothing to go on with.
+        _file().unlink(missing_ok=True)
+        return None
+
+
+def _write(emergency: Emergency) -> None:
+    draft = _file().with_suffix(".new")
+    draft.write_bytes(msgspec.json.encode(emergency))
+    draft.replace(_file())
