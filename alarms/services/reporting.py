@@ -70,11 +70,14 @@ def tell_emergency(emergency: Emergency) -> list[AlarmEvent]:
     return write(ledger, [raised], emergency=emergency)
 
 
-def reapply(kind: AlarmType, now: datetime, by: str = "") -> list[AlarmEvent]:
+def reapply(
+    kind: AlarmType, now: datetime, by: str = "", *, unfixed: bool = False
+) -> list[AlarmEvent]:
     """Have the rule of ``kind``, changed by ``by`` in this transaction, decide on what is active.
 
-    What it does not want is cleared; another severity or text is told. Whoever keeps rules in
-    memory learns in any case that there is something new.
+    What it does not want is cleared; another severity or text is told. ``unfixed``: people took
+    back the severity they chose, so the declared one counts until the next report. Whoever keeps
+    rules in memory learns in any case that there is something new.
     """
     ledger = locked_ledger()
     policy = policies_of([kind])[kind.name]
@@ -84,7 +87,7 @@ def reapply(kind: AlarmType, now: datetime, by: str = "") -> list[AlarmEvent]:
         if not policy.applies(alarm.source):
             alarm.delete()
             kept = Kind.CLEARED
-        elif _worded_anew(alarm, policy, now):
+        elif _worded_anew(alarm, policy, now, severity=policy.fixed or unfixed):
             kept = Kind.CHANGED
         else:
             continue
@@ -94,14 +97,15 @@ def reapply(kind: AlarmType, now: datetime, by: str = "") -> list[AlarmEvent]:
     return write(ledger, changes)
 
 
-def _worded_anew(alarm: ActiveAlarm, policy: Policy, now: datetime) -> bool:
-    """Give ``alarm`` severity and text of ``policy``; False when it has them."""
+def _worded_anew(alarm: ActiveAlarm, policy: Policy, now: datetime, *, severity: bool) -> bool:
+    """Give ``alarm`` the text of ``policy`` and, if asked for, its severity; False: it has them."""
     text = policy.worded(alarm.source, alarm.detail)
-    if (alarm.severity, alarm.text) == (policy.severity, text):
+    level = int(policy.severity) if severity else alarm.severity
+    if (alarm.severity, alarm.text) == (level, text):
         return False
-    if alarm.severity < policy.severity:
+    if alarm.severity < level:
         _unacknowledged(alarm)
-    alarm.severity, alarm.text, alarm.changed_at = policy.severity, text, now
+    alarm.severity, alarm.text, alarm.changed_at = level, text, now
     alarm.save()
     return True
 
@@ -148,9 +152,10 @@ class _Sitting:
         """Write everything."""
         ActiveAlarm.objects.filter(pk__in=self._gone).delete()
         kept = [self._rows[key] for key in self._touched if key in self._rows]
+        known = [row for row in kept if row.pk is not None]
         ActiveAlarm.objects.bulk_create([row for row in kept if row.pk is None])
-        if rows := [row for row in kept if row.pk is not None and row.pk not in self._gone]:
-            ActiveAlarm.objects.bulk_update(rows, _FIELDS)
+        for row in known:
+            row.save(update_fields=_FIELDS)
         if self._changes or self._told_anew:
             return write(ledger, self._changes)
         return []

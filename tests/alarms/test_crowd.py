@@ -15,7 +15,7 @@ from tests import databases
 from tests.alarms.naive import Naive
 
 HISTORY = 100
-PROCESSES, SINGLE, BATCHES, SIZE = 8, 50, 24, 50
+PROCESSES, SINGLE, BATCHES, SIZE = 8, 50, 12, 100
 ROOT = Path(__file__).resolve().parents[2]
 
 Key = tuple[str, str]
