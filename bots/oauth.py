@@ -14,8 +14,9 @@ from weakref import WeakKeyDictionary
 import msgspec
 from pydantic import SecretStr
 
+from bots.core import noticing
 from bots.core.errors import Fault, ServiceError
-from bots.net import OutboundError, fault_of_status, outbound
+from bots.net import OutboundError, fault_of_status, outbound, shown
 
 SERVICE = "oauth"
 TOKEN_S = 5.0
@@ -88,11 +89,15 @@ class TokenSource:
         if self._failure is not None and asked_at < self._asked_again_at:
             # Those who waited would wait for nothing as well.
             raise _again(self._failure)
+        source = f"{self._client.client_id} at {shown(self._client.token_url)}"
         try:
             token = await _fetched(self._client)
         except ServiceError as error:
             self._failure, self._asked_again_at = error, now() + PAUSE_S
+            certain = not error.fault.retryable
+            noticing.failed("oauthRefreshFailure", source, error.detail, certain=certain)
             raise
+        noticing.worked("oauthRefreshFailure", source)
         life_s = _life_s(token.expires_in)
         self._token, self._failure = token.access_token, None
         self._renewed_at = asked_at + life_s * RENEWED_AFTER

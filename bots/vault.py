@@ -20,6 +20,7 @@ from typing import Any, Protocol
 import msgspec
 import structlog
 
+from bots.core import noticing
 from bots.core.errors import Fault, ServiceError
 from bots.net import fault_of_status
 
@@ -34,6 +35,10 @@ _ORIGIN = re.compile(
 )
 _PATH = re.compile(r"/secrets/(?P<name>[0-9A-Za-z-]{1,127})(/(?P<version>[0-9a-fA-F]{32}))?/?")
 _FORM = "must have the form https://NAME.vault.azure.net/secrets/SECRET or …/SECRET/VERSION"
+
+SOURCE = "vault "
+"""With this begins what alarms call a secret in a key vault."""
+_ALARM = "secretUnreadable"
 
 log = structlog.get_logger(__name__)
 
@@ -174,11 +179,13 @@ class KeyVault:
         except ServiceError as error:
             kept.failure, kept.failed_at = error, self._clock()
             log.warning("vault.failed", address=url, fault=error.fault, detail=error.detail)
+            noticing.failed(_ALARM, _source(url), error.detail)
         except ValueError as error:
             kept.failure = ServiceError("vault", Fault.INVALID_REQUEST, str(error))
             kept.failed_at = self._clock()
         else:
             kept.value, kept.read_at, kept.failure = value, self._clock(), None
+            noticing.worked(_ALARM, _source(url))
         finally:
             kept.busy = False
 
@@ -189,6 +196,10 @@ class KeyVault:
         if not found.value:
             raise ServiceError(service, Fault.NOT_FOUND, "the secret has no value")
         return found.value
+
+
+def _source(url: str) -> str:
+    return SOURCE + url.removeprefix("https://")
 
 
 def _first_value(kept: _Kept) -> str:

@@ -10,6 +10,8 @@ from oauth2_provider.models import clear_expired
 
 from calls import exporting, services, statistics
 from calls.dialouts.recovery import recover
+from calls.health import recovery
+from calls.health.installation import WATCHERS
 from calls.leases import may_judge, renew_lease
 from calls.session.plugins import tts_store
 
@@ -32,6 +34,18 @@ def close_lost_calls() -> None:
     recovered = recover(now, judging=judging)
     if closed or recovered:
         log.warning("calls.lost", calls=closed, dialouts=recovered)
+
+
+@shared_task(name="calls.tasks.watch_installation")  # type: ignore[untyped-decorator]  # no types
+def watch_installation() -> None:
+    """Look for what no single process can see, and tell alarms of it."""
+    WATCHERS.look(timezone.now())
+
+
+@shared_task(name="calls.tasks.ask_failing_providers")  # type: ignore[untyped-decorator]  # no types
+def ask_failing_providers() -> None:
+    """Find out whether providers with an alarm work again."""
+    recovery.ask_failing_providers()
 
 
 @shared_task(name="calls.tasks.delete_expired_transcripts")  # type: ignore[untyped-decorator]

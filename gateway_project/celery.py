@@ -130,7 +130,6 @@ def _catch_up(**_: Any) -> None:
 def _watch(**_: Any) -> None:
     # NB the applications are not loaded yet when this module is; so below.
     from alarms import courier, desk
-
     from calls.health.worker import WORKER_LEASE
 
     desk.start()
@@ -141,7 +140,6 @@ def _watch(**_: Any) -> None:
 @signals.worker_shutdown.connect  # type: ignore[untyped-decorator]  # as above
 def _stop_watching(**_: Any) -> None:
     from alarms import courier, desk
-
     from calls.health.worker import WORKER_LEASE
 
     WORKER_LEASE.stop()

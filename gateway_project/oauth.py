@@ -15,6 +15,8 @@ from oauth2_provider.oauth2_validators import OAuth2Validator
 from oauth2_provider.settings import oauth2_settings
 from oauthlib.oauth2 import BackendApplicationServer
 
+from alarms import desk
+from alarms.core.catalogue import API_AUTHENTICATION
 from bots import access
 from bots.models import ApiClient
 from bots.rest.authentication import address_of
@@ -38,6 +40,7 @@ class Endpoint(View):
         client_id, secret = _credentials(request)
         client = access.client_with(client_id, secret)
         if client is None or not client.enabled:
+            desk.failed(API_AUTHENTICATION, detail=f"by {address_of(request) or 'somebody'}")
             if seconds := failure_wait(address_of(request), client_id):
                 return _too_often(seconds)
             return _not_authenticated("Client id or secret are wrong.")

@@ -9,6 +9,8 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.dispatch import receiver
 from django.http import HttpRequest
 
+from alarms import desk
+from alarms.core.catalogue import SIGN_IN_FAILURE
 from bots.audit import acting, record
 from bots.core.auditing import Action
 from bots.guards import CONFIRMED_AT, SIGNED_IN_AT
@@ -56,6 +58,7 @@ def _failed(
     name = str(credentials.get("username") or "")[:_NAME_CHARS]
     with acting(actor_of(request, name)):
         record(Action.SIGN_IN_FAILED, kind="user", title=name)
+    desk.failed(SIGN_IN_FAILURE, detail="wrong name, password or proof; see the audit log")
     log.warning(
         "sign_in.failed", **{"pii.name": name, "pii.address": request.META.get("REMOTE_ADDR")}
     )

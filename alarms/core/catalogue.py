@@ -215,6 +215,7 @@ DATABASE_UNAVAILABLE = AlarmType(
         _("Records wait in each process's memory: do not restart the gateway before it is back."),
     ),
     hold_off_s=5.0,
+    clear_after_s=15.0,
 )
 MESSAGE_BUS_UNAVAILABLE = AlarmType(
     name="messageBusUnavailable",
@@ -232,6 +233,7 @@ MESSAGE_BUS_UNAVAILABLE = AlarmType(
         _("Compare REDIS_URL with the server's address and password."),
     ),
     hold_off_s=5.0,
+    clear_after_s=15.0,
 )
 WORKER_DOWN = AlarmType(
     name="workerDown",
@@ -308,6 +310,7 @@ RECORDS_DELAYED = AlarmType(
         _("Do not restart the gateway before the records are written."),
     ),
     hold_off_s=10.0,
+    forget_after_s=120.0,
 )
 CALL_CAPACITY = AlarmType(
     name="callCapacityReached",
@@ -323,6 +326,7 @@ CALL_CAPACITY = AlarmType(
         _("Raise MAX_CALLS if the processor has room, or start further processes."),
     ),
     clear_after_s=30.0,
+    forget_after_s=120.0,
 )
 EVENT_LOOP_DELAYED = AlarmType(
     name="eventLoopDelayed",
@@ -339,6 +343,7 @@ EVENT_LOOP_DELAYED = AlarmType(
     ),
     hold_off_s=10.0,
     clear_after_s=30.0,
+    forget_after_s=120.0,
 )
 NO_CALLER_AUDIO = AlarmType(
     name="callerAudioMissing",
@@ -389,6 +394,7 @@ CALL_NOT_ENDED = AlarmType(
         _("Follow the call live: two machines may be talking to each other."),
         _("Hang it up there, and set a longest duration for the bot."),
     ),
+    forget_after_s=300.0,
 )
 CERTIFICATE_EXPIRING = AlarmType(
     name="certificateExpiring",
@@ -426,6 +432,7 @@ SECRET_UNREADABLE = AlarmType(
         _("If the key is lost, set the secret again on its page."),
         _("A secret of a key vault: look whether the vault can be reached and still has it."),
     ),
+    forget_after_s=86_400.0,
 )
 DISK_SPACE = AlarmType(
     name="diskSpaceLow",
@@ -440,6 +447,7 @@ DISK_SPACE = AlarmType(
         _("Delete what is not needed, or give the machine more room."),
         _("Keep transcripts and synthesised prompts for a shorter time."),
     ),
+    forget_after_s=600.0,
 )
 DIALOUT_FAILURE_RATE = _Often(
     name="dialoutFailureRate",

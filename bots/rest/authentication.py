@@ -15,6 +15,7 @@ from django.http import HttpRequest
 
 from bots import access
 from bots.audit import Actor, acting
+from bots.core import noticing
 from bots.core.scopes import SCOPES
 from bots.models import ApiClient
 from bots.people import Person, client_person
@@ -140,6 +141,7 @@ def _allowed(
 
 
 def _refused(request: HttpRequest, client_id: str, detail: str) -> Problem:
+    noticing.failed("apiAuthenticationFailure", "", f"by {address_of(request) or 'somebody'}")
     if seconds := failure_wait(address_of(request), client_id):
         return _too_often(seconds, "Too many attempts failed.")
     headers = {"WWW-Authenticate": _challenge("invalid_token")}

@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.timezone import now
 
 from bots import audit, credentials, secrets
-from bots.core import catalogue, registry
+from bots.core import catalogue, noticing, registry
 from bots.core.auditing import Action
 from bots.core.errors import Fault, ParameterError, ServiceError
 from bots.core.params.declare import Level, ParamSet
@@ -23,6 +23,13 @@ from bots.probes import Outcome, Step, StepName, probe
 from bots.selectors import CallConfiguration, call_configuration
 from bots.services.providers import plugin_of
 from bots.vault import key_vault
+
+FAILURES = {
+    "bot": "botProviderFailure",
+    "stt": "sttProviderFailure",
+    "tts": "ttsProviderFailure",
+}
+"""The type of alarm about a provider that fails, by its kind."""
 
 
 class PartCheck(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,7 +64,9 @@ def provider_test(*, provider: Provider, language: str = "") -> Outcome:
     Takes up to `bots.probes.DEADLINE_S`, and longer where a key vault is asked; not to be called in
     a transaction.
     """
-    outcome = _tried(provider, language)
+    outcome = tried(provider, language)
+    if outcome.ok and provider.kind in FAILURES:
+        noticing.worked(FAILURES[provider.kind], provider.name)
     with transaction.atomic():
         # NB not saved as a change: calls go on with what they have.
         Provider.objects.filter(pk=provider.pk).update(
@@ -129,7 +138,8 @@ async def _all_parts(configuration: CallConfiguration) -> tuple[PartCheck, ...]:
     )
 
 
-def _tried(provider: Provider, language: str) -> Outcome:
+def tried(provider: Provider, language: str = "") -> Outcome:
+    """Ask the service of ``provider`` for one thing, as `provider_test`; nothing is kept."""
     try:
         plugin = plugin_of(provider)
     except LookupError as error:

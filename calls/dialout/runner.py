@@ -130,6 +130,8 @@ class DialoutRunner:
             MOST_PLACING - len(self._placements),
             settings.MAX_CALLS - self._host.calls - len(self._placements),
         )
+        if self._host.draining:
+            room = 0
         if room <= 0 and self._claim is None:
             return True
         claims = await self._claimed(room)
