@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.timezone import now
 from pytest_django.fixtures import Settings
 
-from alarms.models import ActiveAlarm
+from alarms.models import ActiveAlarm, Destination, Notification
 from bots.core.roles import Permission, granted
 from bots.deliveries.outbox import put
 from bots.models import ApiClient, Bot, ConformanceRun, Delivery, Provider, Route
@@ -39,6 +39,8 @@ class Things(msgspec.Struct, frozen=True):
     run: ConformanceRun
     alarm: ActiveAlarm
     """Of the bot."""
+    notice: Notification
+    """To the destination of alarms ``pager``."""
     outsider: User
     """May do everything, but only with the bot ``elsewhere``."""
 
@@ -64,6 +66,8 @@ class Things(msgspec.Struct, frozen=True):
             "export_id": self.call.pk,
             "run_id": self.run.pk,
             "alarm_id": self.alarm.alarm_id,
+            "destination": self.notice.destination.name,
+            "notification_id": self.notice.pk,
             "view_id": 1,
             "token": "none",
             "uidb64": "none",
@@ -72,6 +76,8 @@ class Things(msgspec.Struct, frozen=True):
         }
         if name == "providers:check_bot":
             known["name"] = self.bot.name
+        if name == "calls:system_part":
+            known["part"] = "live"
         return {parameter: known[parameter] for parameter in names}
 
 
@@ -120,8 +126,28 @@ def things(world: World) -> Things:
         changed_at=now(),
         last_at=now(),
     )
+    notice = Notification.objects.create(
+        destination=Destination.objects.create(name="pager", notifier="none"),
+        seq=1,
+        alarm_id=alarm.alarm_id,
+        kind="raised",
+        notice={},
+        created_at=now(),
+        next_attempt_at=now(),
+    )
     return Things(
-        bot, call, dialout, provider, route, someone, world.dialer, delivery, run, alarm, outsider
+        bot=bot,
+        call=call,
+        dialout=dialout,
+        provider=provider,
+        route=route,
+        someone=someone,
+        client=world.dialer,
+        delivery=delivery,
+        run=run,
+        alarm=alarm,
+        notice=notice,
+        outsider=outsider,
     )
 
 
