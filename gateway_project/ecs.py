@@ -86,6 +86,8 @@ FIELDS: Mapping[str, tuple[str, Callable[[Any], Any]]] = {
     "pid": ("process.pid", _whole),
     "thread": ("process.thread.name", _keyword),
     "call": ("gateway.call.id", _keyword),
+    "ended_by": ("gateway.call.ended_by", _keyword),
+    "reason_code": ("gateway.call.reason", _keyword),
     "conversation_id": ("gateway.conversation.id", _keyword),
     "bot": ("gateway.bot.name", _keyword),
     "config_revision": ("gateway.bot.revision", _whole),

@@ -52,7 +52,7 @@ _NAMED = r"[\w.-]*(?:token|secret|password|passwd|api_?key|signature)"
 _SECRET_QUERY = re.compile(rf"(?i)([?&;\s](?:{_NAMED}|key|code|sig|sas)=)[^&\s\"']+")
 _SECRET_PAIR = re.compile(rf"(?i)([\"'](?:{_NAMED}|key|sig|sas)[\"']\s*:\s*)(\"[^\"]*\"|'[^']*')")
 
-_SIP_USER = re.compile(r"(?i)\b(sips?):[^\s@<>\"';,]+@")
+_SIP_USER = re.compile(r"(?i)\b(sips?):[^\s@<>\"']+@")
 _TEL = re.compile(r"(?i)\btel:[^\s<>\"';,]+")
 _MAIL_USER = re.compile(r"(?<![\w.+%-])[\w.+%-]++(?=@[\w-]+\.\w)")
 _MANY_DIGITS = re.compile(r"\d[ ()./\d-]{4,}\d")
@@ -118,7 +118,9 @@ class Redactor:
         for raw_key, value in values.items():
             key = raw_key if type(raw_key) is str else str(raw_key)
             kind = _kind(key) if len(key) < 100 else _judged(key)
-            if kind is _Kind.TEXT or (kind is _Kind.CALLER and self._pii):
+            if kind is _Kind.CALLER and self._pii:
+                kind = _judged(key.removeprefix("pii."))
+            if kind is _Kind.TEXT:
                 clean[key] = self._value(value, depth + 1)
             elif kind is _Kind.SECRET:
                 clean[key] = _masked(value)

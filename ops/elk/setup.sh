@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Puts the index template and the dashboard in place; may run again at any time.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+elasticsearch=${ELASTICSEARCH_URL:-http://elasticsearch:9200}
+kibana=${KIBANA_URL:-http://kibana:5601}
+
+curl --silent --show-error --fail-with-body -X PUT "$elasticsearch/_index_template/logs-gateway" \
+    -H 'Content-Type: application/json' --data-binary @index-template.json
+echo
+answer=$(curl --silent --show-error --fail-with-body \
+    -X POST "$kibana/api/saved_objects/_import?overwrite=true" \
+    -H 'kbn-xsrf: true' --form file=@dashboard.ndjson)
+echo "$answer"
+grep -q '"success":true' <<<"$answer"
