@@ -50,11 +50,12 @@ def test_only_a_caller_barges_in(cause: events.Event) -> None:
     flags.happened(events.BotSpoke(event("abortPrompts")))
     flags.commanded(commands.StopPlayback(1))
     assert flags.value == {}
+    assert flags.barge_ins == 0
     flags.happened(cause)
     flags.commanded(commands.StopPlayback(2))
     flags.happened(cause)
     flags.commanded(commands.StopPlayback(3))
-    assert flags.value["barge-in"] == 2
+    assert flags.value["barge-in"] == flags.barge_ins == 2
 
 
 def test_the_last_fault_is_named() -> None:

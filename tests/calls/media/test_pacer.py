@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.core.audio import LPCM16_8K, LPCM16_16K, MULAW_8K, AudioFormat
-from calls.media.pacer import CHUNK_MS, LEAD_MS, MIN_MS, Pacer
+from calls.media.pacer import CHUNK_MS, LATE_S, LEAD_MS, MIN_MS, Pacer
+from calls.telemetry.frames import Frames
 
 pytestmark = pytest.mark.pure
 
@@ -207,3 +208,20 @@ def test_whatever_happens_the_caller_hears_everything_once_in_order_and_in_time(
 
     assert heard + in_flight + rest == prompt
     assert pacer.heard_ms(ended) == pytest.approx(pacer.total_ms)
+
+
+def test_what_is_sent_is_counted_and_what_left_a_gap() -> None:
+    frames = Frames()
+    pacer = Pacer(LPCM16_8K, frames=frames)
+    assert pacer.take(0.0) == b""
+    assert frames.sent == 0
+    pacer.push(audio(CHUNK_MS))
+    pacer.take(10.0)  # the first has nothing before it, whenever it comes
+    heard_at = 10.0 + CHUNK_MS / 1000
+    pacer.push(audio(CHUNK_MS))
+    pacer.take(heard_at + LATE_S / 2)
+    assert (frames.sent, frames.late) == (2, 0)
+    heard_at += LATE_S / 2 + CHUNK_MS / 1000
+    pacer.push(audio(CHUNK_MS))
+    pacer.take(heard_at + LATE_S * 2)
+    assert (frames.sent, frames.late) == (3, 1)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bots.core.errors import Fault, ServiceError
 from calls.media import ttscache
 from calls.media.ttscache import PIECE_MS, TtsCache
+from calls.telemetry.declare import REGISTRY
 from tests.calls.media.desk import DAY_S, HELLO, MS, Desk, Listener, Studio, files, turns
 from tests.calls.media.leaping import leap
 
@@ -176,6 +177,27 @@ def test_a_prompt_is_synthesised_once_and_kept_for_other_processes(tmp_path: Pat
         assert await desk.hear(bot="other") == desk.studio.whole
         assert await elsewhere.hear() == desk.studio.whole
         assert (desk.studio.asked, elsewhere.studio.asked) == (1, 0)
+
+    leap(main())
+
+
+def test_where_prompts_came_from_is_counted(tmp_path: Path) -> None:
+    def counted() -> list[float]:
+        outcomes = ("missed", "shared", "memory", "store")
+        return [
+            REGISTRY.get_sample_value("gateway_tts_cache_total", {"outcome": outcome}) or 0
+            for outcome in outcomes
+        ]
+
+    async def main() -> None:
+        desk, elsewhere = Desk(tmp_path), Desk(tmp_path)
+        before = counted()
+        await asyncio.gather(desk.start().task, desk.start().task, desk.start().task)
+        await turns()
+        await desk.hear()
+        await elsewhere.hear()
+        grown = [after - was for after, was in zip(counted(), before, strict=True)]
+        assert grown == [1, 2, 1, 1]
 
     leap(main())
 

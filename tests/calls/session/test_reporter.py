@@ -35,7 +35,9 @@ from calls.session.reporter import (
     MAX_RECORDINGS,
     Reporter,
 )
+from calls.telemetry import exporter
 from calls.telemetry.frames import Frames
+from calls.telemetry.traces import Told
 from tests.calls.session.calling import call_configured
 
 HOSTILE = "\x00\ud800" + "1" * 1_000_000
@@ -318,3 +320,27 @@ async def test_flags_are_shown_when_they_change(desk: Desk) -> None:
     desk.reporter.waited(0, 103.0)
     assert desk.shown.fields["flags"] == {}
     assert [each.name for each in desk.shown.events][2:] == ["recognised"]
+
+
+async def test_a_call_is_a_trace_when_somebody_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Told] = []
+    monkeypatch.setattr(exporter, "listening", lambda: told.append)
+    desk = Desk()
+    desk.open(caller="+15550100")
+    desk.reporter.commanded(commands.ReportFault(service="bot", fault=Fault.TIMEOUT), 101.0)
+    desk.reporter.turn(
+        commands.RecordTurn(
+            turn=1,
+            kind="speech",
+            caller_stopped_at=100.5,
+            end_decided_at=100.7,
+            final_text_at=100.8,
+            sent_to_bot_at=100.8,
+        )
+    )
+    desk.close()
+    spans = {span.name: span for each in told for span in each()}
+    assert set(spans) == {"turn", "endpointing", "recognition", "call"}
+    assert spans["call"].end_ns - spans["call"].start_ns == 1_500_000_000
+    assert [each.name for each in spans["call"].happened] == ["service.failed"]
+    assert "+15550100" not in repr(spans)
