@@ -195,6 +195,7 @@ def test_where_prompts_came_from_is_counted(tmp_path: Path) -> None:
         await asyncio.gather(desk.start().task, desk.start().task, desk.start().task)
         await turns()
         await desk.hear()
+        elsewhere.clock.now = desk.clock.now
         await elsewhere.hear()
         grown = [after - was for after, was in zip(counted(), before, strict=True)]
         assert grown == [1, 2, 1, 1]
