@@ -1,5 +1,6 @@
 """What the gateway depends on, each tried at the moment somebody asks."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Literal
@@ -97,16 +98,23 @@ def _broker() -> tuple[str, int]:
     bounds = {"socket_timeout": DEADLINE_S, "socket_connect_timeout": DEADLINE_S, "max_retries": 0}
     opened = current_app.connection_for_read(connect_timeout=DEADLINE_S, transport_options=bounds)
     try:
-        with opened as connected:
-            what = str(connected.transport.driver_type).capitalize()
-            with connected.channel() as channel:
-                try:
-                    queue = current_app.conf.task_default_queue
-                    return what, int(channel.queue_declare(queue=queue, passive=True).message_count)
-                except connected.channel_errors:
-                    return what, 0  # a queue in which nothing waits is not there
-    except (RedisError, KombuError, OSError) as error:
+        with opened, contextlib.ExitStack() as held:
+            # NB `Connection.channel` would wait for seconds and try again.
+            transport = opened.transport
+            made = transport.establish_connection()
+            held.callback(transport.close_connection, made)
+            channel = held.enter_context(transport.create_channel(made))
+            return str(transport.driver_type).capitalize(), _length(channel, opened.channel_errors)
+    except (RedisError, KombuError, OSError, *opened.connection_errors) as error:
         raise _failing("broker", error) from None
+
+
+def _length(channel: Any, not_there: tuple[type[Exception], ...]) -> int:
+    queue = current_app.conf.task_default_queue
+    try:
+        return int(channel.queue_declare(queue=queue, passive=True).message_count)
+    except not_there:
+        return 0  # a queue in which nothing waits is not there
 
 
 def _failing(name: Name, error: Exception) -> _Failing:

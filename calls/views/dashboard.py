@@ -100,7 +100,7 @@ def _tiles(request: HttpRequest, sight: Sight) -> dict[str, Any]:
     calls = sight.calls().filter(is_test=False)
     found: dict[str, Any] = {}
     if sight.who.may(Permission.SEE_ALARMS):
-        found["alarms"] = alarm_counts(sight.who, at)
+        found["severities"] = alarm_counts(sight.who, at)
     if sight.live:
         found["going_on"] = calls.filter(state=Call.State.ACTIVE).count()
     if sight.history:

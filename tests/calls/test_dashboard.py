@@ -11,6 +11,8 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils.timezone import now
 
+from alarms.core.severity import Severity
+from alarms.models import ActiveAlarm
 from bots.core.roles import ROLES, Permission
 from bots.models import Bot, Provider
 from calls.models import Call
@@ -153,6 +155,22 @@ def test_live_calls_alone_are_no_figures_of_the_past(
     assert "Failed, last hour" not in content
     page(client, "/dashboard/period", 404)
     assert "Providers" not in page(client, "/dashboard/attention")
+
+
+def test_active_alarms_are_counted_by_severity_and_listed(client: Client) -> None:
+    assert "Nothing is wrong" in page(client, "/dashboard/tiles")
+    at = now()
+    for number, severity in enumerate((Severity.CRITICAL, Severity.MINOR, Severity.MINOR)):
+        ActiveAlarm.objects.create(
+            type="botMisconfigured", source=f"bot:b{number}", severity=severity, text="No way",
+            raised_at=at, changed_at=at, last_at=at,
+        )  # fmt: skip
+    response = client.get("/dashboard/tiles")
+    assert response.context["severities"] == [(Severity.CRITICAL, 1), (Severity.MINOR, 2)]
+    assert 'href="/alarms/"' in response.content.decode()
+    listed = page(client, "/dashboard/attention")
+    assert listed.count("A bot takes no calls") == 3
+    assert 'data-severity="critical"' in listed
 
 
 def test_parts_are_fetched_again_one_by_one(client: Client, make_call: MakeCall) -> None:

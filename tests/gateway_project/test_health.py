@@ -10,6 +10,7 @@ from django.db import connections
 from django.test import AsyncClient
 from pytest_django.fixtures import Settings
 
+from calls.session.host import session_host
 from gateway_project import health
 from tests import servers
 
@@ -98,6 +99,18 @@ async def test_a_process_that_stops_is_not_ready(
     assert response.status_code == 503
     assert response.json()["parts"]["accepting"] == "failed"
     assert (await AsyncClient().get("/livez")).status_code == 200
+
+
+async def test_a_process_that_people_drain_is_not_ready_until_they_take_it_back(
+    no_events: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session_host(), "paused", True)
+    response = await AsyncClient().get("/readyz")
+    assert response.status_code == 503
+    assert response.json()["parts"]["accepting"] == "failed"
+    monkeypatch.setattr(session_host(), "paused", False)
+    response = await AsyncClient().get("/readyz")
+    assert response.json()["parts"]["accepting"] == "ok"
 
 
 async def test_checks_run_side_by_side(no_events: None) -> None:

@@ -2,7 +2,7 @@
 
 import tomllib
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +10,10 @@ from django.conf import settings
 from django.test import override_settings
 from django.utils.timezone import now
 
+from alarms.core.severity import Severity
+from alarms.models import ActiveAlarm
 from bots.models import Bot, Provider
+from calls.leases import renew_lease
 from calls.models import ServiceFault, TrafficSummary
 from tests.calls.api.conftest import MakeApi
 from tests.calls.conftest import MakeCall
@@ -23,6 +26,8 @@ def test_load_and_parts_are_told(make_api: MakeApi, make_call: MakeCall, scope: 
     make_call(ended=False)
     make_call()
     shown = make_api(scope).get("/system").json()
+    processes, parts = shown.pop("processes"), shown.pop("dependencies")
+    assert (processes == [], parts == []) == (True, scope != "alarms:read")
     assert shown == {
         "version": settings.VERSION,
         "liveCalls": 1,
@@ -61,8 +66,68 @@ def test_what_needs_attention_is_listed_for_whoever_reads_alarms(
     )  # fmt: skip
     listed = make_api("alarms:read").get("/system/attention").json()["items"]
     (matter,) = (each for each in listed if "azure" in each["title"])
-    assert matter["severity"] == "major"
-    assert matter["url"] == f"{settings.PUBLIC_URL}/providers/azure/"
+    assert matter == {
+        "severity": "minor",
+        "title": "Provider azure fails in calls",
+        "detail": "1 fault in the last hour, mostly timeout.",
+        "source": None,
+        "alarm": None,
+        "raisedAt": None,
+        "acknowledged": False,
+        "url": f"{settings.PUBLIC_URL}/providers/azure/",
+    }
+
+
+def test_alarms_stand_first_among_what_needs_attention(make_api: MakeApi) -> None:
+    at = now()
+    row = ActiveAlarm.objects.create(
+        type="databaseUnavailable", source="database", severity=Severity.CRITICAL, text="Away",
+        raised_at=at, changed_at=at, last_at=at, acknowledged_at=at, acknowledged_by="anna",
+    )  # fmt: skip
+    (matter,) = make_api("alarms:read").get("/system/attention").json()["items"]
+    assert datetime.fromisoformat(matter.pop("raisedAt")) == at
+    assert matter == {
+        "severity": "critical",
+        "title": "The database is away",
+        "detail": "Away",
+        "source": "database",
+        "alarm": str(row.alarm_id),
+        "acknowledged": True,
+        "url": f"{settings.PUBLIC_URL}/alarms/{row.alarm_id}/",
+    }
+    retail = Bot.objects.create(name="retail")
+    narrow = make_api("alarms:read", bots=[retail], name="narrow")
+    assert narrow.get("/system/attention").json()["items"] == []
+
+
+def test_processes_and_parts_are_told_to_whoever_watches_over_all(make_api: MakeApi) -> None:
+    vitals = {"calls": 4, "most_calls": 50, "lag_p99_ms": 1.5, "draining": True}
+    renew_lease("host:1:a", "host", 1, now(), version="9.9", vitals=vitals)
+    shown = make_api("alarms:read").get("/system").json()
+    (process,) = shown["processes"]
+    assert datetime.fromisoformat(process.pop("startedAt"))
+    assert datetime.fromisoformat(process.pop("renewedAt"))
+    assert process == {
+        "owner": "host:1:a",
+        "host": "host",
+        "pid": 1,
+        "role": "web",
+        "version": "9.9",
+        "state": "draining",
+        "calls": 4,
+        "mostCalls": 50,
+        "lagP99Ms": 1.5,
+        "cpuPercent": None,
+        "rssMb": None,
+        "dbConnections": None,
+        "recordsWaiting": None,
+    }
+    parts = {each["name"]: each["state"] for each in shown["dependencies"]}
+    assert set(parts) == {"database", "bus", "broker", "worker", "speech"}
+    assert parts["worker"] == "failing"
+    retail = Bot.objects.create(name="retail")
+    narrow = make_api("alarms:read", bots=[retail], name="narrow").get("/system").json()
+    assert (narrow["processes"], narrow["dependencies"]) == ([], [])
 
 
 def test_other_scopes_see_nothing_of_it(make_api: MakeApi) -> None:
