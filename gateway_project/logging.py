@@ -19,8 +19,8 @@ from gateway_project.redaction import Redactor
 Style = Literal["console", "json"]
 
 _OF_LINES = frozenset({"exception", "stack"})
-_FOR_MACHINES = frozenset({"user_agent"})
-"""Longer than all the rest of a line; the console leaves it out."""
+_FOR_MACHINES = frozenset({"span_id", "trace_id", "user_agent"})
+"""The console leaves them out: long, and of use only beside other records."""
 # Control characters but tab and line feed; separators; writing directions.
 _OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _QUIET = {

@@ -80,17 +80,19 @@ class CallSession:
         self.call_id = call_id
         self.start = start
         self.frames = Frames()
-        named = {
+        self.named: dict[str, Any] = {
             "call": str(call_id),
             "conversation_id": start.conversation_id,
             "bot": configuration.bot,
             "channel": start.channel,
             "config_revision": configuration.revision,
+            "trace_id": call_id.hex,
+            "span_id": call_id.hex[16:],
         }
-        self._log = log.bind(**named)
-        # What is done for the call is logged under its ids, whoever's task does it.
+        """What every log line about the call bears, whoever's task writes it."""
+        self._log = log.bind(**self.named)
         self._context = contextvars.copy_context()
-        self._context.run(structlog.contextvars.bind_contextvars, **named)
+        self._context.run(structlog.contextvars.bind_contextvars, **self.named)
         self._configuration = configuration
         self._parameters = configuration.resolved  # those in force
         self._plugins = plugins

@@ -187,12 +187,10 @@ class SessionHost:
         )
         self._calls[key] = self._by_id[call_id] = session
         # Who opens a call carries it from here on: what it logs belongs to the call.
-        structlog.contextvars.bind_contextvars(
-            call=str(call_id), conversation_id=start.conversation_id
-        )
+        structlog.contextvars.bind_contextvars(**session.named)
         if dialout_id is not None:
             self._by_dialout[dialout_id] = session
-        self._spawn(self._carry(key, session, configuration.revision), f"call {call_id}")
+        self._spawn(self._carry(key, session), f"call {call_id}")
         return session
 
     def _plugins_of(self, configuration: CallConfiguration) -> CallPlugins:
@@ -258,14 +256,8 @@ class SessionHost:
             await asyncio.wait(calls, timeout=left)
             calls = [task for task in calls if not task.done()]
 
-    async def _carry(self, key: tuple[str, str], session: CallSession, revision: int) -> None:
-        with structlog.contextvars.bound_contextvars(
-            call=str(session.call_id),
-            conversation_id=session.start.conversation_id,
-            bot=key[0],
-            channel=session.start.channel,
-            config_revision=revision,
-        ):
+    async def _carry(self, key: tuple[str, str], session: CallSession) -> None:
+        with structlog.contextvars.bound_contextvars(**session.named):
             log.info("call.started")
             try:
                 await session.run()

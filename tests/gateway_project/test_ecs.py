@@ -1,9 +1,7 @@
 """Log lines in the Elastic Common Schema: every one can be indexed, whatever it says."""
 
-import io
 import json
 import logging
-import logging.config
 from collections.abc import Iterator
 from typing import Any
 from uuid import uuid4
@@ -14,29 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway_project import ecs
-from gateway_project.logging import configuration
 from tests.index_mapping import mapped, problems
+from tests.logged import Written, written
 
 pytestmark = pytest.mark.pure
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """What the configuration for machines writes; all is put back afterwards."""
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    config = configuration(style="json", level="info", pii=False, version="1.2", installation="lab")
-    config["handlers"]["stderr"]["stream"] = written
-    logging.config.dictConfig(config)
-    yield written
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**before)
-
-
-def lines(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
+def stream() -> Iterator[Written]:
+    with written() as stream:
+        yield stream
 
 
 def line_of(**keys: Any) -> dict[str, Any]:
@@ -49,9 +34,9 @@ def line_of(**keys: Any) -> dict[str, Any]:
     return line
 
 
-def test_a_line_says_who_speaks_and_what_happened(stream: io.StringIO) -> None:
+def test_a_line_says_who_speaks_and_what_happened(stream: Written) -> None:
     structlog.get_logger("calls.session.host").warning("call.tried", bot="demo", call="c-1")
-    [line] = lines(stream)
+    [line] = stream.lines()
     assert problems(line) == []
     assert line["message"] == line["event"]["action"] == "call.tried"
     assert (line["log.level"], line["log"]["logger"]) == ("warning", "calls.session.host")
@@ -111,7 +96,7 @@ def test_an_address_of_a_client_is_an_address(client: str, told: Any) -> None:
     assert line_of(address=client).get("client") == told
 
 
-def test_an_exception_has_type_text_and_frames_without_locals(stream: io.StringIO) -> None:
+def test_an_exception_has_type_text_and_frames_without_locals(stream: Written) -> None:
     secret = "canary-7Kq2"
     try:
         raise ValueError("no such bot")
@@ -120,14 +105,14 @@ def test_an_exception_has_type_text_and_frames_without_locals(stream: io.StringI
         structlog.get_logger("calls").error("call.crashed", exc_info=error)
         logging.getLogger("library").exception("crashed")
     del secret
-    for line in lines(stream):
+    for line in stream.lines():
         assert problems(line) == []
         assert (line["error"]["type"], line["error"]["message"]) == ("ValueError", "no such bot")
         assert line["error"]["stack_trace"].endswith("ValueError: no such bot")
         assert line["event"]["outcome"] == "failure"
     assert "canary" not in stream.getvalue().replace('secret = "canary-7Kq2"', "")
     logging.getLogger("library").error("no exception", exc_info=True)  # noqa: LOG014 - as some do
-    assert "error" not in lines(stream)[-1]
+    assert "error" not in stream.lines()[-1]
 
 
 def test_what_a_failure_is_called_is_a_type_or_a_text() -> None:

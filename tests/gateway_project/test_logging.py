@@ -1,9 +1,6 @@
 """Logs: one line each, nothing secret in it, through structlog and the standard library alike."""
 
-import io
-import json
 import logging
-import logging.config
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 
 from gateway_project.logging import configuration
 from gateway_project.redaction import MASK
+from tests.logged import Written, written
 
 pytestmark = pytest.mark.pure
 
@@ -19,25 +17,22 @@ CANARY = "canary-7Kq2-of-sixteen-and-more"
 
 
 @pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """What the JSON configuration writes; structlog and root logger are put back afterwards."""
-    root, before = logging.getLogger(), structlog.get_config()
-    handlers, level = root.handlers[:], root.level
-    written = io.StringIO()
-    config = configuration(style="json", level="info", pii=False)
-    config["handlers"]["stderr"]["stream"] = written
-    logging.config.dictConfig(config)
-    yield written
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    structlog.configure(**before)
+def stream() -> Iterator[Written]:
+    with written() as stream:
+        yield stream
 
 
-def test_both_ways_of_logging_give_one_json_object_a_line(stream: io.StringIO) -> None:
+@pytest.fixture
+def console() -> Iterator[Written]:
+    with written("console") as stream:
+        yield stream
+
+
+def test_both_ways_of_logging_give_one_json_object_a_line(stream: Written) -> None:
     with structlog.contextvars.bound_contextvars(call="c1"):
         structlog.get_logger("calls").info("call.started", bot="demo", token=CANARY)
         logging.getLogger("library").warning("connecting to %s", f"redis://:{CANARY}@host")
-    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    lines = stream.lines()
     assert [line["message"] for line in lines] == [
         "call.started",
         f"connecting to redis://:{MASK}@host",
@@ -48,7 +43,7 @@ def test_both_ways_of_logging_give_one_json_object_a_line(stream: io.StringIO) -
     assert all(line["@timestamp"].endswith("Z") for line in lines)
 
 
-def test_a_traceback_holds_no_secret_and_no_local_variables(stream: io.StringIO) -> None:
+def test_a_traceback_holds_no_secret_and_no_local_variables(stream: Written) -> None:
     local_secret = CANARY
     try:
         raise RuntimeError(f"GET https://x/?api_key={local_secret}")
@@ -61,12 +56,12 @@ def test_a_traceback_holds_no_secret_and_no_local_variables(stream: io.StringIO)
     assert CANARY not in lines
 
 
-def test_a_caller_cannot_forge_a_log_line(stream: io.StringIO) -> None:
+def test_a_caller_cannot_forge_a_log_line(stream: Written) -> None:
     structlog.get_logger("calls").info("call.started", channel='x\n{"event": "forged"}')
     assert len(stream.getvalue().splitlines()) == 1
 
 
-def test_lines_below_the_level_are_not_written(stream: io.StringIO) -> None:
+def test_lines_below_the_level_are_not_written(stream: Written) -> None:
     structlog.get_logger("calls").debug("frame.sent")
     logging.getLogger("twisted").info("Starting factory")
     assert stream.getvalue() == ""
@@ -84,55 +79,44 @@ def test_debug_level_also_shows_the_libraries() -> None:
     assert {"django.db.backends", "oauth2_provider"} <= debug.keys()
 
 
-def to_console(stream: io.StringIO) -> None:
-    config = configuration(style="console", level="info", pii=False)
-    config["handlers"]["stderr"]["stream"] = stream
-    logging.config.dictConfig(config)
-
-
 @pytest.mark.parametrize(
     "character", ["\x1b", "\x08", "\r", "\n", "\x9b", "\x85", "\u2028", "\u202e"]
 )
-def test_a_caller_cannot_steer_the_terminal(stream: io.StringIO, character: str) -> None:
-    to_console(stream)
+def test_a_caller_cannot_steer_the_terminal(console: Written, character: str) -> None:
     structlog.get_logger("calls").info("http.served", path=f"/{character}[2Jx")
     logging.getLogger("library").info("served /%s[2Jx", character)
-    for line in (lines := stream.getvalue().removesuffix("\n").split("\n")):
+    for line in (lines := console.getvalue().removesuffix("\n").split("\n")):
         assert "[2Jx" in line
         assert character not in line
     assert len(lines) == 2
 
 
-def test_a_traceback_on_the_console_has_lines(stream: io.StringIO) -> None:
-    to_console(stream)
+def test_a_traceback_on_the_console_has_lines(console: Written) -> None:
     try:
         raise RuntimeError("a bug")
     except RuntimeError:
         structlog.get_logger("calls").exception("call.crashed", path="/calls")
-    assert len(stream.getvalue().splitlines()) > 3
-    assert "RuntimeError: a bug" in stream.getvalue().splitlines()[-1]
+    assert len(console.getvalue().splitlines()) > 3
+    assert "RuntimeError: a bug" in console.getvalue().splitlines()[-1]
 
 
-def test_the_console_style_is_text_without_secrets(stream: io.StringIO) -> None:
-    to_console(stream)
+def test_the_console_style_is_text_without_secrets(console: Written) -> None:
     structlog.get_logger("calls").info("call.started", bot="demo", token=CANARY)
-    line = stream.getvalue()
+    line = console.getvalue()
     assert "call.started" in line
     assert "bot=demo" in line
     assert CANARY not in line
 
 
-def test_the_console_leaves_out_what_only_machines_read(stream: io.StringIO) -> None:
-    to_console(stream)
+def test_the_console_leaves_out_what_only_machines_read(console: Written) -> None:
     structlog.get_logger("calls").info("http.served", user_agent="Mozilla/5.0", path="/")
-    assert "Mozilla" not in stream.getvalue()
+    assert "Mozilla" not in console.getvalue()
 
 
-def test_a_refused_page_is_one_line(stream: io.StringIO) -> None:
-    to_console(stream)
+def test_a_refused_page_is_one_line(console: Written) -> None:
     try:
         raise PermissionDenied("calls.control")
     except PermissionDenied:
         logging.getLogger("django.request").warning("Forbidden: %s", "/people/", exc_info=True)
-    assert len(stream.getvalue().splitlines()) == 1
-    assert "/people/" in stream.getvalue()
+    assert len(console.getvalue().splitlines()) == 1
+    assert "/people/" in console.getvalue()

@@ -180,7 +180,8 @@ def test_objects_are_searched_through_their_text() -> None:
 
 
 def test_numbers_stay_numbers_and_sets_become_lists() -> None:
-    assert redact({"ms": 1.5, "calls": 2, "ok": True, "names": {"a"}, 7: None}) == {
+    line: dict[Any, Any] = {"ms": 1.5, "calls": 2, "ok": True, "names": {"a"}, 7: None}
+    assert redact(line) == {
         "ms": 1.5,
         "calls": 2,
         "ok": True,
