@@ -105,7 +105,17 @@ GROUPS = (
     ),
     Group(
         _("Operation"),
-        (Page("alarms:active", _("Alarms"), "alarm", (P.SEE_ALARMS,), ("alarms:",), "m"),),
+        (
+            Page("alarms:active", _("Alarms"), "alarm", (P.SEE_ALARMS,), ("alarms:",), "m"),
+            Page(
+                "calls:system",
+                _("System"),
+                "system",
+                (P.ADMINISTER,),
+                ("calls:system", "calls:drain"),
+                "h",
+            ),
+        ),
     ),
     Group(
         _("Administration"),
