@@ -1,25 +1,28 @@
 """The desk: where code of this process tells what fails and what works, from any thread.
 
 Telling never blocks and never raises. A thread writes down what is worth an alarm; while the
-database is away it keeps the latest of each source.
+database is away it keeps the latest of each source, and a second thread, which asks no database,
+sees to it that destinations learn of that.
 """
 
+import contextlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import structlog
 from django.db import InterfaceError, OperationalError, close_old_connections
 from django.utils import timezone
 
 from alarms import board
-from alarms.core.catalogue import CATALOGUE
+from alarms.core.catalogue import CATALOGUE, DATABASE_UNAVAILABLE
 from alarms.core.declare import MAX_TEXT_CHARS, AlarmType
 from alarms.core.evidence import Evidence, Key
-from alarms.core.policy import policy_of
+from alarms.core.policy import Policy, policy_of
 from alarms.core.severity import Severity
 from alarms.core.state import Report
-from alarms.services.reporting import BATCH, tell
+from alarms.services import emergency
+from alarms.services.reporting import BATCH, tell, tell_emergency
 from alarms.services.sweeping import is_forgotten, is_heard_again, sweep
 
 PACE_S = 0.25
@@ -28,6 +31,8 @@ LOOK_S = 1.0
 """Between two turns when nobody told anything: others may have changed the board."""
 SWEEP_S = 10.0
 STOP_S = 2.0
+HANG_S = 10.0
+"""A database that has not answered for this long is away, though nothing failed."""
 MAX_NAME_CHARS = 150
 
 AWAY = (OperationalError, InterfaceError)
@@ -36,17 +41,29 @@ log = structlog.get_logger(__name__)
 
 
 class Desk:
-    """The desk of one process; also a `bots.core.noticing.Listener` by `Notices`."""
+    """The desk of one process, which refreshes its board ``shown``.
 
-    def __init__(self, shown: board.Board) -> None:
+    ``clock`` counts seconds and only goes forward; ``look_s`` see `LOOK_S`.
+    """
+
+    def __init__(
+        self,
+        shown: board.Board,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        look_s: float = LOOK_S,
+    ) -> None:
         self._board = shown
+        self._clock = clock
+        self._look_s = look_s
         self._evidence = Evidence({name: policy_of(kind) for name, kind in CATALOGUE.items()})
         self._policies = shown.current().policies
         self._lock = threading.RLock()
         self._turning = threading.Lock()
         self._told = threading.Event()
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
+        self._absence = _Absence(clock)
         self._swept_at = float("-inf")
 
     # --- telling ----------------------------------------------------------------------------------
@@ -57,7 +74,7 @@ class Desk:
         """``name`` failed; ``certain``: there is no need to wait for more failures."""
         key, detail = _key(kind, name), _plain(detail, MAX_TEXT_CHARS)
         with self._lock:
-            self._evidence.failed(key, detail, time.monotonic(), certain=certain)
+            self._evidence.failed(key, detail, self._clock(), certain=certain)
         self._told.set()
 
     def worked(self, kind: AlarmType, name: str = "") -> None:
@@ -74,7 +91,7 @@ class Desk:
         """The condition holds; tell so at every look. ``severity`` None: as usual."""
         key, detail = _key(kind, name), _plain(detail, MAX_TEXT_CHARS)
         with self._lock:
-            self._evidence.holds(key, detail, time.monotonic(), severity=severity)
+            self._evidence.holds(key, detail, self._clock(), severity=severity)
         self._told.set()
 
     def over(self, kind: AlarmType, name: str = "", *, certain: bool = False) -> None:
@@ -105,19 +122,21 @@ class Desk:
     # --- the thread -------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Start the thread; safe to call twice."""
-        if self._thread is None:
+        """Start the threads; safe to call twice."""
+        if not self._threads:
             self._stop.clear()
-            self._thread = threading.Thread(target=self._run, name="alarms", daemon=True)
-            self._thread.start()
+            for run, name in ((self._run, "alarms"), (self._watch, "alarms-watch")):
+                thread = threading.Thread(target=run, name=name, daemon=True)
+                thread.start()
+                self._threads.append(thread)
 
     def stop(self) -> None:
-        """Write what is due and end the thread, within `STOP_S`."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            self._stop.set()
-            self._told.set()
-            thread.join(STOP_S)
+        """Write what is due and end the threads, within `STOP_S`."""
+        self._stop.set()
+        self._told.set()
+        end = time.monotonic() + STOP_S
+        while self._threads:
+            self._threads.pop().join(max(0.0, end - time.monotonic()))
 
     def flush(self) -> None:
         """One turn in the thread of the caller.
@@ -129,42 +148,63 @@ class Desk:
             self._turn()
 
     def _run(self) -> None:
-        away = False
         while True:
             stopping = self._stop.is_set()
             self._told.clear()
             try:
                 self.flush()
-                away = False
             except AWAY as error:
-                if not away:
+                if self._absence.failed(error):
                     log.warning("alarms.database_away", error=type(error).__name__)
-                away = True
             except Exception:
                 # The root of the thread: it must outlive everything.
                 log.exception("alarms.turn_failed")
+            else:
+                self._absence.ended()
             finally:
                 close_old_connections()
             if stopping:
                 return
-            self._stop.wait(PACE_S)
-            self._told.wait(LOOK_S - PACE_S)
+            pace_s = min(PACE_S, self._look_s)
+            self._stop.wait(pace_s)
+            self._told.wait(self._look_s - pace_s)
+
+    def _watch(self) -> None:
+        while not self._stop.wait(self._look_s):
+            hold_off_s = self._policy(DATABASE_UNAVAILABLE).hold_off_s
+            if detail := self._absence.detail(hold_off_s):
+                emergency.away(detail)
+
+    def _policy(self, kind: AlarmType) -> Policy:
+        return self._policies.get(kind.name) or policy_of(kind)
 
     def _turn(self) -> None:
-        self._refresh()
-        now = time.monotonic()
+        with self._absence.asking():
+            self._refresh()
+            self._make_up()
+        now = self._clock()
         with self._lock:
             reports = self._evidence.due(now, timezone.now(), self._board.current().keys)
         for start in range(0, len(reports), BATCH):
             batch = reports[start : start + BATCH]
-            self._write(batch)
+            with self._absence.asking():
+                self._write(batch)
             with self._lock:
                 self._evidence.told(batch, now)
-        if now - self._swept_at >= SWEEP_S:
-            self._sweep()
-            self._swept_at = now
-        if reports:
+        with self._absence.asking():
+            if now - self._swept_at >= SWEEP_S:
+                self._sweep()
+                self._swept_at = now
+            if reports:
+                self._refresh()
+
+    def _make_up(self) -> None:
+        """Write down what destinations were told while the database was away."""
+        if (told := emergency.ended()) is not None:
+            tell_emergency(told)
+            emergency.written()
             self._refresh()
+            self.over(DATABASE_UNAVAILABLE, certain=True)
 
     def _write(self, reports: list[Report]) -> None:
         """Write ``reports``; what the database does not take is logged and dropped."""
@@ -195,6 +235,46 @@ class Desk:
             with self._lock:
                 self._evidence.follow(policies)
             self._policies = policies
+
+
+class _Absence:
+    """Since when the database is away, as far as one process can tell."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._since: float | None = None
+        self._why = ""
+        self._asked_at: float | None = None
+
+    @contextlib.contextmanager
+    def asking(self) -> Iterator[None]:
+        """Around whatever the database has to answer."""
+        self._asked_at = self._clock()
+        try:
+            yield
+        finally:
+            self._asked_at = None
+
+    def failed(self, error: Exception) -> bool:
+        """It did not answer; whether it did before."""
+        first = self._since is None
+        if first:
+            self._since = self._clock()
+        self._why = _plain(str(error).strip().partition("\n")[0], MAX_TEXT_CHARS)
+        return first
+
+    def ended(self) -> None:
+        """It answers."""
+        self._since = None
+
+    def detail(self, hold_off_s: float) -> str:
+        """Why it is away, when that has gone on for ``hold_off_s``; else nothing."""
+        now, since, asked_at = self._clock(), self._since, self._asked_at
+        if since is not None and now - since >= hold_off_s:
+            return self._why or "it fails"
+        if asked_at is not None and now - asked_at >= max(hold_off_s, HANG_S):
+            return f"no answer for {now - asked_at:.0f} s"
+        return ""
 
 
 class Notices:

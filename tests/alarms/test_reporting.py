@@ -241,9 +241,10 @@ def test_a_reported_severity_survives_rules_that_do_not_name_one() -> None:
 # --- after the database was away ------------------------------------------------------------------
 
 
-def emergency(**values: Any) -> Emergency:
-    said = {"alarm_id": uuid.uuid4(), "at": NOON, "severity": 5, "text": "away", "detail": "gone"}
-    return Emergency(**said | values)
+def emergency(told: tuple[int, ...] = ()) -> Emergency:
+    return Emergency(
+        alarm_id=uuid.uuid4(), at=NOON, severity=5, text="away", detail="gone", told=told
+    )
 
 
 def test_what_destinations_were_told_meanwhile_is_written_once() -> None:

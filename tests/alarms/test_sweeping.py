@@ -73,8 +73,8 @@ def test_a_silence_ends_and_destinations_learn_how_it_is() -> None:
     alarm.save()
     assert swept(59) == []
     assert swept(60) == [("provider:x", "unsilenced")]
-    alarm.refresh_from_db()
-    assert (alarm.silenced_until, alarm.silenced_by) == (None, "")
+    heard = ActiveAlarm.objects.get()
+    assert (heard.silenced_until, heard.silenced_by) == (None, "")
     assert Notification.objects.filter(kind="resent").count() == 1
     assert swept(61) == []
 
