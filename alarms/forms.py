@@ -16,8 +16,9 @@ from alarms.core.rules import RANGES, Rule
 from alarms.core.severity import Severity
 from alarms.models import Destination
 from alarms.services.building import params_known
+from bots import credentials
 from bots.core.params import presentation
-from bots.core.params.declare import Declared
+from bots.core.params.declare import Declared, ParamSet
 from bots.core.params.presentation import Control
 from bots.core.registry import Plugin
 
@@ -39,9 +40,9 @@ class Lines(forms.CharField):
         return tuple(dict.fromkeys(line.strip() for line in lines if line.strip()))
 
 
-def _patterns(help_text: Any) -> Lines:
+def _patterns(label: Any, help_text: Any) -> Lines:
     longest = MAX_PATTERNS * 202
-    return Lines(label=_("Only these"), required=False, max_length=longest, help_text=help_text)
+    return Lines(label=label, required=False, max_length=longest, help_text=help_text)
 
 
 def _severity(first: Sequence[tuple[str, Any]] = (), **more: Any) -> forms.TypedChoiceField:
@@ -65,7 +66,9 @@ class RuleForm(forms.Form):
     """What is customised about one type; an empty field is as declared."""
 
     enabled = forms.BooleanField(label=_("Raise this alarm"), required=False)
-    sources = _patterns(_("Names, one on each line; * stands for any text. Empty: all."))
+    sources = _patterns(
+        _("Only these entities"), _("Names, one on each line; * stands for any text. Empty: all.")
+    )
     severity = _severity(first=[("", "")], required=False)
     text = forms.CharField(
         label=_("Text"),
@@ -133,7 +136,8 @@ class DestinationForm(forms.Form):
         help_text=_("None ticked: all of them."),
     )
     sources = _patterns(
-        _("Names or sources such as bot:retail or provider:azure-*, one on each line. Empty: all.")
+        _("Only these sources"),
+        _("Names or sources such as bot:retail or provider:azure-*, one on each line. Empty: all."),
     )
     resend_minutes = forms.IntegerField(
         label=_("Send all active alarms again every"),
@@ -184,11 +188,31 @@ def settings(
     problems: Mapping[str, str] | None = None,
 ) -> list[Setting]:
     """Every parameter of ``plugin``: as sent, or as ``held``, or else with its default."""
-    defaults = plugin.params().model_dump(mode="json", by_alias=True)
-    values = {**defaults, **held}
+    return _settings(plugin.params, params_known(plugin), held, post, problems or {})
+
+
+def open_credentials(
+    plugin: Plugin,
+    held: Mapping[str, Any],
+    post: QueryDict | None = None,
+    problems: Mapping[str, str] | None = None,
+) -> list[Setting]:
+    """The credentials of ``plugin`` that are no secrets, such as the name of a user."""
+    shown = [each for each in credentials.known(plugin) if not each.param.secret]
+    return _settings(plugin.credentials, shown, held, post, problems or {})
+
+
+def _settings(
+    section: type[ParamSet],
+    shown: Iterable[Declared],
+    held: Mapping[str, Any],
+    post: QueryDict | None,
+    problems: Mapping[str, str],
+) -> list[Setting]:
+    values = {**section().model_dump(mode="json", by_alias=True), **held}
     return [
-        _setting(each, values[each.wire_name], post, (problems or {}).get(each.wire_name, ""))
-        for each in params_known(plugin)
+        _setting(each, values[each.wire_name], post, problems.get(each.wire_name, ""))
+        for each in shown
     ]
 
 

@@ -14,6 +14,7 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from ninja.operation import Operation
 
+from alarms import api as alarms_api
 from bots import api as bots_api
 from bots.rest.authentication import as_client
 from bots.rest.bodies import StrictParser
@@ -33,7 +34,7 @@ api = NinjaAPI(
     parser=StrictParser(),
 )
 api.add_decorator(as_client)
-for router in (*bots_api.routers, *calls_api.routers):
+for router in (*bots_api.routers, *calls_api.routers, *alarms_api.routers):
     api.add_router("", router)
 
 

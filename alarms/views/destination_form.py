@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from alarms.forms import DestinationForm, Setting, given_settings, settings
+from alarms.forms import DestinationForm, Setting, given_settings, open_credentials, settings
 from alarms.models import Destination
 from alarms.services import destinations as services
 from alarms.views.destinations import cards, changeable, head, plugin_of
@@ -42,29 +42,39 @@ class Submission:
 
     @property
     def settings(self) -> list[Setting]:
-        """The parameters of the notifier."""
-        return settings(self.plugin, self.params, self.post, self.problems)
+        """What is no secret: parameters of the notifier, and such credentials."""
+        return [*self._params, *self._open]
 
     @property
-    def asked(self) -> list[Asked]:
-        """Its credentials."""
-        return asked(self.plugin, self.credentials, self.post, self.problems)
+    def secrets(self) -> list[Asked]:
+        """Its secrets; what is stored or was typed is not shown."""
+        rows = asked(self.plugin, self.credentials, self.post, self.problems)
+        return [row for row in rows if row.credential.declared.param.secret]
 
     def values(self) -> dict[str, Any] | None:
         """What the service takes; None: something is no value at all, see ``problems``."""
         assert self.post is not None  # noqa: S101 - only asked of what was sent
-        params, wrong = given_settings(self.settings, self.post)
-        credentials, more = given(self.asked, self.post, self.credentials)
-        self.problems = wrong | more
+        params, wrong = given_settings(self._params, self.post)
+        plain, more = given_settings(self._open, self.post)
+        secret, worse = given(self.secrets, self.post, self.credentials)
+        self.problems = wrong | more | worse
         if not self.form.is_valid() or self.problems:
             return None
-        return {**self.form.cleaned_data, "params": params, "credentials": credentials}
+        return {**self.form.cleaned_data, "params": params, "credentials": {**plain, **secret}}
 
     def refuse(self, problems: Mapping[str, str]) -> None:
         """Show ``problems`` of the service where they belong."""
-        named = {row.name for row in self.settings} | {row.credential.name for row in self.asked}
+        named = {row.name for row in self.settings} | {row.credential.name for row in self.secrets}
         self.problems = {name: text for name, text in problems.items() if name in named}
         self.form.refuse({name: text for name, text in problems.items() if name not in named})
+
+    @property
+    def _params(self) -> list[Setting]:
+        return settings(self.plugin, self.params, self.post, self.problems)
+
+    @property
+    def _open(self) -> list[Setting]:
+        return open_credentials(self.plugin, self.credentials, self.post, self.problems)
 
     @property
     def status(self) -> int:

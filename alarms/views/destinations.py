@@ -25,6 +25,7 @@ from alarms.services import destinations as services
 from alarms.views.wording import title_of
 from bots import credentials
 from bots.core import registry
+from bots.core.errors import ParameterError
 from bots.core.params import presentation
 from bots.core.registry import Plugin
 from bots.core.roles import Permission, granting
@@ -322,7 +323,11 @@ def switch(request: HttpRequest, destination: str) -> HttpResponse:
     """Put a destination to use, or out of use."""
     found = changeable(request, destination)
     on = request.POST.get("to") == "on"
-    services.destination_update(destination=found, enabled=on)
+    try:
+        services.destination_update(destination=found, enabled=on)
+    except ParameterError as error:
+        messages.error(request, str(error))
+        return redirect("alarms:destination", found.name)
     text = _("%(name)s is told of alarms again.") if on else _("%(name)s is told of nothing.")
     messages.success(request, text % {"name": found.name})
     return redirect("alarms:destination", found.name)

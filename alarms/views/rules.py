@@ -236,7 +236,9 @@ def _suggestions(who: Person, kind: AlarmType) -> list[str]:
         return []
     names: Collection[str] = [each.removeprefix(prefix) for each in seen if each.startswith(prefix)]
     if kind.entity == "provider":
-        names = [*Provider.objects.values_list("name", flat=True)[:SUGGESTED], *names]
+        role = kind.name[:3]  # bot, stt or tts
+        providers = Provider.objects.filter(kind=role)
+        names = [*providers.values_list("name", flat=True)[:SUGGESTED], *names]
     elif kind.entity == "bot":
         bots = Bot.objects.filter(is_base=False)
         names = [*bots.values_list("name", flat=True)[:SUGGESTED], *names]

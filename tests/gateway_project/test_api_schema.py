@@ -78,13 +78,20 @@ def these(world: World) -> Things:
     provider_create(name="voice", kind="tts", plugin="rehearsal")
     found.bot.provider = script
     found.bot.save()
+    pager = found.notice.destination
+    pager.notifier, pager.settings = "syslog", {"params": {"syslogHost": "127.0.0.1"}}
+    pager.save()
     return found
 
 
 def aim(case: Any, these: Things) -> None:
     """Have two in three valid requests ask for what there is."""
+    rooms = {"/providers/": "voice", "/destinations/": these.notice.destination.name}
+    name = next((name for room, name in rooms.items() if room in case.path), these.bot.name)
     real = {
-        "name": "voice" if "/providers/" in case.path else "retail",
+        "name": name,
+        "type": these.alarm.type,
+        "alarm_id": str(these.alarm.alarm_id),
         "key": these.route.pk,
         "call_id": str(these.call.pk),
         "dialout_id": str(these.dialout.pk),

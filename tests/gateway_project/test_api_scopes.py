@@ -26,7 +26,7 @@ pytestmark = pytest.mark.once
 PUBLIC = "http://127.0.0.1:8000"
 DOCUMENT = document(PUBLIC)
 METHODS = {"get", "put", "post", "patch", "delete"}
-IDS = {"call_id", "dialout_id", "run_id"}
+IDS = {"alarm_id", "call_id", "dialout_id", "run_id"}
 
 
 def described() -> Iterator[tuple[str, str, str, list[str]]]:

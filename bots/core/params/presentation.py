@@ -54,8 +54,8 @@ class Marks(msgspec.Struct, frozen=True, kw_only=True):
 
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _ACRONYMS = frozenset(
-    {"ac", "api", "asr", "aws", "db", "dtmf", "eot", "id", "mip", "ms", "sip", "ssml", "stt"}
-) | {"tts", "url", "vad"}
+    {"ac", "api", "asr", "aws", "db", "dtmf", "eot", "id", "mip", "ms", "sip", "smtp", "snmp"}
+) | {"ssml", "stt", "tls", "tts", "url", "vad"}
 _NAMES = {"azure": "Azure", "google": "Google", "oauth": "OAuth", "webrtc": "WebRTC"}
 _UNITS = frozenset({"ms", "db"})
 
