@@ -71,13 +71,18 @@ class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
         return super().process()
 
     def handle_reply(self, message: dict[str, Any]) -> None:
-        """Carry out a message of the application."""
+        """Carry out a message of the application, or one of our own about its failure."""
+        if message["type"] == "http.response.start" and self.number:
+            sent = {name.lower() for name, _ in message.get("headers", ())}
+            if REQUEST_ID.lower().encode() not in sent:
+                self.setHeader(REQUEST_ID, self.number)
         known = {"request_id": self.number, "user_agent": self.user_agent}
         with structlog.contextvars.bound_contextvars(**{k: v for k, v in known.items() if v}):
             super().handle_reply(message)
 
     def _told(self, header: str) -> str:
-        return (self.requestHeaders.getRawHeaders(header.encode()) or [b""])[-1].decode("latin-1")
+        values: list[bytes] = self.requestHeaders.getRawHeaders(header.encode(), [b""])
+        return values[-1].decode("latin-1")
 
     def setResponseCode(self, code: int, message: bytes | None = None) -> None:
         """The status, with its phrase also where Twisted knows none: dialers show it to people."""

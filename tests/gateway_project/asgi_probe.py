@@ -33,6 +33,8 @@ class Probe:
             await getattr(self, scope["path"].strip("/"))(scope, receive, send)
 
     async def http(self, scope: Any, send: Any) -> None:
+        if scope["path"] == "/broken":
+            raise RuntimeError("as wanted")
         if scope["path"] == "/scope":
             tell(scope=[scope["root_path"], scope["client"][0]])
         status = int(scope["path"][1:]) if scope["path"][1:].isdecimal() else 200

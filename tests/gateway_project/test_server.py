@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import socket
 import sys
@@ -368,6 +369,27 @@ async def test_the_access_line_has_no_query_string(server: Server) -> None:
     assert "/page" in lines
     assert "/echo" in lines
     assert "canary" not in lines
+
+
+async def test_a_request_has_one_id_in_its_answer_and_on_its_access_line(server: Server) -> None:
+    answers = {}
+    for path, given in ("/page", "mine-1"), ("/other", "no id\x01"), ("/broken", "mine-2"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        head = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-ID: {given}\r\n"
+        writer.write(f"{head}User-Agent: probe/1\r\nConnection: close\r\n\r\n".encode())
+        answer = (await reader.read()).decode()
+        [answers[path]] = re.findall(r"(?im)^x-request-id: (\S+)", answer)
+        writer.close()
+    assert answers["/page"] == "mine-1"
+    assert re.fullmatch("[0-9a-f]{24}", answers["/other"])
+    assert answers["/broken"] == "mine-2"
+    server.process.send_signal(signal.SIGTERM)
+    await server.told("exit")
+    served = [line for line in server.log.read_text().splitlines() if "http.served" in line]
+    for line, (path, number) in zip(served, answers.items(), strict=True):
+        assert path in line
+        assert number in line
+        assert "probe/1" in line
 
 
 async def asked(server: Server, path: str, *headers: str) -> Any:

@@ -13,9 +13,9 @@ from bots.core.activities import Activity, message
 from bots.core.errors import Fault, ServiceError
 from bots.core.ports import BotCapabilities, BotConversation
 from bots.core.registry import NoParams
+from bots.protocols.ac_bot_api import Accepted
 from bots.services.bots import bot_create
 from bots.services.providers import provider_create
-from bots.protocols.ac_bot_api import Accepted
 from calls.database import db
 from calls.session.host import SessionHost
 from tests.calls.channels.conftest import VoiceSide
