@@ -122,8 +122,9 @@ class _Sender:
 
     confirmed: ClassVar[bool] = False
 
-    def __init__(self, params: SnmpParams) -> None:
+    def __init__(self, params: SnmpParams, answer_s: float) -> None:
         self.params = params
+        self._answer_s = answer_s
         self._engine: SnmpEngine | None = None
         self._endpoints: dict[tuple[int, ...], Any] = {}
         self._auth: Any = None
@@ -182,16 +183,10 @@ class _Sender:
             raise ServiceError(_SERVICE, Fault.CONNECTIVITY, detail)
 
     def _engine_as(self, speaker: Engine, now: datetime) -> "SnmpEngine":
-        """The engine of the library, with the identity and time of ``speaker``."""
+        """The engine of the library, with the identity and time of ``speaker``, made at ``now``."""
         if self._engine is None:
-            self._engine = _engine(speaker)
+            self._engine = _engine(speaker, now)
             self._auth = self._credentials()
-        builder = self._engine.get_mib_builder()
-        boots, time = builder.import_symbols(
-            "__SNMP-FRAMEWORK-MIB", "snmpEngineBoots", "snmpEngineTime"
-        )
-        boots.syntax = boots.syntax.clone(speaker.boots)
-        time.syntax = time.syntax.clone(int(speaker.up(now).total_seconds()))
         return self._engine
 
     async def _target(self, engine: "SnmpEngine") -> tuple[Any, Any]:
@@ -214,7 +209,7 @@ class _Sender:
         )
         if domain not in self._endpoints:
             self._endpoints[domain] = await _endpoint(engine, domain, family)
-        target = await kind.create(address[:2], timeout=ANSWER_S, retries=REPEATS)
+        target = await kind.create(address[:2], timeout=self._answer_s, retries=REPEATS)
         return target, self._endpoints[domain]
 
     async def close(self) -> None:
@@ -242,8 +237,10 @@ class SnmpV2c(_Sender):
         ParameterError: something that is needed is missing.
     """
 
-    def __init__(self, params: SnmpParams, credentials: SnmpCommunity) -> None:
-        super().__init__(params)
+    def __init__(
+        self, params: SnmpParams, credentials: SnmpCommunity, *, answer_s: float = ANSWER_S
+    ) -> None:
+        super().__init__(params, answer_s)
         self._community = credentials.community.get_secret_value()
         _needed({"snmpHost": params.host, "snmpCommunity": self._community})
 
@@ -269,8 +266,10 @@ class SnmpV3(_Sender):
         ParameterError: something that is needed is missing or too short.
     """
 
-    def __init__(self, params: SnmpParams, credentials: SnmpUser) -> None:
-        super().__init__(params)
+    def __init__(
+        self, params: SnmpParams, credentials: SnmpUser, *, answer_s: float = ANSWER_S
+    ) -> None:
+        super().__init__(params, answer_s)
         self._user = credentials
         needed = {"snmpHost": params.host, "snmpUser": credentials.user}
         keys = {}
@@ -318,13 +317,18 @@ def _needed(values: dict[str, str]) -> None:
         raise ParameterError(problems)
 
 
-def _engine(speaker: Engine) -> "SnmpEngine":
+def _engine(speaker: Engine, now: datetime) -> "SnmpEngine":
     from pysnmp.entity.engine import SnmpEngine
 
     # NB given an id at once it would keep boots of its own in the directory for temporary files.
     engine = SnmpEngine()
-    (own,) = engine.get_mib_builder().import_symbols("__SNMP-FRAMEWORK-MIB", "snmpEngineID")
+    own, boots, time = engine.get_mib_builder().import_symbols(
+        "__SNMP-FRAMEWORK-MIB", "snmpEngineID", "snmpEngineBoots", "snmpEngineTime"
+    )
     own.syntax = own.syntax.clone(speaker.id)
+    boots.syntax = boots.syntax.clone(speaker.boots)
+    # NB what is set is the moment that counts as zero; the library tells the time since then.
+    time.syntax = time.syntax.clone(int((now - speaker.up(now)).timestamp()))
     engine.snmpEngineID = own.syntax
     return engine
 
