@@ -39,6 +39,8 @@ lint: ## Check style, types, architecture, templates, spelling, migrations and g
 	$(BIN)/python manage.py docs --check
 	$(BIN)/python manage.py environment --check
 	$(BIN)/python manage.py openapi --check
+	$(BIN)/python manage.py metrics --check
+	$(BIN)/python manage.py mib --check
 
 fmt: ## Format code and templates
 	@.ci/bootstrap dev
@@ -62,6 +64,8 @@ docs: ## Write the pages that are generated from the code
 	$(BIN)/python manage.py docs
 	$(BIN)/python manage.py environment
 	$(BIN)/python manage.py openapi
+	$(BIN)/python manage.py metrics
+	$(BIN)/python manage.py mib --ship
 
 clean: ## Delete the environment and what tools left behind; keeps var/
 	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov $(ASKED)

@@ -29,7 +29,7 @@ from coverage import Coverage
 from coverage.exceptions import NoDataError
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = ("bots/core", "bots/protocols", "calls/core")
+PURE = ("bots/core", "bots/protocols", "alarms/core", "calls/core")
 AT_IMPORT = "^$"
 """The context of what runs outside of tests: module bodies, when the test files are collected."""
 
