@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, close_old_connections, connection
+from django.db import OperationalError, connection, transaction
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 from structlog.testing import capture_logs
@@ -64,7 +64,13 @@ def bench() -> Iterator[Bench]:
 
 def customise(kind: AlarmType, **values: Any) -> None:
     AlarmRule.objects.create(type=kind.name, changed_at=timezone.now(), **values)
-    write(locked_ledger(), [])
+    news()
+
+
+def news() -> None:
+    """Have every board drawn anew."""
+    with transaction.atomic():
+        write(locked_ledger(), [])
 
 
 # --- telling --------------------------------------------------------------------------------------
@@ -190,7 +196,7 @@ def test_time_alone_is_looked_after_now_and_then(bench: Bench) -> None:
     silence([disk.alarm_id], who=mia, until=timezone.now() + timedelta(hours=1))
     ActiveAlarm.objects.filter(pk=disk.pk).update(silenced_until=timezone.now())
     ActiveAlarm.objects.filter(pk=token.pk).update(last_at=token.last_at - timedelta(hours=1))
-    write(locked_ledger(), [])
+    news()
     assert bench.sources() == {"host", "token:azure"}
     bench.now += SWEEP_S
     bench.desk.flush()
@@ -346,7 +352,7 @@ def test_destinations_learn_of_an_outage_while_it_lasts_and_the_history_after_it
     settings.VAR_DIR = tmp_path
     customise(DATABASE_UNAVAILABLE, hold_off_s=3, clear_after_s=0)
     noc = Destination.objects.create(name="noc", notifier="webhook")
-    write(locked_ledger(), [])
+    news()
     told: list[Notice] = []
     sent, back = threading.Event(), threading.Event()
 
@@ -405,4 +411,3 @@ def test_why_the_database_is_away_is_one_line(bench: Bench) -> None:
     assert absence.detail(0) == "it fails"
     absence.ended()
     assert absence.detail(0) == ""
-    close_old_connections()
