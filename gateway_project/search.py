@@ -1,4 +1,4 @@
-"""Search over everything a person may see: pages, calls, bots, providers, numbers, parameters.
+"""Search over everything that a person may see, one kind after the other.
 
 Each kind has a function that finds at most a few of it for one person; all start from what that
 person reaches.
@@ -20,6 +20,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_safe
 
+from alarms import board
+from alarms.core.catalogue import CATALOGUE
 from bots.core import catalogue
 from bots.core.roles import Permission as P
 from bots.guards import asking, signed_in
@@ -142,9 +144,29 @@ def _people(who: Person, text: str, limit: int) -> Iterator[Found]:
         yield Found(title=user.username, url=url, icon="person", note=user.email)
 
 
+def _alarms(who: Person, text: str, limit: int) -> Iterator[Found]:
+    """What is wrong now, by the board and so without a query, then types of alarms."""
+    if not who.may(P.SEE_ALARMS):
+        return
+    wanted = text.casefold()
+    titles = {name: _(kind.title) for name, kind in CATALOGUE.items()}
+    for alarm in board.visible_to(who):
+        title = titles.get(alarm.type, alarm.type)
+        seen = (title, alarm.type, alarm.source, alarm.text, str(alarm.alarm_id))
+        if any(wanted in each.casefold() for each in seen):
+            url = reverse("alarms:alarm", args=[alarm.alarm_id])
+            note = ", ".join([_(alarm.severity.title), alarm.source])
+            yield Found(title=title, url=url, icon=f"is-{alarm.severity.word}", note=note)
+    for name, title in titles.items():
+        if wanted in title.casefold() or wanted in name.casefold():
+            url = reverse("alarms:type", args=[name])
+            yield Found(title=title, url=url, icon="book", note=name)
+
+
 _KINDS: tuple[tuple[Promise, Callable[[Person, str, int], Iterator[Found]]], ...] = (
     (gettext_lazy("Pages"), _pages),
     (gettext_lazy("Calls"), _calls),
+    (gettext_lazy("Alarms"), _alarms),
     (gettext_lazy("Bots"), _bots),
     (gettext_lazy("Providers"), _providers),
     (gettext_lazy("Numbers and routes"), _routes),

@@ -40,6 +40,5 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("deliveries/", include("bots.urls.deliveries")),
     path("audit/", include("bots.urls.audit")),
     path("alarms/", include("alarms.urls")),
-    path("alarms/", include("alarms.urls")),
     path("", include("calls.urls")),
 ]

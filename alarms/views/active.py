@@ -212,8 +212,8 @@ def _unacknowledged(count: int) -> str:
 
 def _silenced(count: int) -> str:
     words = ngettext(
-        "Nobody is told of %(n)s alarm until then, except that it clears.",
-        "Nobody is told of %(n)s alarms until then, except that they clear.",
+        "%(n)s alarm silenced. Destinations are only told that it clears.",
+        "%(n)s alarms silenced. Destinations are only told that they clear.",
         count,
     )
     return words % {"n": count}

@@ -1,5 +1,6 @@
 """The console's pages of types of alarms: what each means for callers, and what to do about it."""
 
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from alarms.core.declare import AlarmType
 from alarms.core.severity import Severity
 from alarms.models import AlarmRule
 from alarms.selectors import events_visible_to, visible_to
+from alarms.views import wording
 from alarms.views.active import rows as active_rows
 from alarms.views.history import event_rows
 from bots.core.roles import Permission
@@ -87,4 +89,14 @@ def _in_force(kind: AlarmType, rule: AlarmRule) -> dict[str, Any]:
         name: getattr(kind, name) if getattr(rule, name) is None else getattr(rule, name)
         for name in names
     }
-    return {**values, "severity": Severity(values["severity"])}
+    lengths = ("window_s", "hold_off_s", "clear_after_s")
+    spans = {
+        name: wording.span(timedelta(seconds=values[name])) for name in lengths if values[name]
+    }
+    forget = wording.span(timedelta(seconds=kind.forget_after_s)) if kind.forget_after_s else ""
+    return {
+        "severity": Severity(values["severity"]),
+        "count": values["count"],
+        "forget_after": forget,
+        "spans": spans,
+    }

@@ -109,9 +109,10 @@ def span(length: timedelta) -> str:
             "days": days,
             "hours": hours,
         }
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds % 60} s" if minutes else f"{seconds} s"
+    parts = [(hours, "h"), (minutes, "min"), (seconds % 60, "s")]
+    first = next((place for place, (number, _unit) in enumerate(parts) if number), 2)
+    told = [f"{number} {unit}" for number, unit in parts[first : first + 2] if number]
+    return " ".join(told) or "0 s"
 
 
 # --- what an address asks for ---------------------------------------------------------------------

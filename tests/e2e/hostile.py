@@ -32,6 +32,7 @@ CALL = UUID("11111111-2222-4333-8444-555555555555")
 DIALOUT = UUID("11111111-2222-4333-8444-888888888888")
 DELIVERY = UUID("11111111-2222-4333-8444-777777777777")
 CLIENT = 4711
+ALARM = UUID("11111111-2222-4333-8444-999999999999")
 
 
 def plant() -> None:
@@ -197,4 +198,57 @@ def plant() -> None:
         application=client, token="hostile", scope=TEXTS[2], expires=ended + timedelta(days=9)
     )
     MintedToken.objects.create(token=token, name=TEXTS[1], author=TEXTS[2])
+    _plant_alarm()
     assert provider.pk
+
+
+def _plant_alarm() -> None:
+    """An alarm, its story, and a notice that was given up."""
+    from django.db import transaction
+    from django.utils.timezone import now
+
+    from alarms.models import ActiveAlarm, AlarmEvent, Destination, Notification
+    from alarms.services.ledger import locked_ledger, write
+
+    at = now()
+    about = {
+        "alarm_id": ALARM,
+        "type": "secretUnreadable",
+        "source": f"secret:{TEXTS[1]}",
+        "severity": 5,
+        "text": TEXTS[0],
+        "detail": TEXTS[2],
+        "raised_at": at,
+        "comment": TEXTS[3],
+    }
+    destination = Destination.objects.create(
+        name="hostile", notifier=TEXTS[0][:40], enabled=False, last_problem=TEXTS[1]
+    )
+    with transaction.atomic():
+        ledger = locked_ledger()
+        ActiveAlarm.objects.create(
+            **about,
+            changed_at=at,
+            last_at=at,
+            acknowledged_at=at,
+            acknowledged_by=TEXTS[4],
+            silenced_until=at + timedelta(hours=1),
+            silenced_by=TEXTS[5],
+        )
+        ledger.last_seq += 1
+        AlarmEvent.objects.create(
+            **about, seq=ledger.last_seq, kind="acknowledged", at=at, by=TEXTS[4]
+        )
+        write(ledger, [])
+    Notification.objects.create(
+        destination=destination,
+        seq=1,
+        alarm_id=ALARM,
+        kind="raised",
+        notice={},
+        state="dead",
+        created_at=at,
+        next_attempt_at=at,
+        finished_at=at,
+        last_problem=TEXTS[0],
+    )

@@ -7,10 +7,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from alarms import board
 from bots.models import Bot, Provider, Route
 from bots.people import person
 from calls.models import Call
 from gateway_project.search import FULL, found
+from tests.alarms.raising import raised
 from tests.calls.conftest import NOON
 from tests.worlds import World, browser, with_role
 
@@ -118,3 +120,27 @@ def test_a_search_makes_the_agreed_number_of_queries(
         client.get("/search/?q=retail")
     agreed = json.loads((repository / "tests" / "query_counts.json").read_text())
     assert {"search": len(queries)} == {"search": agreed["search"]}
+
+
+def test_alarms_are_found_by_title_source_and_id_and_their_types(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(board.BOARD, "_snapshot", board.Snapshot())
+    alarm = raised(name="azure-1")
+    board.refresh()
+    viewer = person(world.people["viewer"])
+
+    def urls(text: str) -> list[str]:
+        return [
+            result.url
+            for kind in found(viewer, text, FULL)
+            if kind.title == "Alarms"
+            for result in kind.results
+        ]
+
+    story, runbook = f"/alarms/{alarm.alarm_id}/", "/alarms/types/sttProviderFailure/"
+    assert urls("azure-1") == [story]
+    assert urls(str(alarm.alarm_id)) == [story]
+    assert urls("speech recognition fails")[:2] == [story, runbook]
+    assert urls("sttProviderFail") == [story, runbook]
+    assert found(person(world.newcomer), "azure-1", FULL) == []
