@@ -40,6 +40,8 @@ from calls.session.warm_up import warm_up
 END_TIMEOUT_S = 8.0
 """How long calls that a drain ends may take for it; more than a hang-up's confirmation takes."""
 RECORDS_TIMEOUT_S = 20.0
+LEASE_LOOKS = 4
+"""So often within its time a lease is renewed, and people's wishes are read with it."""
 LEASE_RETRY_S = 2.0
 """Until a lease that could not be renewed is tried again (see `calls.leases.GAP_SECONDS`)."""
 
@@ -288,8 +290,11 @@ class SessionHost:
     async def _keep_lease(self) -> None:
         renewed = True
         while True:
-            await asyncio.sleep(LEASE_SECONDS / 4 if renewed else LEASE_RETRY_S)
+            await asyncio.sleep(LEASE_SECONDS / LEASE_LOOKS if renewed else LEASE_RETRY_S)
+            paused = self.paused
             renewed = await self._renew_lease()
+            if self.paused is not paused:
+                renewed = await self._renew_lease()  # whoever wanted it looks whether it follows
 
     async def _renew_lease(self) -> bool:
         try:
