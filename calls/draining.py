@@ -22,31 +22,28 @@ def drainable() -> QuerySet[ProcessLease]:
     return ProcessLease.objects.filter(role="web").order_by("host", "pid", "owner")
 
 
-def drain(owner: str = "") -> int:
-    """Have the process ``owner`` take no more calls, or every one that takes any; how many.
+def drain(owner: str = "", host: str = "") -> int:
+    """Have processes take no more calls; how many do so by this.
+
+    It is the process ``owner``, those of the machine ``host``, or without either all of them.
 
     Raises:
         ParameterError: under ``process``: there is no such process.
     """
-    return _wish(owner, drain=True)
+    return _wish(owner, host, drain=True)
 
 
-def undrain(owner: str = "") -> int:
-    """Have the process ``owner`` take calls again, or every one that drains; how many.
-
-    Raises:
-        ParameterError: as `drain`.
-    """
-    return _wish(owner, drain=False)
+def undrain(owner: str = "", host: str = "") -> int:
+    """Have processes take calls again; see `drain`."""
+    return _wish(owner, host, drain=False)
 
 
-def _wish(owner: str, *, drain: bool) -> int:
+def _wish(owner: str, host: str, *, drain: bool) -> int:
+    chosen = {name: value for name, value in (("owner", owner), ("host", host)) if value}
     with transaction.atomic():
-        rows = drainable().select_for_update()
-        if owner:
-            rows = rows.filter(owner=owner)
-            if not rows.exists():
-                raise ParameterError({"process": "is gone; look which processes there are"})
+        rows = list(drainable().select_for_update().filter(**chosen))
+        if chosen and not rows:
+            raise ParameterError({"process": "is gone; look which processes there are"})
         changing = [lease.owner for lease in rows if lease.drain is not drain]
         ProcessLease.objects.filter(owner__in=changing).update(drain=drain)
         for each in changing:

@@ -133,11 +133,11 @@ PARTS: dict[str, tuple[str, Callable[[HttpRequest], dict[str, Any]]]] = {
 @permitted(Permission.ADMINISTER)
 @never_cache
 def drain(request: HttpRequest) -> HttpResponse:
-    """Say what it means that a process takes no more calls, or all of them; then have it so."""
-    owner = _owner(request)
+    """Say what it means that processes take no more calls; then have it so."""
+    owner, host = _chosen(request)
     if request.method == "POST":
         try:
-            count = draining.drain(owner)
+            count = draining.drain(owner, host)
         except ParameterError:
             raise Http404(_("There is no such process any more.")) from None
         text = ngettext(
@@ -148,14 +148,18 @@ def drain(request: HttpRequest) -> HttpResponse:
         messages.success(request, text % {"count": count})
         return redirect("calls:system")
     found = [each for each in processes(now()) if each.takes_calls and each.alive]
-    chosen = [each for each in found if owner in ("", each.owner)]
-    if not chosen:
+    chosen = [each for each in found if owner in ("", each.owner) and host in ("", each.host)]
+    if not chosen and (owner or host):
         raise Http404(_("There is no such process any more."))
+    others = [each for each in found if each not in chosen and each.state == "alive"]
+    hosts = {each.host for each in chosen}
     context = {
         "owner": owner,
+        "host": host,
         "chosen": chosen,
         "calls": sum(each.calls or 0 for each in chosen),
-        "others": [each for each in found if each not in chosen and each.state == "alive"],
+        "beside": [each for each in others if each.host in hosts],
+        "elsewhere": [each for each in others if each.host not in hosts],
         "follows_s": draining.FOLLOWS_SECONDS,
     }
     return render(request, "system/drain.html", context)
@@ -166,7 +170,7 @@ def drain(request: HttpRequest) -> HttpResponse:
 def undrain(request: HttpRequest) -> HttpResponse:
     """Have a process take calls again, or all that drain."""
     try:
-        count = draining.undrain(_owner(request))
+        count = draining.undrain(*_chosen(request))
     except ParameterError:
         raise Http404(_("There is no such process any more.")) from None
     text = ngettext(
@@ -176,7 +180,7 @@ def undrain(request: HttpRequest) -> HttpResponse:
     return redirect(reverse("calls:system"))
 
 
-def _owner(request: HttpRequest) -> str:
-    """The process that is meant; empty: all."""
+def _chosen(request: HttpRequest) -> tuple[str, str]:
+    """The process or the machine that is meant; both empty: all."""
     given = request.POST if request.method == "POST" else request.GET
-    return given.get("process", "")[:64]
+    return given.get("process", "")[:64], given.get("host", "")[:200]

@@ -131,10 +131,9 @@ def test_draining_is_asked_for_first_then_done_and_taken_back(client: Client) ->
     ]
 
 
-def test_all_drain_together_and_one_that_leaves_others_says_so(client: Client) -> None:
+def test_all_drain_together(client: Client) -> None:
     for owner in ("a", "b"):
         renew_lease(owner, "host", 1, now(), vitals={"calls": 1})
-    assert "1 other process takes the calls meanwhile" in page(client, "/system/drain/?process=a")
     shown = page(client, "/system/drain/")
     assert "The whole gateway takes no more calls" in shown
     assert "No other process takes calls" in shown
@@ -145,6 +144,25 @@ def test_all_drain_together_and_one_that_leaves_others_says_so(client: Client) -
     assert 'href="/system/drain/"' not in shown
     client.post("/system/undrain/")
     assert not ProcessLease.objects.filter(drain=True).exists()
+
+
+def test_who_drains_one_of_several_on_one_port_is_told_to_drain_the_machine(
+    client: Client,
+) -> None:
+    for owner, host in (("a", "alpha"), ("b", "alpha"), ("c", "beta")):
+        renew_lease(owner, host, 1, now())
+    shown = page(client, "/system/drain/?process=a")
+    assert "1 other process of this machine shares its port" in shown
+    assert '<a href="?host=alpha">Drain all processes on alpha instead</a>' in shown
+    shown = page(client, "/system/drain/?host=alpha")
+    assert "All processes on alpha take no more calls" in shown
+    assert "1 process of other machines takes the calls meanwhile" in shown
+    answer = client.post("/system/drain/", {"process": "", "host": "alpha"}, follow=True)
+    assert "2 processes take no more calls." in answer.content.decode()
+    drained = ProcessLease.objects.filter(drain=True).values_list("owner", flat=True)
+    assert set(drained) == {"a", "b"}
+    assert "No other process takes calls" in page(client, "/system/drain/?process=c")
+    page(client, "/system/drain/?host=gamma", 404)
 
 
 @pytest.mark.parametrize("process", ["gone", "w", "%ED%A0%80", "a" * 10_000])
