@@ -22,6 +22,7 @@ from bots.models import AuditEvent
 PAGE_SIZE = 50
 # Of what an event was done to: the page that shows it, by its key or its present name.
 _PAGES = {
+    "alarm": "alarms:alarm",
     "bot": "bots:edit",
     "call": "calls:detail",
     "delivery": "deliveries:delivery",
