@@ -117,7 +117,13 @@ class Email:
 
     confirmed: ClassVar[bool] = True
 
-    def __init__(self, params: EmailParams, credentials: EmailCredentials) -> None:
+    def __init__(
+        self,
+        params: EmailParams,
+        credentials: EmailCredentials,
+        *,
+        deadline_s: float = DEADLINE_S,
+    ) -> None:
         needed = {
             "mailHost": params.host,
             "mailFrom": params.sender,
@@ -130,6 +136,7 @@ class Email:
             raise ParameterError(problems)
         self._params = params
         self._credentials = credentials
+        self._deadline_s = deadline_s
 
     async def send(self, notice: Notice) -> None:
         """Send the mail about ``notice``; taken when the server took it for any recipient.
@@ -141,7 +148,7 @@ class Email:
 
         user = self._credentials.user
         try:
-            async with asyncio.timeout(DEADLINE_S):
+            async with asyncio.timeout(self._deadline_s):
                 await aiosmtplib.send(
                     message_of(notice, self._params),
                     sender=self._params.sender,
@@ -153,7 +160,7 @@ class Email:
                     use_tls=self._params.security == "tls",
                     start_tls=self._params.security == "starttls",
                     tls_context=self._tls(),
-                    timeout=DEADLINE_S,
+                    timeout=self._deadline_s,
                 )
         except aiosmtplib.SMTPException as error:
             raise _error(error) from None

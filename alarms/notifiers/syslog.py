@@ -29,6 +29,9 @@ ENTERPRISE = "voiceAiGateway@8072"
 """The name of our structured data; a name with an @ belongs to a private enterprise number, here
 that which net-snmp lets everybody try things out under."""
 
+_VALUE_OCTETS = 150
+"""Of a value of structured data, so that all of them fit into a message even when each character
+needs another one before it."""
 _SERVICE = "notifier:syslog"
 _FACILITIES = {f"local{number}": 16 + number for number in range(8)} | {"daemon": 3, "user": 1}
 _SEVERITIES = {
@@ -180,7 +183,7 @@ def message_of(notice: Notice, facility: int) -> bytes:
     """The message about ``notice``, at most `MAX_OCTETS` long."""
     priority = facility * 8 + _SEVERITIES[notice.severity]
     moment = notice.at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    name = _word(notice.gateway, 255)
+    name = _word(notice.gateway, 64)
     head = f"<{priority}>1 {moment} {name} voice-ai-gateway {os.getpid()} {_word(notice.type, 32)}"
     fields = {
         "type": notice.type,
@@ -205,7 +208,7 @@ def _word(text: str, most: int) -> str:
 
 
 def _value(text: str) -> str:
-    return re.sub(r'(["\\\]])', r"\\\1", one_line(text[:300]))
+    return re.sub(r'(["\\\]])', r"\\\1", cut(one_line(text[:300]), _VALUE_OCTETS).decode())
 
 
 def _reason(error: OSError) -> str:

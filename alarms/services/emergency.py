@@ -48,21 +48,23 @@ class _Watch:
 
     def holds(self) -> bool:
         """Whether this process is the one that tells."""
-        if self._file is None:
-            file = (settings.VAR_DIR / LOCK).open("ab")
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                file.close()
-                return False
-            self._file = file
-        return True
+        with self._writing:
+            if self._file is None:
+                file = (settings.VAR_DIR / LOCK).open("ab")
+                try:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except OSError:
+                    file.close()
+                    return False
+                self._file = file
+            return True
 
     def release(self) -> None:
         """Let another process tell the next time."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        with self._writing:
+            if self._file is not None:
+                self._file.close()
+                self._file = None
 
     def begin(self, detail: str, at: datetime) -> Emergency | None:
         """The emergency that goes on or begins; None: it is not wanted, or nobody is known."""
@@ -162,9 +164,14 @@ def told(destination: int) -> None:
 
 
 def ended() -> Emergency | None:
-    """What was told while the database was away and is not written down yet."""
+    """What was told while the database was away and is not written down yet.
+
+    It is for the process that told it, as long as that lives: the database may still be out of its
+    reach when others have it back.
+    """
     try:
-        return _read()
+        known = _read()
+        return known if known is not None and _watch.holds() else None
     except OSError:
         return None
 
