@@ -5,6 +5,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
 ASKED := .asked
+LOGGED := .logged
 # Compiled once and kept: every worker and every process that a test starts reads it back.
 export PYTHONDONTWRITEBYTECODE :=
 CODE := manage.py gateway_project bots calls alarms tests benchmarks
@@ -21,11 +22,12 @@ test: ## Run every test, and what asks a server once more on PostgreSQL and Redi
 	@.ci/system-packages
 	$(PYTEST) -m pure --cov --cov-report=
 	$(BIN)/python tests/own_coverage.py
-	@rm -rf $(ASKED)
-	ASKED=$(ASKED) $(PYTEST) -m "not pure"
-	ASKED=$(ASKED) $(BIN)/python -m tests.servers $(PYTEST) \
+	@rm -rf $(ASKED) $(LOGGED)
+	ASKED=$(ASKED) LOGGED=$(LOGGED) $(PYTEST) -m "not pure"
+	ASKED=$(ASKED) LOGGED=$(LOGGED) $(BIN)/python -m tests.servers $(PYTEST) \
 		-m "(db or layer or served) and not (speech or once)"
 	$(BIN)/python tests/both_databases.py $(ASKED)
+	$(BIN)/python -m tests.planted $(LOGGED)
 
 lint: ## Check style, types, architecture, templates, spelling, migrations and generated pages
 	@.ci/bootstrap dev
@@ -68,5 +70,5 @@ docs: ## Write the pages that are generated from the code
 	$(BIN)/python manage.py mib --ship
 
 clean: ## Delete the environment and what tools left behind; keeps var/
-	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov $(ASKED)
+	rm -rf .venv .mypy_cache .ruff_cache .import_linter_cache .hypothesis .coverage htmlcov $(ASKED) $(LOGGED)
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

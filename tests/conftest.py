@@ -30,7 +30,7 @@ from hypothesis import settings as hypothesis_settings
 
 from bots import net
 from bots.net import Outbound
-from tests import both_databases, databases, servers
+from tests import both_databases, databases, planted, servers
 
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
@@ -186,6 +186,7 @@ def django_db_modify_db_settings(
 def _test_settings() -> Iterator[None]:
     """Static files without a collected manifest; the channel layer in memory unless REDIS_URL."""
     # A logger that was cached at its first use would escape `structlog.testing.capture_logs`.
+    planted.listen()
     structlog.configure(cache_logger_on_first_use=False)
     changes: dict[str, Any] = {
         "STORAGES": {

@@ -1,7 +1,9 @@
 """A real gateway for tests: ``manage.py gateway`` with a directory and database of its own."""
 
+import base64
 import contextlib
 import http.client
+import io
 import json
 import os
 import select
@@ -10,12 +12,13 @@ import socket
 import subprocess
 import sys
 import time
+import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
-from tests import databases
+from tests import databases, planted
 from tests.databases import Template
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -44,6 +47,11 @@ for line in sys.stdin:
     def __init__(self, env: Mapping[str, str]) -> None:
         self._env = env
         self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def started(self) -> bool:
+        """Whether it was ever used."""
+        return self._process is not None
 
     def run(self, statement: str, timeout: float) -> str:
         """What ``statement`` prints; fails when it raises, or says nothing for ``timeout`` s."""
@@ -167,7 +175,7 @@ def all_gone(pids: list[int]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def started(
-    directory: Path, environ: Mapping[str, str] | None = None, *, password: str = "adminadmin"
+    directory: Path, environ: Mapping[str, str] | None = None, *, password: str = "s3cret-of-admin"
 ) -> Iterator[Gateway]:
     """A gateway in ``directory``, not yet ready; killed with all its children at the end."""
     port = free_port()
@@ -206,6 +214,7 @@ def started(
         shell.close()
         process.kill()
         process.wait()
+        planted.keep("gateway.log", log.read_text(errors="replace"))
 
 
 @contextlib.contextmanager
@@ -214,7 +223,36 @@ def running(directory: Path, environ: Mapping[str, str] | None = None) -> Iterat
     with started(directory, environ) as gateway:
         gateway.wait_until_ready()
         yield gateway
+        _keep_what_it_shows(gateway)
         stop(gateway)
+
+
+_TOLD = """
+import base64
+from django.core import serializers
+from django.utils import timezone
+from alarms.models import ActiveAlarm, AlarmEvent, Notification
+from gateway_project.diagnostics import bundle
+for model in (ActiveAlarm, AlarmEvent, Notification):
+    print(serializers.serialize("json", model.objects.all()))
+print("ZIP", base64.b64encode(bundle(timezone.now())).decode())
+"""
+
+
+def _keep_what_it_shows(gateway: Gateway) -> None:
+    """Metrics, alarms and the diagnostics file of ``gateway``, for `tests.planted`."""
+    if planted.directory() is None or "web" not in gateway.env.get("ROLE", "web"):
+        return
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("GET", "/metrics")
+        planted.keep("metrics.txt", connection.getresponse().read().decode())
+    if gateway.shell.started:
+        told, _, archive = gateway.query(_TOLD).rpartition("ZIP ")
+        planted.keep("alarms.json", told)
+        with zipfile.ZipFile(io.BytesIO(base64.b64decode(archive))) as files:
+            for name in files.namelist():
+                planted.keep(f"diagnostics-{name}", files.read(name).decode())
 
 
 def stop(gateway: Gateway) -> None:

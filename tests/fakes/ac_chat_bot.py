@@ -12,7 +12,7 @@ from aiohttp import web
 
 from tests.fakes.web import FakeWeb, serving
 
-TOKEN = "bot-token"
+TOKEN = "s3cret-bot-token"
 
 Step = Literal["health", "create", "activities", "refresh", "disconnect", "websocket"]
 Fault = int | Literal["cut", "silent", "page"]

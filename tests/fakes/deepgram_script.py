@@ -9,7 +9,7 @@ import numpy as np
 
 from bots.core.audio import AudioFormat, Converter
 
-KEY = "fake-key"
+KEY = "s3cret-fake-key"
 """The API key that `Script.key` takes unless it is told otherwise."""
 
 Fault = Literal[

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests.fakes.web import FakeWeb, serving
 
-TOKEN = "an-access-token"
+TOKEN = "s3cret-access-token"
 
 
 class FakeVault:

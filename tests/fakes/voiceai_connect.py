@@ -19,7 +19,7 @@ from aiohttp import web
 
 from tests.fakes.web import FakeWeb, serving
 
-CLIENT, SECRET, TOKEN = "gateway", "s3cret & more", "permanent-1"
+CLIENT, SECRET, TOKEN = "gateway", "s3cret & more", "s3cret-permanent"
 
 Order = dict[str, Any]
 Voice = Callable[[str, Order], Awaitable[None]]
