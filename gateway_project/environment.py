@@ -33,6 +33,7 @@ from gateway_project.variables import (
     processes,
     roles_of_groups,
     site,
+    trace_page,
     url,
     whole,
 )
@@ -255,7 +256,7 @@ class Environment:
         "",
         str,
         "What this installation is called in alarms, logs and traces. Empty: the host of "
-        "`PUBLIC_URL`.",
+        "`PUBLIC_URL`, or the name of this machine when that is only for itself.",
     )
     alarm_history: int = _field(
         "ALARM_HISTORY",
@@ -284,6 +285,13 @@ class Environment:
         url("http", "https"),
         "OpenTelemetry collector that traces of calls are sent to, such as "
         "`http://localhost:4318`; needs the extra `otel`. Empty: no traces.",
+    )
+    trace_url: str = _field(
+        "TRACE_URL",
+        "",
+        trace_page,
+        "Where people see the trace of a call, with `{trace}` in place of its id, such as "
+        "`http://localhost:16686/trace/{trace}`: the pages of calls lead there.",
     )
     log_format: Style = _field(  # noqa: RUF009 - as above
         "LOG_FORMAT",

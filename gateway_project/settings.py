@@ -1,6 +1,7 @@
 """Django settings, from the environment only; `gateway_project.environment` has the variables."""
 
 import os
+import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -37,11 +38,16 @@ TTS_CACHE_MB = ENVIRONMENT.tts_cache_mb
 PUBLIC_URL = ENVIRONMENT.public_url or f"http://127.0.0.1:{ENVIRONMENT.port}"
 
 # Alarms, metrics and traces.
-GATEWAY_NAME = ENVIRONMENT.gateway_name or urlsplit(PUBLIC_URL).hostname
+_public_name = urlsplit(PUBLIC_URL).hostname or ""
+GATEWAY_NAME = ENVIRONMENT.gateway_name or (
+    # Several that nobody gave an address of their own would all have the same name.
+    socket.gethostname() if _public_name in ("127.0.0.1", "localhost", "::1") else _public_name
+)
 ALARM_HISTORY = ENVIRONMENT.alarm_history
 SNMP_ENTERPRISE = ENVIRONMENT.snmp_enterprise
 METRICS_TOKEN = ENVIRONMENT.metrics_token
 OTLP_ENDPOINT = ENVIRONMENT.otlp_endpoint
+TRACE_URL = ENVIRONMENT.trace_url
 
 # Hosts, TLS and cookies.
 _behind_tls = urlsplit(PUBLIC_URL).scheme == "https"
@@ -291,5 +297,5 @@ LOGGING = gateway_logging.configuration(
     level=ENVIRONMENT.log_level,
     pii=ENVIRONMENT.log_pii,
     version=VERSION,
-    installation=GATEWAY_NAME or "",
+    installation=GATEWAY_NAME,
 )
