@@ -159,8 +159,6 @@ class Desk:
             except Exception:
                 # The root of the thread: it must outlive everything.
                 log.exception("alarms.turn_failed")
-            else:
-                self._absence.ended()
             finally:
                 close_old_connections()
             if stopping:
@@ -172,8 +170,7 @@ class Desk:
     def _watch(self) -> None:
         while not self._stop.wait(self._look_s):
             hold_off_s = self._policy(DATABASE_UNAVAILABLE).hold_off_s
-            if detail := self._absence.detail(hold_off_s):
-                emergency.away(detail)
+            self._absence.tell(hold_off_s, emergency.away)
 
     def _policy(self, kind: AlarmType) -> Policy:
         return self._policies.get(kind.name) or policy_of(kind)
@@ -181,7 +178,7 @@ class Desk:
     def _turn(self) -> None:
         with self._absence.asking():
             self._refresh()
-            self._make_up()
+        self._make_up()
         now = self._clock()
         with self._lock:
             reports = self._evidence.due(now, timezone.now(), self._board.current().keys)
@@ -197,14 +194,18 @@ class Desk:
                 self._swept_at = now
             if reports:
                 self._refresh()
+        self._absence.ended()
 
     def _make_up(self) -> None:
         """Write down what destinations were told while the database was away."""
-        if (told := emergency.ended()) is not None:
+        if (told := emergency.ended()) is None:
+            return
+        self._absence.ended()  # NB first: what is told from here on would begin another one
+        with self._absence.asking():
             tell_emergency(told)
             emergency.written()
             self._refresh()
-            self.over(DATABASE_UNAVAILABLE, certain=True)
+        self.over(DATABASE_UNAVAILABLE, certain=True)
 
     def _write(self, reports: list[Report]) -> None:
         """Write ``reports``; what the database does not take is logged and dropped."""
@@ -245,6 +246,7 @@ class _Absence:
         self._since: float | None = None
         self._why = ""
         self._asked_at: float | None = None
+        self._lock = threading.Lock()
 
     @contextlib.contextmanager
     def asking(self) -> Iterator[None]:
@@ -257,15 +259,23 @@ class _Absence:
 
     def failed(self, error: Exception) -> bool:
         """It did not answer; whether it did before."""
-        first = self._since is None
-        if first:
-            self._since = self._clock()
-        self._why = _plain(str(error).strip().partition("\n")[0], MAX_TEXT_CHARS)
+        with self._lock:
+            first = self._since is None
+            if first:
+                self._since = self._clock()
+            self._why = _plain(str(error).strip().partition("\n")[0], MAX_TEXT_CHARS)
         return first
 
     def ended(self) -> None:
-        """It answers."""
-        self._since = None
+        """It answers; nothing else is told from here on."""
+        with self._lock:
+            self._since = None
+
+    def tell(self, hold_off_s: float, away: Callable[[str], None]) -> None:
+        """Tell ``away`` why, if the database has been away for ``hold_off_s``."""
+        with self._lock:
+            if detail := self.detail(hold_off_s):
+                away(detail)
 
     def detail(self, hold_off_s: float) -> str:
         """Why it is away, when that has gone on for ``hold_off_s``; else nothing."""

@@ -264,6 +264,7 @@ class Outage:
 
     def __init__(self) -> None:
         self.away = False
+        self.full = False
         self.refuses = ""
         self.noticed = threading.Event()
 
@@ -271,6 +272,8 @@ class Outage:
         if self.away:
             self.noticed.set()
             raise OperationalError("connection refused\nat password=secret")
+        if self.full and sql.startswith(("INSERT", "UPDATE")):
+            raise OperationalError("database or disk is full")
         if self.refuses and self.refuses in str(arguments[0]):
             raise ValueError("cannot be encoded")
         return execute(sql, *arguments)
@@ -402,6 +405,23 @@ def test_a_database_that_only_hangs_is_away_as_well(bench: Bench) -> None:
         assert absence.detail(11) == ""
     bench.now += 100
     assert absence.detail(0) == ""
+
+
+@db
+def test_a_database_that_answers_but_takes_nothing_is_away(bench: Bench, outage: Outage) -> None:
+    bench.shown()
+    bench.desk.holds(DISK_SPACE, "", "0 % left")
+    outage.full = True
+    with pytest.raises(OperationalError) as full:
+        bench.desk.flush()
+    assert bench.desk._absence.failed(full.value)
+    bench.now += 5
+    with pytest.raises(OperationalError):
+        bench.desk.flush()
+    assert bench.desk._absence.detail(5) == "database or disk is full"
+    outage.full = False
+    assert bench.sources() == {"host"}
+    assert bench.desk._absence.detail(5) == ""
 
 
 def test_why_the_database_is_away_is_one_line(bench: Bench) -> None:
