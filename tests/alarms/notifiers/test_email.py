@@ -24,6 +24,7 @@ from alarms.notifiers.email import (
 )
 from bots.core.errors import Fault, ParameterError, ServiceError
 from tests.alarms.notices import HOSTILE, notice
+from tests.fakes.stream_server import listening
 
 pytestmark = [pytest.mark.wire, pytest.mark.once]
 PASSWORD = "correct horse battery"
@@ -73,8 +74,8 @@ async def mail_server(box: Any, security: str, certificate: ssl.SSLContext) -> A
         0,
         ssl=context if security == "tls" else None,
     )
-    async with server:
-        yield server.sockets[0].getsockname()[1]
+    async with listening(server) as port:
+        yield port
 
 
 def email(port: int, security: str, *, password: str = PASSWORD, **values: Any) -> Email:
@@ -146,8 +147,7 @@ async def test_a_server_that_says_nothing_does_not_hold_anybody() -> None:
         writer.close()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    async with server:
-        port = server.sockets[0].getsockname()[1]
+    async with listening(server) as port:
         patient = email(port, "none")
         notifier = Email(patient._params, EmailCredentials(), deadline_s=0.05)
         assert await fault_of(notifier) is Fault.TIMEOUT

@@ -14,6 +14,7 @@ from alarms.notifiers.syslog import MAX_OCTETS, Syslog, SyslogParams, message_of
 from bots.core.errors import Fault, ParameterError, ServiceError
 from bots.core.registry import NoParams
 from tests.alarms.notices import HOSTILE, notice
+from tests.fakes.stream_server import listening
 
 pytestmark = [pytest.mark.wire, pytest.mark.once]
 
@@ -70,8 +71,8 @@ class Frames:
 async def receiver(tls: Any = None) -> AsyncIterator[tuple[Frames, int]]:
     frames = Frames()
     server = await asyncio.start_server(frames.take, "127.0.0.1", 0, ssl=tls)
-    async with server:
-        yield frames, server.sockets[0].getsockname()[1]
+    async with listening(server) as port:
+        yield frames, port
         for writer in frames.connections:
             writer.close()
 
