@@ -158,6 +158,14 @@ def url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
+def trace_page(text: str) -> str:
+    """An address of http with a place for the id of a trace; may be empty."""
+    url("http", "https")(text.replace("{trace}", "0"))
+    if text and "{trace}" not in text:
+        raise ValueError("an address with {trace} in it, where the id of a trace belongs")
+    return text
+
+
 def object_identifier(text: str) -> str:
     """The place of a MIB (RFC 2578)."""
     arcs = text.split(".")

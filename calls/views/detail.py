@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.serializers.json import DjangoJSONEncoder
@@ -80,6 +81,7 @@ def detail(request: HttpRequest, call_id: UUID) -> HttpResponse:
         "tab": tab,
         "advice": advice(call.cause),
         "dialout_id": _dialout_id(sight, call),
+        "trace_url": settings.TRACE_URL.replace("{trace}", call.pk.hex),
         "failed": failed_providers(call) if call.cause else [],
         "may_delete": sight.may(Permission.DELETE_CALLS, call.bot_name),
         "reason_limit": MAX_REASON_CHARACTERS,

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from bots.core.auditing import Action
 from bots.models import AuditEvent, Bot
@@ -447,3 +448,13 @@ def test_a_call_that_goes_on_or_is_not_yours_to_delete_stays(
     assert 'id="delete-call"' not in page(supervisor, ended)
     assert browser(world.admin).get(f"/calls/{ended.pk}/delete").status_code == 405
     assert Call.objects.count() == 2
+
+
+def test_the_page_leads_to_the_trace_where_there_is_one(
+    client: Client, make_call: MakeCall, settings: Settings
+) -> None:
+    call = make_call()
+    assert "Open the trace" not in page(client, call)
+    settings.TRACE_URL = "https://traces.example/trace/{trace}?a=1&b=2"
+    address = f"https://traces.example/trace/{call.pk.hex}?a=1&amp;b=2"
+    assert f'<a href="{address}" rel="noreferrer">Open the trace</a>' in page(client, call)

@@ -81,6 +81,18 @@ def test_an_empty_value_counts_as_not_set() -> None:
         ),
         ("LOG_FORMAT", "xml", "LOG_FORMAT must be one of console, json, not 'xml'."),
         (
+            "TRACE_URL",
+            "javascript:alert({trace})",
+            "TRACE_URL must be a URL that starts with http:// or https://, not "
+            "'javascript:alert({trace})'.",
+        ),
+        (
+            "TRACE_URL",
+            "http://localhost:16686/trace",
+            "TRACE_URL must be an address with {trace} in it, where the id of a trace belongs, not "
+            "'http://localhost:16686/trace'.",
+        ),
+        (
             "ROLE",
             "all,web",
             "ROLE must be all, or a comma-separated list of web, worker, beat, not 'all,web'.",
@@ -250,3 +262,8 @@ def test_another_terminal_needs_the_address_if_it_is_not_the_usual(
     environ: dict[str, str], setting: str
 ) -> None:
     assert read(environ).setting == setting
+
+
+def test_the_address_of_traces_has_a_place_for_the_id() -> None:
+    address = "http://localhost:16686/trace/{trace}"
+    assert (read({}).trace_url, read({"TRACE_URL": address}).trace_url) == ("", address)
