@@ -24,6 +24,7 @@ from alarms.core.state import Report
 from alarms.services import emergency
 from alarms.services.reporting import BATCH, tell, tell_emergency
 from alarms.services.sweeping import is_forgotten, is_heard_again, sweep
+from bots.core.redaction import redacted_text
 
 PACE_S = 0.25
 """Between two turns when there is something to write."""
@@ -72,7 +73,7 @@ class Desk:
         self, kind: AlarmType, name: str = "", detail: str = "", *, certain: bool = False
     ) -> None:
         """``name`` failed; ``certain``: there is no need to wait for more failures."""
-        key, detail = _key(kind, name), _plain(detail, MAX_TEXT_CHARS)
+        key, detail = _key(kind, name), _shown(detail)
         with self._lock:
             self._evidence.failed(key, detail, self._clock(), certain=certain)
         self._told.set()
@@ -89,7 +90,7 @@ class Desk:
         severity: Severity | None = None,
     ) -> None:
         """The condition holds; tell so at every look. ``severity`` None: as usual."""
-        key, detail = _key(kind, name), _plain(detail, MAX_TEXT_CHARS)
+        key, detail = _key(kind, name), _shown(detail)
         with self._lock:
             self._evidence.holds(key, detail, self._clock(), severity=severity)
         self._told.set()
@@ -263,7 +264,7 @@ class _Absence:
             first = self._since is None
             if first:
                 self._since = self._clock()
-            self._why = _plain(str(error).strip().partition("\n")[0], MAX_TEXT_CHARS)
+            self._why = _shown(str(error).strip().partition("\n")[0])
         return first
 
     def ended(self) -> None:
@@ -308,6 +309,11 @@ class Notices:
 
 def _key(kind: AlarmType, name: str) -> Key:
     return Key(kind.name, kind.source(_plain(name, MAX_NAME_CHARS)))
+
+
+def _shown(detail: str) -> str:
+    """``detail`` as people and other systems may see it: no secret and no caller in it."""
+    return _plain(redacted_text(detail), MAX_TEXT_CHARS)
 
 
 def _plain(text: str, longest: int) -> str:

@@ -32,6 +32,7 @@ from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination
 from bots import audit
 from bots.core import registry
 from bots.core.auditing import Action
+from bots.core.redaction import MASK, Redactor
 from bots.core.roles import Permission
 from bots.guards import permitted
 from bots.people import Person
@@ -47,7 +48,6 @@ from calls.system.queues import queues
 from calls.system.runs import runs
 from calls.system.storage import storage
 from gateway_project.environment import variables
-from gateway_project.redaction import MASK, Redactor
 from gateway_project.variables import UnreadableFile, given_text
 
 EVENTS = 500

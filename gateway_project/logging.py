@@ -13,8 +13,8 @@ import structlog
 from django.core.exceptions import PermissionDenied
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bots.core.redaction import Redactor
 from gateway_project import ecs
-from gateway_project.redaction import Redactor
 
 Style = Literal["console", "json"]
 

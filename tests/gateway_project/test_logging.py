@@ -7,8 +7,8 @@ import pytest
 import structlog
 from django.core.exceptions import PermissionDenied
 
+from bots.core.redaction import MASK
 from gateway_project.logging import configuration
-from gateway_project.redaction import MASK
 from tests.logged import Written, written
 
 pytestmark = pytest.mark.pure

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway_project.redaction import MASK, Redactor, redacted_text
+from bots.core.redaction import MASK, Redactor, redacted_text
 
 pytestmark = pytest.mark.pure
 

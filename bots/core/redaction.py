@@ -1,4 +1,4 @@
-"""What no log line may hold: secrets, and what is known of callers.
+"""What no log line and no alarm may hold: secrets, and what is known of callers.
 
 Keys decide first: the value of a key that names a secret is masked, and keys that start with
 ``pii.`` are dropped. Every other text is searched for what looks like a secret, a phone number or
@@ -7,12 +7,10 @@ which there is nothing to find.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
 from enum import Enum, auto
 from functools import lru_cache
 from typing import Any
-
-from structlog.typing import EventDict, WrappedLogger
 
 MASK = "•••"
 _DEPTH_LIMIT = 8
@@ -109,7 +107,9 @@ class Redactor:
     def __init__(self, *, pii: bool) -> None:
         self._pii = pii
 
-    def __call__(self, _logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
+    def __call__(
+        self, _logger: Any, _method: str, event_dict: MutableMapping[str, Any]
+    ) -> dict[str, Any]:
         """The line without secrets; a new mapping."""
         return self._mapping(event_dict, 0)
 
