@@ -1,5 +1,6 @@
 // The first page while it is open: parts are fetched again as long as somebody can see them, the
 // number of calls comes from the live feed, charts follow theme and width.
+import { alarms } from "../alarms/feed.js";
 import { feed } from "../console/feed.js";
 import { localise } from "../console/time.js";
 import { drawAll, resize } from "./charts.js";
@@ -20,6 +21,16 @@ function refresh() {
 
 setInterval(refresh, 1_000);
 document.addEventListener("visibilitychange", refresh);
+
+// What is wrong shows at once; the first news tell what the page shows already.
+let alarmVersion = null;
+alarms.addEventListener("alarms", ({ detail }) => {
+  if (alarmVersion !== null && detail.version !== alarmVersion) {
+    for (const part of parts) if (part.id !== "period") fetchedAt.set(part, 0);
+    refresh();
+  }
+  alarmVersion = detail.version;
+});
 
 document.addEventListener("htmx:configRequest", (event) => {
   const zone = document.documentElement.dataset.timeZone || Intl.DateTimeFormat().resolvedOptions().timeZone;

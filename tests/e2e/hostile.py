@@ -54,7 +54,8 @@ def plant() -> None:
         Provider,
         Route,
     )
-    from calls.models import Call, CallEvent, Dialout, ServiceFault, TranscriptEntry
+    from calls.leases import renew_lease
+    from calls.models import Call, CallEvent, Dialout, ServiceFault, TaskRun, TranscriptEntry
 
     bot = Bot.objects.create(
         name="hostile", display_name=TEXTS[1], base=Bot.objects.get(name="demo-base")
@@ -93,6 +94,16 @@ def plant() -> None:
             "fault": "authentication",
             "detail": TEXTS[1],
         },
+    )
+    for role in ("web", TEXTS[2][:10]):
+        vitals = {"calls": 99, "most_calls": 7, "certificates": {TEXTS[1]: TEXTS[2]}, "rss_mb": 1e9}
+        renew_lease(
+            f"{role}{TEXTS[0]}"[:64], TEXTS[16][:200], 1, now(), role=role, version=TEXTS[1][:40],
+            vitals=vitals,
+        )  # fmt: skip
+    TaskRun.objects.update_or_create(
+        name="bots.tasks.forget_client_usage",
+        defaults={"started_at": now(), "ended_at": now(), "problem": TEXTS[1]},
     )
     User.objects.create_user("hostile", email="h@example.com", first_name=TEXTS[0][:30])
     ended = now()
