@@ -99,7 +99,7 @@ class Reporter:
         self._providers = _providers(configuration)
         self._chronicle = Chronicle(configuration.resolved, self._providers)
         self._witness = CallWitness(self._providers)
-        self._metrics = CallMetrics(configuration.bot, self._providers)
+        self._metrics = CallMetrics(configuration.bot)
         tell = exporter.listening()
         self._trace = tell and CallTrace(tell, call_id, self._started_at, configuration.bot)
         self.onlooker: Onlooker | None = None
@@ -131,10 +131,10 @@ class Reporter:
         if start.dialout is not None:
             self._dialout_id = UUID(start.dialout.dialout_id)
         self._witness.opened(start)
-        about = {"channel": start.channel, "direction": start.direction, "mode": mode}
+        about = {"channel": start.channel, "direction": start.direction}
         self._metrics.opened(**about)
         if self._trace is not None:
-            self._trace.opened(**about, revision=revision)
+            self._trace.opened(**about, mode=mode, revision=revision)
         self._records.put(
             CallOpened(
                 call_id=self._call_id,
@@ -271,7 +271,6 @@ class Reporter:
             self.watch.happened(event)
         self._flags.happened(event)
         self._witness.happened(event)
-        self._metrics.happened(event)
         self._tell(self._chronicle.of(event), now)
 
     def commanded(self, command: commands.Command, now: float) -> None:
@@ -279,7 +278,6 @@ class Reporter:
         if self.watch is not None:
             self.watch.commanded(command)
         self._flags.commanded(command)
-        self._metrics.commanded(command)
         happening = self._chronicle.of(command)
         self._tell(happening, now)
         self._witness.commanded(command)
@@ -321,7 +319,6 @@ class Reporter:
 
     def _failed(self, failure: commands.ReportFault, now: float) -> None:
         provider = self._providers.get(failure.service, "")
-        self._metrics.failed(failure)
         if self._trace is not None:
             self._trace.failed(failure, provider, now - self._started)
         if failure.service != "channel":

@@ -31,6 +31,7 @@ from calls.core import commands, events
 from calls.core.closing import Cause
 from calls.core.ports import CallStart
 from calls.core.tally import Figures, Tally
+from calls.telemetry.calls import counted
 
 FAILURES: dict[str, AlarmType] = {
     "bot": BOT_PROVIDER_FAILURE,
@@ -57,6 +58,7 @@ def worked(service: str, provider: str) -> None:
     """``provider`` did for a call what ``service`` is there for."""
     if provider:
         _tally.count(f"{service}:{provider}", time.monotonic(), failed=False)
+        counted(service, provider)
         desk.worked(FAILURES[service], provider)
 
 
@@ -64,6 +66,7 @@ def failed(service: str, provider: str, fault: Fault, detail: str) -> None:
     """``provider`` failed in a call; what another attempt cannot mend needs no second failure."""
     if provider and service in FAILURES:
         _tally.count(f"{service}:{provider}", time.monotonic(), failed=True)
+        counted(service, provider, fault)
         text = f"{fault}: {detail}" if detail else str(fault)
         desk.failed(FAILURES[service], provider, text, certain=not fault.retryable)
 

@@ -1,14 +1,12 @@
 """The metrics of one call: a few counters a turn, nothing for a frame."""
 
-from collections.abc import Mapping
-
-from calls.core import commands, events
+from bots.core.errors import Fault
+from calls.core import commands
 from calls.core.closing import Cause
 from calls.core.waterfall import Waterfall
 from calls.telemetry import metrics
 
 SERVICES = ("bot", "stt", "tts")
-CHANNEL = "channel"
 
 _STAGES = {stage: metrics.STAGE_DELAY.labels(stage) for stage in metrics.STAGES}
 
@@ -28,48 +26,28 @@ def reason_of(finish: commands.Finish) -> str:
     return "error" if finish.cause or finish.reason_code == "error" else "ordinary"
 
 
-class CallMetrics:
-    """Counts for one call of ``bot``; ``providers`` are the names behind its services."""
+def counted(kind: str, provider: str, fault: Fault | None = None) -> None:
+    """``provider`` was used once; without a ``fault`` it did what it is there for."""
+    name = metrics.provider_name(provider)
+    metrics.PROVIDER_REQUESTS.labels(kind, name).inc()
+    if fault is not None:
+        metrics.PROVIDER_ERRORS.labels(kind, name, fault).inc()
 
-    def __init__(self, bot: str, providers: Mapping[str, str]) -> None:
+
+class CallMetrics:
+    """Counts for one call of ``bot``."""
+
+    def __init__(self, bot: str) -> None:
         self._bot = metrics.bot_name(bot)
-        self._providers = {
-            kind: metrics.provider_name(provider) for kind, provider in providers.items()
-        }
-        self._uses = {
-            kind: metrics.PROVIDER_REQUESTS.labels(kind, provider)
-            for kind, provider in self._providers.items()
-        }
         self._channel = self._direction = ""
-        self._voice = False
         self._barge_ins = 0
 
-    def opened(self, *, channel: str, direction: str, mode: str) -> None:
+    def opened(self, *, channel: str, direction: str) -> None:
         """The call began."""
         self._channel, self._direction = metrics.channel_name(channel), direction
-        self._voice = mode == "voice"
         metrics.CALLS_STARTED.labels(self._channel, direction).inc()
         metrics.CALLS_ACTIVE.labels(self._channel, direction).inc()
         metrics.BOT_CALLS.labels(self._bot).inc()
-
-    def happened(self, event: events.Event) -> None:
-        """An event is about to be handled."""
-        if type(event) is events.CallerSaid and event.final and event.text and self._voice:
-            self._used("stt")
-
-    def commanded(self, command: commands.Command) -> None:
-        """``command`` is about to be carried out."""
-        kind = type(command)
-        if kind is commands.SendToBot:
-            self._used("bot")
-        elif kind is commands.Play and self._voice:
-            self._used("tts")
-
-    def failed(self, failure: commands.ReportFault) -> None:
-        """A service failed."""
-        kind = failure.service
-        provider = self._channel if kind == CHANNEL else self._providers.get(kind, "none")
-        metrics.PROVIDER_ERRORS.labels(kind, provider, failure.fault).inc()
 
     def turn(self, fall: Waterfall, barge_ins: int) -> None:
         """A turn has ended; ``barge_ins``: how often the caller has cut the bot off by now."""
@@ -90,10 +68,6 @@ class CallMetrics:
         metrics.CALLS_ENDED.labels(
             self._channel, self._direction, finish.ended_by, reason_of(finish)
         ).inc()
-
-    def _used(self, kind: str) -> None:
-        if kind in self._uses:
-            self._uses[kind].inc()
 
     def _cut(self, barge_ins: int) -> None:
         if barge_ins > self._barge_ins:

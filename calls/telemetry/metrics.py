@@ -45,13 +45,13 @@ SILENCE = histogram(
 
 PROVIDER_REQUESTS = counter(
     "gateway_provider_requests_total",
-    "Uses of providers: messages sent to bots, utterances recognised, prompts spoken (those that "
-    "the cache had as well).",
+    "Uses of providers in calls, those that failed as well: answers of bots, texts of recognisers, "
+    "prompts that a synthesiser made (not those of the cache).",
     "kind", "provider",
 )  # fmt: skip
 PROVIDER_ERRORS = counter(
     "gateway_provider_errors_total",
-    "Failures of providers in calls that their adapters could not mend.",
+    "Uses of providers in calls that failed.",
     "kind", "provider", "fault",
 )  # fmt: skip
 TTS_CACHE = counter(

@@ -4,17 +4,15 @@ from typing import Any
 
 import pytest
 
-from bots.core.activities import message
 from bots.core.errors import Fault
-from calls.core import commands, events
+from calls.core import commands
 from calls.core.waterfall import TurnTimes, waterfall
 from calls.telemetry import calls, metrics
-from calls.telemetry.calls import CallMetrics, reason_of
+from calls.telemetry.calls import CallMetrics, counted, reason_of
 from calls.telemetry.declare import DECLARED, REGISTRY, Names
 
 pytestmark = pytest.mark.pure
 
-PROVIDERS = {"bot": "rasa", "stt": "azure-1", "tts": "polly"}
 TIMES = TurnTimes(
     turn=1,
     kind="speech",
@@ -65,8 +63,8 @@ def grown() -> Grown:
 
 
 def opened(bot: str = "retail", **start: Any) -> CallMetrics:
-    call = CallMetrics(bot, PROVIDERS)
-    call.opened(**{"channel": "audiocodes", "direction": "inbound", "mode": "voice", **start})
+    call = CallMetrics(bot)
+    call.opened(**{"channel": "audiocodes", "direction": "inbound", **start})
     return call
 
 
@@ -145,50 +143,15 @@ def test_barge_ins_are_counted_as_they_become_known(grown: Grown) -> None:
     assert grown.by("gateway_barge_ins_total") == {("retail",): 3}
 
 
-def play(utterance: int = 1) -> commands.Play:
-    return commands.Play(
-        utterance=utterance, text="Hi", language="en", voice="", interruptible=True
-    )
-
-
-def test_uses_of_providers_are_counted_by_kind_and_name(grown: Grown) -> None:
-    call = opened()
-    call.commanded(commands.SendToBot(message("hello")))
-    call.commanded(play())
-    call.commanded(commands.AcceptCall())
-    call.happened(events.CallerSaid(text="a", final=False))
-    call.happened(events.CallerSaid(text="", final=True))
-    call.happened(events.CallerSaid(text="a word", final=True))
-    call.happened(events.BotJoined())
+def test_uses_of_providers_are_counted_with_those_that_fail(grown: Grown) -> None:
+    counted("bot", "rasa")
+    counted("stt", "azure-1")
+    counted("stt", "azure-1", Fault.TIMEOUT)
     assert grown.by("gateway_provider_requests_total") == {
-        ("bot", "rasa"): 1, ("stt", "azure-1"): 1, ("tts", "polly"): 1,
-    }  # fmt: skip
-
-
-def test_in_a_text_call_nothing_is_recognised_or_spoken(grown: Grown) -> None:
-    call = opened(mode="text")
-    call.commanded(play())
-    call.happened(events.CallerSaid(text="a word", final=True))
-    assert grown.by("gateway_provider_requests_total") == {}
-
-
-def test_a_service_that_the_bot_does_not_have_is_not_used(grown: Grown) -> None:
-    call = CallMetrics("retail", {"bot": "rasa"})
-    call.opened(channel="audiocodes", direction="inbound", mode="voice")
-    call.commanded(play())
-    assert grown.by("gateway_provider_requests_total") == {}
-
-
-def test_failures_are_counted_by_provider_and_fault(grown: Grown) -> None:
-    call = opened()
-    for service in ("stt", "channel"):
-        call.failed(commands.ReportFault(service=service, fault=Fault.TIMEOUT, detail="+15550100"))
-    CallMetrics("retail", {}).failed(commands.ReportFault(service="tts", fault=Fault.QUOTA))
-    assert grown.by("gateway_provider_errors_total") == {
-        ("timeout", "stt", "azure-1"): 1,
-        ("timeout", "channel", "audiocodes"): 1,
-        ("quota", "tts", "none"): 1,
+        ("bot", "rasa"): 1,
+        ("stt", "azure-1"): 2,
     }
+    assert grown.by("gateway_provider_errors_total") == {("timeout", "stt", "azure-1"): 1}
 
 
 def test_many_bots_callers_and_channels_make_a_bounded_number_of_series(grown: Grown) -> None:
@@ -199,12 +162,10 @@ def test_many_bots_callers_and_channels_make_a_bounded_number_of_series(grown: G
 
     def busy(numbers: range) -> None:
         for number in numbers:
-            providers = {kind: f"{kind}-{number}" for kind in PROVIDERS}
-            call = CallMetrics(f"bot-{number}", providers)
-            call.opened(channel=f"channel-{number}", direction="inbound", mode="voice")
-            call.commanded(commands.SendToBot(message(f"message {number}")))
-            call.happened(events.CallerSaid(text=f"words {number}", final=True))
-            call.failed(commands.ReportFault(service="bot", fault=Fault.TIMEOUT))
+            call = CallMetrics(f"bot-{number}")
+            call.opened(channel=f"channel-{number}", direction="inbound")
+            for kind in calls.SERVICES:
+                counted(kind, f"{kind}-{number}", Fault.TIMEOUT)
             call.turn(waterfall(TIMES), 1)
             cause, code = f"cause {number}", f"code {number}"
             call.closed(finish(cause=cause, reason_code=code), lasted_s=number, barge_ins=1)

@@ -1,0 +1,262 @@
+"""What metrics, traces and watchers add to the processor time of a relayed frame.
+
+See benchmarks/README.md. One gateway relays audio between callers and a voice agent, as in
+`voice_bot.py`. While the same calls go on, its instrumentation is taken out and put back in turns,
+every few seconds; neighbouring stretches are compared, so that whatever else the machine does falls
+on both.
+"""
+
+import argparse
+import ast
+import asyncio
+import inspect
+import json
+import math
+import os
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.voice_bot import Caller, prepared, running  # noqa: E402 - needs the path
+
+MEDIA = "raw/mulaw"
+FRAMES_A_SECOND = 50
+WARM_S = 6.0
+SCRAPE_S = 15.0
+"""As often as Prometheus usually reads."""
+
+
+# --- in the gateway: what is taken out --------------------------------------------------------
+
+
+class _Uncounted(ast.NodeTransformer):
+    """Leaves out what adds to the frames of a call."""
+
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST | None:
+        return None if "frames." in ast.unparse(node.target) else node
+
+    def visit_If(self, node: ast.If) -> ast.AST | None:
+        self.generic_visit(node)
+        return node if node.body else None
+
+
+def uncounted(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``function`` without the lines that count frames."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(function)))
+    _Uncounted().visit(tree)
+    if ast.unparse(tree) == ast.unparse(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        raise SystemExit(f"{function.__qualname__} counts nothing")
+    found: dict[str, Any] = {}
+    code = compile(ast.fix_missing_locations(tree), "<uncounted>", "exec")
+    exec(code, function.__globals__, found)  # our own source, less some lines
+    return found[function.__name__]  # type: ignore[no-any-return]  # it has the same signature
+
+
+class Switch:
+    """Takes the instrumentation of the calls of this process out, and puts it back."""
+
+    def __init__(self) -> None:
+        from calls.health.process import watchers
+        from calls.media.pacer import Pacer
+        from calls.session.call import CallSession
+        from calls.session.witness import CallWitness
+        from calls.telemetry.calls import CallMetrics
+        from calls.telemetry.traces import CallTrace
+
+        self._watchers = watchers()
+        self._looks = self._watchers._looks
+        self._without: list[tuple[type, str, Any, Any]] = [
+            (owner, name, getattr(owner, name), uncounted(getattr(owner, name)))
+            for owner, name in ((CallSession, "hear"), (Pacer, "take"))
+        ]
+        for owner in (CallMetrics, CallWitness, CallTrace):
+            for name in ("happened", "commanded", "turn", "failed"):
+                if hasattr(owner, name):
+                    method = getattr(owner, name)
+                    self._without.append((owner, name, method, _nothing))
+
+    def turn(self, *, on: bool) -> None:
+        """From here on."""
+        from calls.health.lag import loop_lag
+
+        for owner, name, whole, without in self._without:
+            setattr(owner, name, whole if on else without)
+        self._watchers._looks = self._looks if on else []
+        (loop_lag.start if on else loop_lag.stop)()
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """In place of what is taken out."""
+
+
+def serve() -> None:
+    """The gateway's web server; tells the processor time of each stretch on standard output."""
+    from gateway_project.server import GatewayServer  # isort: skip  # first: it installs the reactor
+    from gateway_project.asgi import application
+    from gateway_project.management.commands import web as command
+
+    async def start() -> None:
+        await command.start()
+        start.turns = asyncio.create_task(turns(float(os.environ["STRETCH"])))  # type: ignore[attr-defined]  # kept
+
+    server = GatewayServer(
+        application,
+        host="127.0.0.1",
+        port=int(os.environ["PORT"]),
+        proxy_headers=False,
+        on_start=start,
+        on_drain=command.drain,
+    )
+    sys.exit(server.serve())
+
+
+async def turns(stretch_s: float) -> None:
+    """On and off in turns; which of a pair comes first is tossed."""
+    switch = Switch()
+    while True:
+        first = random.random() < 0.5
+        for on in (first, not first):
+            switch.turn(on=on)
+            began, used = time.perf_counter(), time.process_time()
+            await asyncio.sleep(stretch_s)
+            used = time.process_time() - used
+            told = {"on": on, "used_s": used, "took_s": time.perf_counter() - began}
+            print(json.dumps(told), flush=True)
+
+
+# --- around it --------------------------------------------------------------------------------
+
+
+@contextmanager
+def gateway(own: dict[str, str], stretch_s: float) -> Iterator[tuple[int, list[dict[str, Any]]]]:
+    """The gateway: its port, and what it has told so far."""
+    from tests.servers import free_port
+
+    port, told = free_port(), []
+    environ = {**os.environ, **own, "PORT": str(port), "STRETCH": str(stretch_s)}
+    command = [sys.executable, __file__, "--serve"]
+    server = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert server.stdout is not None
+    lines = server.stdout
+
+    def read() -> None:
+        for line in lines:
+            told.append(json.loads(line))
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        yield port, told
+    finally:
+        server.kill()
+        server.wait()
+
+
+async def collect() -> tuple[web.AppRunner, str]:
+    """A collector of traces that throws away what it gets."""
+
+    async def take(request: web.Request) -> web.Response:
+        await request.read()
+        return web.Response(content_type="application/x-protobuf")
+
+    app = web.Application()
+    app.router.add_post("/v1/traces", take)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    return runner, f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+
+async def scrape(session: aiohttp.ClientSession, url: str) -> None:
+    """Read the metrics as Prometheus does."""
+    while True:
+        await asyncio.sleep(SCRAPE_S)
+        async with session.get(f"{url}/metrics") as answer:
+            await answer.read()
+
+
+async def talk(own: dict[str, str], calls: int, pairs: int, stretch_s: float) -> list[Any]:
+    """What the gateway told while that many calls went on."""
+    runner, traces = await collect()
+    own = {**own, "OTEL_EXPORTER_OTLP_ENDPOINT": traces}
+    with gateway(own, stretch_s) as (port, told):
+        url = f"http://127.0.0.1:{port}"
+        async with aiohttp.ClientSession() as session:
+            for _ in range(300):
+                try:
+                    async with session.get(f"{url}/livez"):
+                        break
+                except aiohttp.ClientError:
+                    await asyncio.sleep(0.1)
+            lasting_s = WARM_S + (2 * pairs + 3) * (stretch_s + 0.05)
+            until = time.perf_counter() + lasting_s
+            callers = [Caller(MEDIA, until) for _ in range(calls)]
+            voice = f"ws://127.0.0.1:{port}/voice/audiocodes/agent"
+            scraping = asyncio.create_task(scrape(session, url))
+            talking = [asyncio.create_task(each.through(session, voice)) for each in callers]
+            await asyncio.sleep(WARM_S)
+            begun = len(told) + 1 + (len(told) + 1) % 2  # a pair that is whole
+            await asyncio.sleep(2 * pairs * (stretch_s + 0.05))
+            found = told[begun : begun + 2 * pairs]
+            await asyncio.gather(*talking)
+            scraping.cancel()
+    await runner.cleanup()
+    return found
+
+
+def report(told: list[dict[str, Any]], calls: int) -> str:
+    """The difference with its interval of 95 %."""
+    costs: dict[bool, list[float]] = {True: [], False: []}
+    ratios = []
+    for one, other in zip(told[::2], told[1::2], strict=False):
+        pair = {each["on"]: each["used_s"] / each["took_s"] for each in (one, other)}
+        for on, load in pair.items():
+            costs[on].append(load / (calls * FRAMES_A_SECOND) * 1e6)
+        ratios.append(pair[True] / pair[False] - 1)
+    mean = statistics.mean(ratios) * 100
+    error = statistics.stdev(ratios) / math.sqrt(len(ratios)) * 100
+    return (
+        f"{len(ratios)} pairs, {calls} calls\n"
+        f"  microseconds for a frame there and back: on {statistics.mean(costs[True]):.1f}, "
+        f"off {statistics.mean(costs[False]):.1f}\n"
+        f"  instrumentation: {mean:+.2f} % (95 %: {mean - 1.96 * error:+.2f} to "
+        f"{mean + 1.96 * error:+.2f} %), median {statistics.median(ratios) * 100:+.2f} %"
+    )
+
+
+def main() -> None:
+    """Print the difference, or be the gateway."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--pairs", type=int, default=60)
+    parser.add_argument("--stretch", type=float, default=2.5, help="seconds")
+    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.serve:
+        serve()
+        return
+    with ExitStack() as stack:
+        echo, _ = stack.enter_context(running("echo"))
+        agent = f"ws://127.0.0.1:{echo}/v1/agent/converse"
+        own = prepared(stack.enter_context(tempfile.TemporaryDirectory()), agent)
+        told = asyncio.run(talk(own, options.calls, options.pairs, options.stretch))
+    print(report(told, options.calls))
+
+
+if __name__ == "__main__":
+    main()
