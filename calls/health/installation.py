@@ -67,7 +67,7 @@ RATES = {
     "tts": TTS_PROVIDER_ERROR_RATE,
 }
 BEFOREHAND = {
-    "client-secret": timedelta(days=1),
+    "client-secret": timedelta(hours=6),
     "client-token": timedelta(days=7),
     "certificate": timedelta(days=21),
 }

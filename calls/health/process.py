@@ -63,11 +63,14 @@ log = structlog.get_logger(__name__)
 
 
 def say(kind: AlarmType, name: str, detail: str) -> None:
-    """The condition ``kind`` holds for ``name``; without a ``detail`` it does not."""
+    """The condition ``kind`` holds for ``name``; without a ``detail`` it does not.
+
+    What has a name here is this process's own, so that nobody else is to be asked.
+    """
     if detail:
         desk.holds(kind, name, detail)
     else:
-        desk.over(kind, name)
+        desk.over(kind, name, certain=bool(name))
 
 
 # --- what a process knows of itself ---------------------------------------------------------------
@@ -106,7 +109,7 @@ def look_at_disks(places: dict[str, Path]) -> None:
         severity = max(severity for severity, _left in found)
         desk.holds(DISK_SPACE, name, "; ".join(left for _severity, left in found), severity)
     else:
-        desk.over(DISK_SPACE, name)
+        desk.over(DISK_SPACE, name, certain=True)
 
 
 def places() -> dict[str, Path]:

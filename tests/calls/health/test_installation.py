@@ -1,0 +1,75 @@
+"""Looking at the whole installation: in turns, never twice at a time."""
+
+import threading
+from datetime import datetime, timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+from structlog.testing import capture_logs
+
+from calls import tasks
+from calls.health import installation
+from calls.health.installation import Watchers
+from tests.calls.health.conftest import Told
+
+pytestmark = [pytest.mark.db]
+
+
+@pytest.mark.django_db
+def test_everybody_looks_at_first_and_then_when_it_is_their_turn(told: Told) -> None:
+    watchers = Watchers()
+    with capture_logs() as logs:
+        watchers.look(timezone.now())
+        due = list(watchers._due)
+        watchers.look(timezone.now())
+    assert all(due)
+    assert due == watchers._due
+    assert logs == []
+    tasks.watch_installation()
+
+
+def test_one_that_breaks_keeps_no_other_from_looking() -> None:
+    seen: list[str] = []
+
+    def broken(_now: datetime) -> None:
+        raise RuntimeError("a bug in a watcher")
+
+    def away(_now: datetime) -> None:
+        raise OperationalError("no")
+
+    watchers = Watchers()
+    watchers._looks = [(1.0, broken), (1.0, away), (1.0, lambda _now: seen.append("looked"))]
+    with capture_logs() as logs:
+        watchers.look(timezone.now())
+    assert seen == ["looked"]
+    assert [line["event"] for line in logs] == ["health.look_failed", "health.no_database"]
+
+
+def test_nobody_looks_while_somebody_does() -> None:
+    looks = threading.Semaphore(0)
+    watchers = Watchers()
+    watchers._looks = [(0.0, lambda _now: looks.release())]
+    with watchers._looking:
+        watchers.look(timezone.now())
+    assert not looks.acquire(blocking=False)
+    watchers.look(timezone.now())
+    assert looks.acquire(blocking=False)
+
+
+@pytest.mark.django_db
+def test_nobody_is_taken_for_dead_by_whoever_cannot_judge(told: Told) -> None:
+    from alarms.core.catalogue import PROCESS_LOST
+    from calls.leases import renew_lease
+
+    now = timezone.now()
+    renew_lease("dead", "here", 1, now - timedelta(seconds=60))
+    installation.LostProcesses().look(now)
+    assert told.active(PROCESS_LOST) == {}
+
+
+def test_figures_of_another_version_count_for_nothing() -> None:
+    assert installation._of_process({"providers": {"a": [2, 1], "b": 3, "c": [1, 2, 3]}}) == {
+        "a": (2, 1)
+    }
+    assert installation._of_process(None) == {}
