@@ -32,6 +32,7 @@ from bots.core.roles import Permission, granting
 from bots.forms.submission import whole
 from bots.guards import asking, permitted
 from bots.people import Person
+from bots.views.providers import state_words
 
 P = Permission
 PAGE_SIZE = 50
@@ -162,7 +163,7 @@ def _shown(found: Destination) -> list[dict[str, Any]]:
         for name, value in values.items()
     ]
     for each in credentials.states(plugin, found.settings.get("credentials", {})):
-        words = each.shown or each.url or presentation.Word(str(each.state))
+        words = each.shown or each.url or state_words(each.state)
         shown.append({"title": presentation.title(each.name), "value": words})
     return shown
 
@@ -266,8 +267,10 @@ def test(request: HttpRequest, destination: str) -> HttpResponse:
     """Send a test and wait for what comes of it; answers the panel that says so."""
     found = changeable(request, destination)
     tried = services.destination_test(destination=found)
-    found.refresh_from_db()
-    return render(request, "alarms/_test.html", head(request, found) | {"tried": tried})
+    context = head(request, found) | {"tried": tried}
+    if plugin := context["plugin"]:
+        context["confirmed"] = plugin.factory.confirmed
+    return render(request, "alarms/_test.html", context)
 
 
 @require_POST

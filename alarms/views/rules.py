@@ -4,6 +4,7 @@ Rules hold for everybody, so who handles alarms may change them only if that rea
 rule can keep quiet what others wait for.
 """
 
+import re
 from collections.abc import Collection
 from datetime import timedelta
 from typing import Any
@@ -40,7 +41,6 @@ from alarms.services.rules import (
 from alarms.views.wording import why_not as lacks
 from bots.core.errors import ParameterError
 from bots.core.roles import Permission
-from bots.forms.submission import whole
 from bots.guards import asking, permitted
 from bots.models import Bot, Provider
 from bots.people import Person
@@ -157,7 +157,9 @@ def _store(request: HttpRequest, kind: AlarmType, form: RuleForm) -> int:
     """Store what ``form`` says; the status of the answer, 200: it is stored."""
     if not form.is_valid():
         return 422
-    expected = whole(request.POST.get("over") or request.POST.get("revision", ""))
+    # "over": the person saw that others stored something meanwhile, and wants it replaced.
+    based_on = request.POST.get("over") or request.POST.get("revision", "")
+    expected = int(based_on) if re.fullmatch("[0-9]{1,20}", based_on) else 0
     try:
         rule_update(kind=kind, rule=form.rule(), expected_revision=expected)
     except ParameterError as error:
