@@ -203,14 +203,17 @@ class Desk:
             return
         self._absence.ended()  # NB first: what is told from here on would begin another one
         with self._absence.asking():
-            tell_emergency(told)
+            tell_emergency(told, timezone.now())
             emergency.written()
             self._refresh()
         self.over(DATABASE_UNAVAILABLE, certain=True)
 
     def _write(self, reports: list[Report]) -> None:
         """Write ``reports``; what the database does not take is logged and dropped."""
+        away = any(each.type == DATABASE_UNAVAILABLE.name and not each.clears for each in reports)
         try:
+            if away and (told := emergency.known()) is not None:
+                tell_emergency(told, timezone.now())
             tell(reports)
         except AWAY:
             raise

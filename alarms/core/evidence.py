@@ -136,7 +136,6 @@ class Evidence:
                 entry.tried_at = now
                 continue
             entry.unsaid = max(0, entry.unsaid - report.count)
-            entry.times.clear()
             entry.certain = entry.looked = False
             entry.said_at, entry.said_severity = now, report.severity
 

@@ -163,6 +163,17 @@ def told(destination: int) -> None:
         log.warning("alarms.emergency_failed", error=type(error).__name__)
 
 
+def known() -> Emergency | None:
+    """What was told while the database was away and may not be written down yet, by any process.
+
+    Whoever writes down that the database was away writes this, and not an alarm of its own.
+    """
+    try:
+        return _read()
+    except OSError:
+        return None
+
+
 def ended() -> Emergency | None:
     """What was told while the database was away and is not written down yet.
 
@@ -170,8 +181,8 @@ def ended() -> Emergency | None:
     reach when others have it back.
     """
     try:
-        known = _read()
-        return known if known is not None and _watch.holds() else None
+        told = _read()
+        return told if told is not None and _watch.holds() else None
     except OSError:
         return None
 

@@ -45,19 +45,20 @@ def tell(reports: Sequence[Report]) -> list[AlarmEvent]:
 
 
 @transaction.atomic
-def tell_emergency(emergency: Emergency) -> list[AlarmEvent]:
-    """Write down that the database was away, as destinations were told while it was.
+def tell_emergency(emergency: Emergency, now: datetime) -> list[AlarmEvent]:
+    """Write down at ``now`` that the database was away, as destinations were told while it was.
 
-    Several processes may do so, one after the other: the first counts.
+    Several processes may do so, one after the other: the first counts. If another machine has
+    written down the same trouble before, this alarm begins and ends beside that one: whoever was
+    told of it learns that it is over.
     """
     ledger = locked_ledger()
     kind = DATABASE_UNAVAILABLE
-    known = AlarmEvent.objects.filter(alarm_id=emergency.alarm_id).exists()
-    key = {"type": kind.name, "source": kind.source()}
-    if known or ActiveAlarm.objects.filter(**key).exists():
+    if AlarmEvent.objects.filter(alarm_id=emergency.alarm_id).exists():
         return []
-    alarm = ActiveAlarm.objects.create(
-        **key,
+    alarm = ActiveAlarm(
+        type=kind.name,
+        source=kind.source(),
         alarm_id=emergency.alarm_id,
         severity=emergency.severity,
         text=emergency.text,
@@ -66,8 +67,13 @@ def tell_emergency(emergency: Emergency) -> list[AlarmEvent]:
         changed_at=emergency.at,
         last_at=emergency.at,
     )
-    raised = Change(alarm=alarm, kind=Kind.RAISED, at=emergency.at)
-    return write(ledger, [raised], emergency=emergency)
+    changes = [Change(alarm=alarm, kind=Kind.RAISED, at=emergency.at)]
+    if ActiveAlarm.objects.filter(type=alarm.type, source=alarm.source).exists():
+        over = Change(alarm=alarm, kind=Kind.CLEARED, at=now, previous=alarm.severity)
+        changes.append(over)
+    else:
+        alarm.save()
+    return write(ledger, changes, emergency=emergency)
 
 
 def reapply(

@@ -1,5 +1,6 @@
 """What is told at the desk of a process becomes alarms, whatever the database does."""
 
+import fcntl
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
@@ -392,7 +393,35 @@ def test_destinations_learn_of_an_outage_while_it_lasts_and_the_history_after_it
     assert str(raised.alarm_id) == told[0].alarm_id
     kinds = noc.notifications.order_by("seq").values_list("kind", "state")
     assert list(kinds) == [("raised", "delivered"), ("cleared", "waiting")]
-    assert emergency.ended() is None
+    assert emergency.known() is None
+
+
+@db
+def test_who_writes_first_that_the_database_was_away_writes_what_was_told(
+    bench: Bench, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    customise(DATABASE_UNAVAILABLE, hold_off_s=0, clear_after_s=0)
+    emergency.remember()
+    emergency.send_by(lambda notice, destination: None)
+    try:
+        emergency.away("connection refused")
+        told = emergency.known()
+        assert told is not None
+        emergency._watch.release()
+        with (tmp_path / emergency.LOCK).open("ab") as other_process:
+            fcntl.flock(other_process, fcntl.LOCK_EX)
+            bench.desk.holds(DATABASE_UNAVAILABLE, "", "seen here as well")
+            bench.shown()
+            # It is for the other one to say that it is over.
+            assert emergency.known() == told
+        assert ActiveAlarm.objects.get().alarm_id == told.alarm_id
+        bench.desk.flush()
+        assert emergency.known() is None
+        assert bench.shown() == set()
+    finally:
+        emergency.send_by(None)
+    assert AlarmEvent.objects.count() == 2
 
 
 def test_a_database_that_only_hangs_is_away_as_well(bench: Bench) -> None:

@@ -20,6 +20,7 @@ from alarms.services.reporting import reapply, tell, tell_emergency
 pytestmark = pytest.mark.django_db
 
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)
+LATER = NOON + timedelta(seconds=40)
 
 
 def report(seconds: float, source: str = "provider:azure-1", **values: Any) -> Report:
@@ -27,8 +28,8 @@ def report(seconds: float, source: str = "provider:azure-1", **values: Any) -> R
     return Report(source=source, at=NOON + timedelta(seconds=seconds), **values)
 
 
-def over(seconds: float, source: str = "provider:azure-1") -> Report:
-    return report(seconds, source, severity=Severity.CLEAR, count=0)
+def over(seconds: float, source: str = "provider:azure-1", **values: Any) -> Report:
+    return report(seconds, source, severity=Severity.CLEAR, count=0, **values)
 
 
 def customise(**values: Any) -> None:
@@ -247,30 +248,36 @@ def emergency(told: tuple[int, ...] = ()) -> Emergency:
     )
 
 
+def database_over(seconds: float) -> Report:
+    return over(seconds, "database", type=DATABASE_UNAVAILABLE.name)
+
+
 def test_what_destinations_were_told_meanwhile_is_written_once() -> None:
     noc = Destination.objects.create(name="noc", notifier="webhook")
     told = emergency(told=(noc.pk,))
-    assert [event.kind for event in tell_emergency(told)] == ["raised"]
-    assert tell_emergency(told) == []
-    # Another host sent one of its own; it is the same trouble.
-    assert tell_emergency(emergency()) == []
+    assert [event.kind for event in tell_emergency(told, LATER)] == ["raised"]
+    assert tell_emergency(told, LATER) == []
     alarm = ActiveAlarm.objects.get()
     assert (alarm.alarm_id, alarm.source, alarm.raised_at) == (told.alarm_id, "database", NOON)
     assert Notification.objects.get().state == Notification.State.DELIVERED
-    clear = over(60, "database")
-    tell(
-        [
-            Report(
-                type=DATABASE_UNAVAILABLE.name,
-                source="database",
-                at=clear.at,
-                severity=Severity.CLEAR,
-            )
-        ]
-    )
+    tell([database_over(60)])
     assert not ActiveAlarm.objects.exists()
-    assert tell_emergency(told) == []
+    assert tell_emergency(told, LATER) == []
     assert len(story()) == 2
+
+
+def test_what_two_machines_told_meanwhile_ends_for_whoever_was_told() -> None:
+    noc = Destination.objects.create(name="noc", notifier="webhook")
+    first, second = emergency(), emergency(told=(noc.pk,))
+    tell_emergency(first, LATER)
+    assert [event.kind for event in tell_emergency(second, LATER)] == ["raised", "cleared"]
+    assert tell_emergency(second, LATER) == []
+    assert ActiveAlarm.objects.get().alarm_id == first.alarm_id
+    owed = Notification.objects.filter(alarm_id=second.alarm_id).order_by("seq")
+    assert list(owed.values_list("kind", "state")) == [
+        ("raised", "delivered"),
+        ("cleared", "waiting"),
+    ]
 
 
 def test_a_version_is_made_without_events() -> None:
