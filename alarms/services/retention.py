@@ -14,7 +14,7 @@ KEPT = timedelta(days=30)
 MOST_WAITING = 5000
 """At one destination; beyond it the oldest are given up, so that one that is gone for good does not
 let the table grow for ever."""
-PROBLEM = f"more than {MOST_WAITING} were waiting"
+PROBLEM = "more than {most} were waiting"
 BATCH = 500
 """Rows that one transaction deletes or gives up."""
 
@@ -44,8 +44,8 @@ def _deleted(found: QuerySet[Notification]) -> int:
     return deleted
 
 
-def give_up(now: datetime) -> int:
-    """Give up what waits at a destination beyond `MOST_WAITING`, the oldest first; how many."""
+def give_up(now: datetime, most: int = MOST_WAITING) -> int:
+    """Give up what waits at a destination beyond ``most``, the oldest first; how many."""
     given_up = 0
     for destination in Destination.objects.all():
         waiting = Notification.objects.filter(
@@ -54,9 +54,11 @@ def give_up(now: datetime) -> int:
             state=Notification.State.WAITING,
         )
         keys = waiting.order_by("-created_at").values_list("pk", flat=True)
-        while batch := list(keys[MOST_WAITING : MOST_WAITING + BATCH]):
+        while batch := list(keys[most : most + BATCH]):
             given_up += waiting.filter(pk__in=batch).update(
-                state=Notification.State.DEAD, finished_at=now, last_problem=PROBLEM
+                state=Notification.State.DEAD,
+                finished_at=now,
+                last_problem=PROBLEM.format(most=most),
             )
     return given_up
 

@@ -9,7 +9,6 @@ from django.core.management import CommandError, call_command
 
 from alarms.core.catalogue import CATALOGUE
 from alarms.core.mib import DEFAULT_ARC, MODULE, mib, notification_name
-from alarms.management.commands import mib as command
 from gateway_project import environment
 from tests import servers
 from tests.fakes.snmptrapd import MIBS
@@ -59,15 +58,14 @@ def test_smilint_finds_nothing(arc: str, tmp_path: Path) -> None:
     assert (run.returncode, run.stdout + run.stderr) == (0, "")
 
 
-def test_the_shipped_file_is_current(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_shipped_file_is_current(tmp_path: Path) -> None:
     call_command("mib", "--check")
     old = tmp_path / "old.txt"
     old.write_text("old")
-    monkeypatch.setattr(command, "SHIPPED", old)
     with pytest.raises(CommandError, match="outdated"):
-        call_command("mib", "--check")
-    call_command("mib", "--ship")
-    call_command("mib", "--check")
+        call_command("mib", "--check", "--file", old)
+    call_command("mib", "--ship", "--file", old)
+    call_command("mib", "--check", "--file", old)
 
 
 def test_the_command_prints_the_mib_of_this_installation() -> None:

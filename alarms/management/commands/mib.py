@@ -23,12 +23,14 @@ class Command(BaseCommand):
         action = parser.add_mutually_exclusive_group()
         action.add_argument("--ship", action="store_true", help="Write ops/snmp, default arc.")
         action.add_argument("--check", action="store_true", help="Fail if that is outdated.")
+        parser.add_argument("--file", type=Path, default=SHIPPED, help="Where that is.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        file: Path = options["file"]
         if options["check"]:
-            if SHIPPED.read_text(encoding="ascii") != mib(DEFAULT_ARC):
-                raise CommandError(f"{SHIPPED.name} is outdated: run manage.py mib --ship")
+            if file.read_text(encoding="ascii") != mib(DEFAULT_ARC):
+                raise CommandError(f"{file.name} is outdated: run manage.py mib --ship")
         elif options["ship"]:
-            SHIPPED.write_text(mib(DEFAULT_ARC), encoding="ascii")
+            file.write_text(mib(DEFAULT_ARC), encoding="ascii")
         else:
             self.stdout.write(mib(settings.SNMP_ENTERPRISE), ending="")
