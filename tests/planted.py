@@ -15,7 +15,7 @@ from pathlib import Path
 
 import structlog
 
-from gateway_project.logging import configuration
+from gateway_project.logging import Style, configuration
 
 SECRET = "s3cret"
 """In every planted secret, and in nothing else."""
@@ -27,12 +27,14 @@ CALLER, CALLEE = "+15550100", "+15550199"
 _BETWEEN = r"[ ().\-/]{0,2}"
 _NUMBERS = ("1555010", "1555011", "1555012", "1555019", "4930123456", "1202555019", "1202555010")
 PLANTED = re.compile(
-    rf"(?i){SECRET}|opensesame|open sesame|{DIGITS}"
+    rf"(?i){SECRET}|planted-secret|opensesame|open sesame|{DIGITS}"
     # A duration or a size may have any digits.
     r"|(?<!\"duration\":)(?<![\w.])\+?(?:"
     + "|".join(_BETWEEN.join(number) for number in _NUMBERS)
     + rf"){_BETWEEN}\d?(?!\d)"
 )
+
+STYLES: tuple[Style, ...] = ("console", "json")
 
 _files = count(1)
 
@@ -58,12 +60,17 @@ def listen() -> None:
     """Keep from now on what this process logs, if anybody asked for it."""
     if (kept := directory()) is None:
         return
-    for style in ("console", "json"):
-        made = configuration(style=style, level="info", pii=False)["formatters"]["gateway"]
-        made.pop("()")
+    for style in STYLES:
         handler = logging.FileHandler(kept / f"{os.getpid()}-{style}.log", delay=True)
-        handler.setFormatter(structlog.stdlib.ProcessorFormatter(**made))
+        handler.setFormatter(formatter(style))
         logging.getLogger().addHandler(handler)
+
+
+def formatter(style: Style) -> logging.Formatter:
+    """How the gateway writes a line in ``style``."""
+    made = configuration(style=style, level="info", pii=False)["formatters"]["gateway"]
+    made.pop("()")
+    return structlog.stdlib.ProcessorFormatter(**made)
 
 
 def found(text: str) -> list[str]:
