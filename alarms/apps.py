@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 
+from alarms.core import reference
 from bots.core import noticing, registry
 
 PLUGIN_PACKAGES = ("alarms.notifiers",)
@@ -23,3 +24,7 @@ class AlarmsConfig(AppConfig):
 
         registry.discover(PLUGIN_PACKAGES)
         noticing.listen(desk.notices)
+
+    def reference_pages(self) -> dict[str, str]:
+        """The pages of docs/reference that are made from what this room declares, by file name."""
+        return {reference.PAGE: reference.render()}

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.core.management.base import BaseCommand, CommandError
 
 from bots.conformance import CHECKS, Grade, Group
@@ -109,6 +110,9 @@ class Command(BaseCommand):
         self._write(path.with_name(ROLES_PAGE.name), roles_page(), check=options["check"])
         conformance = path.with_name(CONFORMANCE_PAGE.name)
         self._write(conformance, conformance_page(), check=options["check"])
+        for room in apps.get_app_configs():  # rooms above this one have pages too
+            for name, page in getattr(room, "reference_pages", dict)().items():
+                self._write(path.with_name(name), page, check=options["check"])
 
     def _write(self, path: Path, page: str, *, check: bool) -> None:
         if path.exists() and path.read_text(encoding="utf-8") == page:
