@@ -33,6 +33,7 @@ DIALOUT = UUID("11111111-2222-4333-8444-888888888888")
 DELIVERY = UUID("11111111-2222-4333-8444-777777777777")
 CLIENT = 4711
 ALARM = UUID("11111111-2222-4333-8444-999999999999")
+NOTICE = UUID("11111111-2222-4333-8444-aaaaaaaaaaaa")
 
 
 def plant() -> None:
@@ -218,7 +219,7 @@ def _plant_alarm() -> None:
     from django.db import transaction
     from django.utils.timezone import now
 
-    from alarms.models import ActiveAlarm, AlarmEvent, Destination, Notification
+    from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Notification
     from alarms.services.ledger import locked_ledger, write
 
     at = now()
@@ -251,12 +252,28 @@ def _plant_alarm() -> None:
             **about, seq=ledger.last_seq, kind="acknowledged", at=at, by=TEXTS[4]
         )
         write(ledger, [])
+    Destination.objects.create(
+        name="receiver",
+        notifier="webhook",
+        settings={"params": {"alarmWebhookUrl": TEXTS[3]}, "credentials": {}},
+        enabled=False,
+        types=[TEXTS[0]],
+        sources=list(TEXTS[:3]),
+    )
+    AlarmRule.objects.create(
+        type="secretUnreadable",
+        sources=["secret:*", *TEXTS[:3]],
+        text=TEXTS[5],
+        changed_at=at,
+        changed_by=TEXTS[4],
+    )
     Notification.objects.create(
+        id=NOTICE,
         destination=destination,
         seq=1,
         alarm_id=ALARM,
         kind="raised",
-        notice={},
+        notice={"type": TEXTS[0], "source": TEXTS[1], "severity": TEXTS[2], "text": TEXTS[5]},
         state="dead",
         created_at=at,
         next_attempt_at=at,
