@@ -1,16 +1,15 @@
 """The courier: sends notifications from every web process and the worker.
 
 Not a background task: the message bus or the worker may be what an alarm is about. It has a thread
-with an event loop of its own, one thread for the database and one for opening secrets, so that none
-of them waits for another: while the database hangs, an emergency is still sent.
+with an event loop of its own, one thread for the database and others for opening secrets, so that
+none of them waits for another: while the database hangs, an emergency is still sent.
 """
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, TypeVar
 
@@ -40,11 +39,11 @@ UNDER_WAY = 32
 CARE_S = 5.0
 """Between looks at what has to be remembered and sent again."""
 HOUSEKEEPING_S = 300.0
-IDLE = timedelta(minutes=10)
-"""How long a notifier is kept without use."""
 AGAIN_S = 15.0
 """Until an emergency is tried again at a destination that did not take it."""
 STOP_S = 2.0
+_BUILDERS = 4
+"""Threads in which secrets are opened: some ask a key vault."""
 _PROBLEM_CHARS = 300
 
 T = TypeVar("T")
@@ -57,7 +56,6 @@ class _Kept(msgspec.Struct):
 
     made_from: Any
     notifier: Notifier
-    used_at: datetime
     users: int = 0
 
 
@@ -66,7 +64,7 @@ class _Shelf:
 
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
-        self._building = ThreadPoolExecutor(1, "alarm-building")
+        self._building = ThreadPoolExecutor(_BUILDERS, "alarm-building")
 
     @contextlib.asynccontextmanager
     async def of(self, destination: Destination) -> AsyncIterator[Notifier]:
@@ -81,7 +79,7 @@ class _Shelf:
             loop = asyncio.get_running_loop()
             notifier = await loop.run_in_executor(self._building, built, destination)
             old = self._kept.get(destination.pk)
-            kept = _Kept(made_from, notifier, timezone.now())
+            kept = _Kept(made_from, notifier)
             self._kept[destination.pk] = kept
             if old is not None and not old.users:
                 await old.notifier.close()
@@ -90,14 +88,21 @@ class _Shelf:
             yield kept.notifier
         finally:
             kept.users -= 1
-            kept.used_at = timezone.now()
             if not kept.users and self._kept.get(destination.pk) is not kept:
                 await kept.notifier.close()
 
-    async def tidy(self, now: datetime) -> None:
-        """Close what was not used for long."""
+    async def prepare(self, destinations: Sequence[Destination]) -> None:
+        """Have the notifiers of ``destinations`` ready, so that an alarm does not wait for that.
+
+        Others are closed.
+        """
+        for destination in destinations:
+            with contextlib.suppress(ServiceError):
+                async with self.of(destination):
+                    """It is ready; what is wrong with one shows when it is used."""
+        wanted = {destination.pk for destination in destinations}
         for key, kept in list(self._kept.items()):
-            if not kept.users and kept.used_at + IDLE < now:
+            if key not in wanted and not kept.users:
                 del self._kept[key]
                 await kept.notifier.close()
 
@@ -122,6 +127,7 @@ class Courier:
         self._unsettled: list[claims.Result] = []
         self._sending: set[asyncio.Task[claims.Result]] = set()
         self._emergencies: dict[int, asyncio.Task[None]] = {}
+        self._preparing: set[asyncio.Task[None]] = set()
         self._introduced = False
         self._cared_at = self._kept_house_at = float("-inf")
 
@@ -165,7 +171,7 @@ class Courier:
         finally:
             emergency.send_by(None)
             self._loop = None
-            for task in (*self._sending, *self._emergencies.values()):
+            for task in (*self._sending, *self._emergencies.values(), *self._preparing):
                 task.cancel()
             await self._shelf.close()
             await outbound().close()
@@ -212,9 +218,12 @@ class Courier:
             self._introduced = True
         now = self._loop.time()
         if now - self._cared_at >= CARE_S:
-            await self._in_database(emergency.remember)
+            destinations = await self._in_database(emergency.remember)
             await self._in_database(partial(retention.resend, timezone.now()))
-            await self._shelf.tidy(timezone.now())
+            if destinations is not None:
+                # NB a key vault may take its time; nobody waits for this.
+                self._preparing.add(asyncio.create_task(self._shelf.prepare(destinations)))
+                self._preparing = {task for task in self._preparing if not task.done()}
             self._cared_at = now
         if now - self._kept_house_at >= HOUSEKEEPING_S:
             await self._in_database(partial(retention.give_up, timezone.now()))

@@ -123,6 +123,10 @@ class _Sender:
     confirmed: ClassVar[bool] = False
 
     def __init__(self, params: SnmpParams, answer_s: float) -> None:
+        # The library takes a while to load: not when an alarm has to go out, and not at the start
+        # of processes that send no traps.
+        import pysnmp.hlapi.v3arch.asyncio  # noqa: F401
+
         self.params = params
         self._answer_s = answer_s
         self._engine: SnmpEngine | None = None

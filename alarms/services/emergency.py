@@ -100,13 +100,18 @@ def send_by(sender: Sender | None) -> None:
     _watch.sender = sender
 
 
-def remember() -> None:
-    """Keep in memory what is needed without the database, if it changed; asks the database."""
+def remember() -> Sequence[Destination] | None:
+    """Keep in memory what is needed without the database; asks the database.
+
+    The destinations that are switched on, when something may have changed.
+    """
     version = Ledger.objects.filter(pk=1).values_list("version", flat=True).first() or 0
     if version != _watch.version:
         _watch.destinations = tuple(Destination.objects.filter(enabled=True))
         _watch.policy = policies_of([DATABASE_UNAVAILABLE])[DATABASE_UNAVAILABLE.name]
         _watch.version = version
+        return _watch.destinations
+    return None
 
 
 def away(detail: str) -> None:

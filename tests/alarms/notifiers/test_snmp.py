@@ -65,8 +65,10 @@ def community(name: str = COMMUNITY) -> SnmpCommunity:
 
 
 @asynccontextmanager
-async def v2c(port: int, kind: str, name: str = COMMUNITY) -> AsyncIterator[SnmpV2c]:
-    notifier = SnmpV2c(where(port, kind), community(name), answer_s=0.1)
+async def v2c(
+    port: int, kind: str, name: str = COMMUNITY, answer_s: float = 5.0
+) -> AsyncIterator[SnmpV2c]:
+    notifier = SnmpV2c(where(port, kind), community(name), answer_s=answer_s)
     try:
         yield notifier
     finally:
@@ -75,7 +77,7 @@ async def v2c(port: int, kind: str, name: str = COMMUNITY) -> AsyncIterator[Snmp
 
 @asynccontextmanager
 async def v3(port: int, kind: str, **values: Any) -> AsyncIterator[SnmpV3]:
-    notifier = SnmpV3(where(port, kind), user(**values), answer_s=0.1)
+    notifier = SnmpV3(where(port, kind), user(**values), answer_s=5.0)
     try:
         yield notifier
     finally:
@@ -168,7 +170,7 @@ async def test_informs_tell_what_a_receiver_does_not_take(trapd: Trapd) -> None:
     async with v3(trapd.port, "inform", snmpUser="nobody") as nobody:
         assert await fault_of(nobody, STORY[0]) is Fault.AUTHENTICATION
     trapd.deaf = True
-    async with v2c(trapd.port, "inform") as unheard:
+    async with v2c(trapd.port, "inform", answer_s=0.1) as unheard:
         assert await fault_of(unheard, STORY[0]) is Fault.TIMEOUT
         trapd.deaf = False
         await unheard.send(STORY[1])
