@@ -177,8 +177,9 @@ class _Sitting:
         elif after is not None and row is None:
             row = self._rows[key] = ActiveAlarm(type=key.type, source=key.source)
             self._counted(key, +1)
+        elif after is not None and row is not None:
+            self._told_anew |= _shown(row) != _shown(after)
         if row is not None and after is not None:
-            self._told_anew |= (row.count, row.text) != (after.count, after.text)
             _take_over(row, after)
             self._touched[key] = None
         if outcome.change is not None and row is not None:
@@ -227,6 +228,11 @@ def _cleared_lately(
     )
     latest = clears.order_by("seq").values_list("type", "source", "at")
     return {Key(kind, source): at for kind, source, at in latest}
+
+
+def _shown(alarm: ActiveAlarm | Active) -> tuple[int, str, datetime]:
+    """What pages and boards show of an alarm that goes on; the time by the minute is enough."""
+    return alarm.count, alarm.text, alarm.last_at.replace(second=0, microsecond=0)
 
 
 def _state(row: ActiveAlarm) -> Active:
