@@ -40,6 +40,7 @@ lint: ## Check style, types, architecture, templates, spelling, migrations and g
 	$(BIN)/python manage.py makemigrations --check --dry-run
 	$(BIN)/python manage.py docs --check
 	$(BIN)/python manage.py environment --check
+	$(BIN)/python manage.py logs --check
 	$(BIN)/python manage.py openapi --check
 	$(BIN)/python manage.py metrics --check
 	$(BIN)/python manage.py mib --check
@@ -65,6 +66,7 @@ docs: ## Write the pages that are generated from the code
 	@.ci/bootstrap dev
 	$(BIN)/python manage.py docs
 	$(BIN)/python manage.py environment
+	$(BIN)/python manage.py logs
 	$(BIN)/python manage.py openapi
 	$(BIN)/python manage.py metrics
 	$(BIN)/python manage.py mib --ship

@@ -306,7 +306,7 @@ class Environment:
         "The least severe level that is logged.",
     )
     log_pii: bool = _field(
-        "LOG_PII", "0", flag, "Also log callers' numbers and words; off in production."
+        "LOG_PII", "0", flag, "Also log callers' numbers, addresses and words; off in production."
     )
     debug: bool = _field(
         "DEBUG", "0", flag, "Django's debug mode: detailed error pages. Never in production."

@@ -190,10 +190,19 @@ def test_numbers_stay_numbers_and_sets_become_lists() -> None:
     }
 
 
+def test_what_is_made_here_is_not_searched() -> None:
+    line = {"level": "info", "logger": "calls.x", "timestamp": "2026-11-21T22:51:00.123456789Z"}
+    assert redact(line) == line
+
+
 def test_a_structure_without_end_is_cut() -> None:
     endless: dict[str, Any] = {}
-    endless["again"] = endless
+    endless["again"] = [endless]
     assert "…" in json.dumps(redact({"value": endless}), ensure_ascii=False)
+    deep: Any = "deep"
+    for _ in range(20):
+        deep = [deep]
+    assert "deep" not in json.dumps(redact({"value": deep}))
 
 
 def test_caller_data_is_dropped_at_any_depth_unless_wanted() -> None:
