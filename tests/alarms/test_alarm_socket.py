@@ -74,6 +74,14 @@ async def test_a_page_is_told_the_tally_at_once_and_at_every_change(world: World
     assert first["version"] < second["version"] < third["version"]
 
 
+async def test_a_page_that_left_hears_no_more(world: World) -> None:
+    before = len(board.BOARD._callbacks)
+    async with page_of(world.people["viewer"]) as page:
+        await page.told()
+        assert len(board.BOARD._callbacks) == before + 1
+    assert len(board.BOARD._callbacks) == before
+
+
 async def test_what_is_not_for_somebodys_eyes_is_no_news_for_them(world: World) -> None:
     mine = await db(Bot.objects.create, name="mine")
     narrow = await db(with_role, "viewer", name="narrow", bots=[mine])

@@ -248,6 +248,25 @@ def test_how_many_destinations_know_of_it_is_told(operator: Client) -> None:
     assert "delivered to 2 of 3" in " ".join(page(operator).split())
 
 
+def test_of_several_notices_to_one_destination_the_latest_counts(operator: Client) -> None:
+    destination = Destination.objects.create(name="to", notifier="webhook")
+    alarm = raised()
+    Notification.objects.update(state="dead", finished_at=timezone.now())
+    Notification.objects.create(
+        destination=destination,
+        seq=0,
+        alarm_id=alarm.alarm_id,
+        kind="resent",
+        notice={},
+        state="delivered",
+        created_at=timezone.now() + timedelta(seconds=1),
+        next_attempt_at=timezone.now(),
+        finished_at=timezone.now(),
+    )
+
+    assert "delivered to 1 of 1" in " ".join(page(operator).split())
+
+
 def test_news_tell_the_worst_in_a_few_words(operator: Client) -> None:
     alarms = [raised(name=f"stt-{number}") for number in range(4)]
     critical = raised(DATABASE_UNAVAILABLE, "")
