@@ -126,7 +126,11 @@ class _Sender:
         # The library takes a while to load: not when an alarm has to go out, and not at the start
         # of processes that send no traps.
         import pysnmp.hlapi.v3arch.asyncio  # noqa: F401
+        from pysnmp.entity.engine import SnmpEngine
 
+        # NB given an id at once it would keep boots of its own in the directory for temporary
+        # files.
+        self._blank: SnmpEngine | None = SnmpEngine()
         self.params = params
         self._answer_s = answer_s
         self._engine: SnmpEngine | None = None
@@ -188,8 +192,11 @@ class _Sender:
 
     def _engine_as(self, speaker: Engine, now: datetime) -> "SnmpEngine":
         """The engine of the library, with the identity and time of ``speaker``, made at ``now``."""
+        from pysnmp.entity.engine import SnmpEngine
+
         if self._engine is None:
-            self._engine = _engine(speaker, now)
+            self._engine = _identified(self._blank or SnmpEngine(), speaker, now)
+            self._blank = None
             self._auth = self._credentials()
         return self._engine
 
@@ -321,11 +328,8 @@ def _needed(values: dict[str, str]) -> None:
         raise ParameterError(problems)
 
 
-def _engine(speaker: Engine, now: datetime) -> "SnmpEngine":
-    from pysnmp.entity.engine import SnmpEngine
-
-    # NB given an id at once it would keep boots of its own in the directory for temporary files.
-    engine = SnmpEngine()
+def _identified(engine: "SnmpEngine", speaker: Engine, now: datetime) -> "SnmpEngine":
+    """``engine``, which is new, as ``speaker``."""
     own, boots, time = engine.get_mib_builder().import_symbols(
         "__SNMP-FRAMEWORK-MIB", "snmpEngineID", "snmpEngineBoots", "snmpEngineTime"
     )
