@@ -23,6 +23,7 @@ from bots.core.ports import (
 )
 from calls.core.events import CallerSaid, Event, ServiceFailed, VoiceStarted, VoiceStopped
 from calls.media.gate import Gate
+from calls.session import witness
 from calls.session.heard import Heard, Shown
 from calls.telemetry.frames import Frames
 
@@ -31,6 +32,8 @@ CLOSE_TIMEOUT_S = 2.0
 MAX_FAILURES = 3
 STEADY_S = 5.0
 """A stream that lasted this long worked: services drop streams that are idle or minutes old."""
+ENDS = (Fault.CONNECTIVITY, Fault.TIMEOUT)
+"""How such streams end in good order."""
 EARLY_AUDIO_MS = 1000
 """Audio kept while the recogniser is being opened; the oldest goes first."""
 
@@ -79,6 +82,8 @@ class Ear:
         self._heard = Heard(shown=shown, kept_back=kept_back, report=report)
         self._report = report
         self._failures = 0
+        self._steady = False
+        """Whether the last stream worked for a while."""
         self._listening = False
         self._gate: Gate | None = None
         self._changed = asyncio.Event()
@@ -123,6 +128,8 @@ class Ear:
                     self._report(failed)
                     return
                 log.warning("stt.reopened", fault=error.fault, detail=error.detail)
+                if not (self._steady and error.fault in ENDS):
+                    witness.reopened(self._stt, error)
                 self._report(CallerSaid(text="", final=True))
 
     async def _listen(self) -> None:
@@ -132,6 +139,7 @@ class Ear:
             ServiceError: why it ended; services end even good streams after some minutes.
         """
         self._changed.clear()
+        self._steady = False
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(OPEN_TIMEOUT_S):
@@ -150,7 +158,7 @@ class Ear:
             raise first_service_error(errors) from None
         finally:
             if loop.time() - opened_at >= STEADY_S:
-                self._failures = 0
+                self._failures, self._steady = 0, True
             self._gate = None
             await _close(recognition)
 

@@ -17,7 +17,7 @@ from alarms.core.catalogue import (
     VOICE_CHANNEL_FAILURE,
 )
 from alarms.core.declare import AlarmType
-from bots.core.errors import Fault
+from bots.core.errors import Fault, ServiceError
 from bots.core.ports import (
     Recognition,
     RecognitionEvent,
@@ -114,11 +114,11 @@ class WitnessedStt:
     def __init__(self, inner: SpeechToText, provider: str) -> None:
         self.inner = inner
         self.capabilities = inner.capabilities
-        self._provider = provider
+        self.provider = provider
 
     async def open(self, request: RecognitionRequest) -> Recognition:
         """See `SpeechToText`."""
-        return _WitnessedRecognition(await self.inner.open(request), self._provider)
+        return _WitnessedRecognition(await self.inner.open(request), self.provider)
 
 
 class _WitnessedRecognition:
@@ -139,6 +139,12 @@ class _WitnessedRecognition:
             if isinstance(event, Transcript) and event.text:
                 worked("stt", self._provider)
             yield event
+
+
+def reopened(stt: SpeechToText, error: ServiceError) -> None:
+    """A stream of ``stt`` failed and is opened again: the call goes on, without what was said."""
+    if isinstance(stt, WitnessedStt):
+        failed("stt", stt.provider, error.fault, error.detail)
 
 
 class WitnessedTts:

@@ -1,9 +1,10 @@
 """Each type of alarm is raised by its real cause, and over when that is mended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import pytest
+from django.conf import settings
 
 from alarms.core import catalogue
 from alarms.core.declare import AlarmType
@@ -24,6 +25,14 @@ ELSEWHERE = {catalogue.DESTINATION_FAILING}
 """The courier of alarms tells of its destinations; its own tests have it."""
 
 
+@pytest.fixture
+def reaching_loopback() -> Iterator[None]:
+    """As `loopback`, for causes that run loops of their own."""
+    net.configure(("127.0.0.0/8",))
+    yield
+    net.configure(settings.OUTBOUND_ALLOW)
+
+
 @pytest.mark.parametrize(
     ("kind", "steps"),
     [
@@ -36,9 +45,9 @@ def test_an_alarm_comes_with_its_cause_and_goes_with_it(
     kind: AlarmType,
     steps: Callable[[pytest.MonkeyPatch], Steps],
     told: Told,
+    reaching_loopback: None,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    net.configure(("127.0.0.0/8",))
     assert told.active(kind) == {}
     for source in steps(monkeypatch):
         if source == FORGOTTEN:

@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from alarms.core import catalogue
 from alarms.desk import Desk
 from calls.channels.browser import BrowserLeg
+from calls.core.silence import Stream
 from calls.database import db
 from calls.health import process
 from calls.health.lag import lag_p99_ms
@@ -105,14 +106,12 @@ def test_a_stream_counts_what_came_since_it_was_opened() -> None:
     frames = Frames()
     frames.came = 9
     watched = Watched("demo", began=0.0, permitted_s=1.0, frames=frames)
-    assert watched.stream is None
+    seen = [watched.stream]
     watched.opened(5.0)
     frames.came += 2
-    assert watched.stream is not None
-    assert (watched.stream.opened_at, watched.stream.frames) == (5.0, 2)
+    seen.append(watched.stream)
     watched.shut()
-    streams = [watched.stream]
-    assert streams == [None]
+    assert [*seen, watched.stream] == [None, Stream(5.0, 2), None]
 
 
 def test_only_a_leg_that_is_told_of_playing_says_what_was_heard() -> None:
