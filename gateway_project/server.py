@@ -68,7 +68,11 @@ class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
             self.requestHeaders.removeHeader("X-Forwarded-Port")
             peer = getattr(self.client, "host", "")  # a sibling has none, and tells what it saw
             self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, peer)])
-        return super().process()
+        if self.requestHeaders.hasHeader("Upgrade"):
+            return super().process()
+        # The task that answers takes it along, to the last piece of a stream.
+        with structlog.contextvars.bound_contextvars(request_id=self.number):
+            return super().process()
 
     def handle_reply(self, message: dict[str, Any]) -> None:
         """Carry out a message of the application, or one of our own about its failure."""

@@ -33,6 +33,7 @@ class Probe:
             await getattr(self, scope["path"].strip("/"))(scope, receive, send)
 
     async def http(self, scope: Any, send: Any) -> None:
+        structlog.get_logger().info("probe.asked", asked=scope["path"])
         if scope["path"] == "/broken":
             raise RuntimeError("as wanted")
         if scope["path"] == "/scope":

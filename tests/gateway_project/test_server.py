@@ -385,6 +385,8 @@ async def test_a_request_has_one_id_in_its_answer_and_on_its_access_line(server:
     assert answers["/broken"] == "mine-2"
     server.process.send_signal(signal.SIGTERM)
     await server.told("exit")
+    asked = [line for line in server.log.read_text().splitlines() if "probe.asked" in line]
+    assert all(number in line for line, number in zip(asked, answers.values(), strict=True))
     served = [line for line in server.log.read_text().splitlines() if "http.served" in line]
     for line, (path, number) in zip(served, answers.items(), strict=True):
         assert path in line
