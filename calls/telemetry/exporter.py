@@ -15,7 +15,7 @@ from calls.telemetry.traces import Send, Span, Tell, Told
 MAX_WAITING = 10_000
 """Turns and calls."""
 BATCH = 200
-FLUSH_S = 2.0
+FLUSH_S = 5.0
 PAUSES_S = (1.0, 5.0, 30.0)
 """Before what could not be sent is tried again; then it is given up."""
 STOP_S = 3.0

@@ -14,7 +14,7 @@ from uuid import UUID
 import msgspec
 
 from calls.core import commands
-from calls.core.waterfall import TurnTimes, waterfall
+from calls.core.waterfall import TurnTimes, Waterfall, waterfall
 from calls.telemetry.calls import reason_of
 
 MAX_FAILURES = 50
@@ -150,11 +150,11 @@ def call_spans(
 
 def turn_spans(call: Subject, times: TurnTimes) -> list[Span]:
     """The span of a turn, from the caller's last word to the end of the answer, and its parts."""
-    parts = list(_parts(times))
+    fall = waterfall(times)
+    parts = list(_parts(times, fall))
     start_ms = times.caller_stopped_ms
     end_ms = max((end for _, _, end in parts), default=start_ms)
     turn_id = call.span_id(times.turn)
-    fall = waterfall(times)
     about: dict[str, Value] = {
         **call.attributes,
         "gateway.turn.number": times.turn,
@@ -182,9 +182,8 @@ def turn_spans(call: Subject, times: TurnTimes) -> list[Span]:
     return [span("turn", start_ms, end_ms, turn_id, call.root_id), *inside]
 
 
-def _parts(times: TurnTimes) -> Iterator[tuple[str, int, int]]:
+def _parts(times: TurnTimes, fall: Waterfall) -> Iterator[tuple[str, int, int]]:
     """Name, begin and end of each part of a turn, in milliseconds of the call."""
-    fall = waterfall(times)
     for part in fall.segments:
         start_ms = times.caller_stopped_ms + part.start_ms
         yield part.name, start_ms, start_ms + part.ms
