@@ -1,5 +1,6 @@
 """Examples in the documentation work: data validates, code runs, commands exist."""
 
+import asyncio
 import json
 import re
 import shlex
@@ -13,8 +14,10 @@ from typing import Any, Protocol
 import pytest
 from django.core.management import call_command, get_commands, load_command_class
 
+from alarms.core.severity import Severity
 from bots.core import catalogue, registry
 from bots.core.activities import event, message
+from bots.core.errors import ServiceError
 from bots.core.params.declare import Level
 from bots.core.ports import BotConversation, SynthesisRequest
 from bots.core.registry import NoParams
@@ -27,8 +30,10 @@ from bots.protocols.ac_bot_api import (
 )
 from bots.protocols.dialogue import Dialogue
 from gateway_project import environment
+from tests.alarms.notices import notice
 from tests.calls.carriers.desk import Office, configured, order
 from tests.calls.media.leaping import leap
+from tests.fakes.stream_server import listening
 
 ROOT = Path(__file__).parents[2]
 
@@ -152,6 +157,28 @@ def test_the_carrier_of_the_guide_calls_the_parrot(
     ]
     assert (office.end.reason_code, office.end.reason) == ("client-disconnected", "It flew away")
     assert office.answered
+
+
+async def test_the_notifier_of_the_guide_rings(plugin_of: Callable[[str], ModuleType]) -> None:
+    plugin_of("docs/how-to/add-a-notifier.md")
+    plugin = registry.plugin("notifier", "bell")
+    credentials = plugin.credentials.model_validate({"bellWord": "please"})
+    heard: list[bytes] = []
+
+    async def ring(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.append(await reader.readline())
+        writer.write(b"OK\n" if heard[-1].startswith(b"please 4 ") else b"NO\n")
+        writer.close()
+
+    async with listening(await asyncio.start_server(ring, "127.0.0.1", 0)) as port:
+        where = plugin.params.model_validate({"bellHost": "127.0.0.1", "bellPort": port})
+        bell = plugin.factory(where, credentials)
+        await bell.send(notice(text="two\nlines"))
+        with pytest.raises(ServiceError, match="does not ring"):
+            await bell.send(notice(severity=Severity.MINOR))
+    with pytest.raises(ServiceError, match="no answer"):
+        await bell.send(notice())
+    assert heard[0] == b"please 4 two lines\n"
 
 
 async def test_the_bot_framework_of_the_guide_talks(
