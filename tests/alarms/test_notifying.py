@@ -148,10 +148,10 @@ def test_what_was_told_in_an_emergency_is_delivered_already() -> None:
     emergency = Emergency(
         alarm_id=UUID(int=7), at=NOON, severity=5, text="away", detail="", told=(told.pk,)
     )
-    tell_emergency(emergency)
+    tell_emergency(emergency, NOON)
     states = dict(Notification.objects.values_list("destination", "state"))
     assert states == {told.pk: "delivered", other.pk: "waiting"}
-    tell_emergency(emergency)
+    tell_emergency(emergency, NOON)
     assert Notification.objects.count() == 2
 
 
