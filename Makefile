@@ -5,7 +5,7 @@
 BIN := .venv/bin
 PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
 ASKED := .asked
-LOGGED := .logged
+LOGGED := $(CURDIR)/.logged
 # Compiled once and kept: every worker and every process that a test starts reads it back.
 export PYTHONDONTWRITEBYTECODE :=
 CODE := manage.py gateway_project bots calls alarms tests benchmarks
