@@ -7,10 +7,10 @@ which there is nothing to find.
 """
 
 import re
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from enum import Enum, auto
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 MASK = "•••"
 _DEPTH_LIMIT = 8
@@ -44,13 +44,36 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 _CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{6,}")
 _OWN_TOKEN = re.compile(r"\bvgw_[\w-]+")
-_WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
-_URL_PASSWORD = re.compile(r"(://[^\s/@:]*):[^\s/@]+@")
+_KNOWN_KEY = re.compile(r"\b(?:whsec_|sk[-_]|xox[a-z]-|gh[a-z]_|AIza|AKIA)[\w+/=-]{12,}")
+"""Keys that their makers let begin so that they are found."""
+_WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}\.[\w-]+\.[\w-]*")
+_PRIVATE_KEY = re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----)(?s:.*?)(-----END|$)")
+_URL_PASSWORD = re.compile(r"(://[^\s/@:]*):[^\s/]+@")
+_URL_USER = re.compile(r"(://)[^\s/@:]+@")
 _NAMED = r"[\w.-]*(?:token|secret|password|passwd|api_?key|signature)"
-_SECRET_QUERY = re.compile(rf"(?i)([?&;\s](?:{_NAMED}|key|code|sig|sas)=)[^&\s\"']+")
-_SECRET_PAIR = re.compile(rf"(?i)([\"'](?:{_NAMED}|key|sig|sas)[\"']\s*:\s*)(\"[^\"]*\"|'[^']*')")
+_QUOTED = r"\"(?:[^\"\\]|\\.)*\"?|'(?:[^'\\]|\\.)*'?"
+_SECRET_QUERY = re.compile(
+    rf"(?i)((?:^|[?&;\s\"'(,{{\[])(?:{_NAMED}|key|code|sig|sas)\s?=\s?)(?:{_QUOTED}|[^&\s\"']+)"
+)
+_SECRET_PAIR = re.compile(rf"(?i)([\"'](?:{_NAMED}|key|sig|sas)[\"']\s*:\s*)(?:{_QUOTED})")
+_SECRET_PAIR_WITHIN = re.compile(
+    rf"(?i)(\\+[\"'](?:{_NAMED}|key|sig|sas)\\+[\"']\s*:\s*\\+[\"'])[^\"'\\]*"
+)
+"""The same in a text that is quoted itself."""
+# Of `secret: ...` most is said about a secret; only what has a digit in it looks like one.
+_SECRET_SAID = re.compile(
+    r"(?i)(?<![\w.-])([\w.-]*(?:token|secret|password|passwd|key|signature)\s?:\s?)"
+    r"(?=[^\s\"',;]{0,200}\d)[^\s\"',;]{8,}"
+)
+_SECRET_HEADER = re.compile(
+    r"(?i)(?<![\w.])((?:proxy-)?authorization|(?:set-)?cookie)(\\*[\"']?\s?[:,=]\s*)"
+    r"(?!\s|(?:bearer|basic)\s)[^\r\n\"']+"
+)
+_TELLING = ("token", "secret", "passw", "key", "signature")
+"""Without one of them nothing is said about a secret."""
 
-_SIP_USER = re.compile(r"(?i)\b(sips?):[^\s@<>\"']+@")
+# NB no pattern may be followed to the end of a text from each of its beginnings: that is quadratic.
+_SIP_USER = re.compile(r"(?i)\b(sips?):[^\s@<>\"']{1,128}@")
 _TEL = re.compile(r"(?i)\btel:[^\s<>\"';,]+")
 _MAIL_USER = re.compile(r"(?<![\w.+%-])[\w.+%-]++(?=@[\w-]+\.\w)")
 _MANY_DIGITS = re.compile(r"\d[ ()./\d-]{4,}\d")
@@ -141,6 +164,8 @@ class Redactor:
         if isinstance(value, Mapping):
             return self._mapping(value, depth)
         if isinstance(value, list | tuple | set | frozenset):
+            if _is_secret_pair(value):
+                return [_told(value[0]), _masked(value[1])]
             return [self._value(item, depth + 1) for item in value]
         return redacted_text(str(value) if isinstance(value, str) else repr(value), pii=self._pii)
 
@@ -153,10 +178,22 @@ def _judged(key: str) -> _Kind:
     if key in _IDENTITIES:
         return _Kind.NUMBER
     words = re.split(r"[^a-z0-9]+", _CAMEL.sub("_", key).lower())
-    return _Kind.SECRET if words[-1] in _SECRET_WORDS else _Kind.TEXT
+    return _Kind.SECRET if words[-1].rstrip("0123456789") in _SECRET_WORDS else _Kind.TEXT
 
 
 _kind = lru_cache(1024)(_judged)
+
+
+def _is_secret_pair(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether it is a name and a secret, as headers are listed."""
+    if not isinstance(value, list | tuple) or len(value) != 2:
+        return False
+    name = _told(value[0])
+    return isinstance(name, str) and len(name) < 100 and _judged(name) is _Kind.SECRET
+
+
+def _told(name: Any) -> Any:
+    return name.decode("latin-1") if isinstance(name, bytes) else name
 
 
 def _masked(value: Any) -> Any:
@@ -195,12 +232,26 @@ def _without_secrets(text: str, lowered: str) -> str:
         text = _SECRET_QUERY.sub(rf"\1{MASK}", text)
     if "://" in text and "@" in text:
         text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
-    if ":" in text and ('"' in text or "'" in text):
-        text = _SECRET_PAIR.sub(rf'\1"{MASK}"', text)
-    if "vgw_" in text:
-        text = _OWN_TOKEN.sub(f"vgw_{MASK}", text)
+        text = _URL_USER.sub(rf"\1{MASK}@", text)
+    if "PRIVATE KEY-----" in text:
+        text = _PRIVATE_KEY.sub(rf"\1{MASK}\2", text)
+    if ":" in text and any(each in lowered for each in _TELLING):
+        text = _told_secrets(text)
+    if "authorization" in lowered or "cookie" in lowered:
+        text = _SECRET_HEADER.sub(rf"\1\2{MASK}", text)
+    if "_" in text or "-" in text or "AIza" in text or "AKIA" in text:
+        text = _OWN_TOKEN.sub(f"vgw_{MASK}", text) if "vgw_" in text else text
+        text = _KNOWN_KEY.sub(MASK, text)
     if "eyJ" in text:
         text = _WEB_TOKEN.sub(MASK, text)
     if "bearer" in lowered or "basic" in lowered:
         text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
     return text
+
+
+def _told_secrets(text: str) -> str:
+    if '"' in text or "'" in text:
+        text = _SECRET_PAIR.sub(rf'\1"{MASK}"', text)
+        if "\\" in text:
+            text = _SECRET_PAIR_WITHIN.sub(rf"\1{MASK}", text)
+    return _SECRET_SAID.sub(rf"\1{MASK}", text)

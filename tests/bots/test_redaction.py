@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 from typing import Any
 
 import pytest
@@ -76,8 +75,27 @@ SECRETS_IN_TEXTS = [
     ("https://x/?sig=abc", f"https://x/?sig={MASK}"),
     ("{'clientSecret': 'a b', 'id': 'x'}", f"{{'clientSecret': \"{MASK}\", 'id': 'x'}}"),
     ('{"password" : "a b"}', f'{{"password" : "{MASK}"}}'),
+    ("password=hunter22", f"password={MASK}"),
+    ("Client(api_key='a b', user='x')", f"Client(api_key={MASK}, user='x')"),
+    ('{"password": "a\\"b"}', f'{{"password": "{MASK}"}}'),
+    ('"{\\"password\\": \\"hunter22\\"}"', f'"{{\\"password\\": \\"{MASK}\\"}}"'),
+    ("X-API-Key: hunter22", f"X-API-Key: {MASK}"),
+    ("Authorization: hunter22", f"Authorization: {MASK}"),
+    ("Cookie: a=hunter22; b=c", f"Cookie: {MASK}"),
+    ("https://hunter22@host/x", f"https://{MASK}@host/x"),
+    ("postgres://u:hunter@22@host/x", f"postgres://u:{MASK}@host/x"),
+    ("whsec_abcdefghijklmnop refused", f"{MASK} refused"),
+    ("-----BEGIN PRIVATE KEY-----\nMII\n-----END", f"-----BEGIN PRIVATE KEY-----{MASK}-----END"),
     ("nothing to hide: http://host:80/path", "nothing to hide: http://host:80/path"),
+    ("acmeKey: is needed, secret: must be base64", "acmeKey: is needed, secret: must be base64"),
 ]
+
+
+@pytest.mark.parametrize("name", ["X-Api-Key", b"authorization"])
+def test_a_header_in_a_list_keeps_its_secret(name: str | bytes) -> None:
+    told = redact({"headers": [(name, "hunter22"), ("Accept", "text/plain"), ("a", "b", "c")]})
+    shown = name.decode() if isinstance(name, bytes) else name
+    assert told == {"headers": [[shown, MASK], ["Accept", "text/plain"], ["a", "b", "c"]]}
 
 
 @pytest.mark.parametrize(("text", "clean"), SECRETS_IN_TEXTS)
