@@ -123,7 +123,7 @@ def alarm(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
         "kinds": KINDS.items(),
         "why_not": wording.why_not(who),
         "back": request.get_full_path(),
-        "sees_destinations": who.may(Permission.ADMINISTER),
+        "sees_destinations": who.bots is None,
     }
     return render(request, "alarms/alarm.html", context | _head(found or events[0], who))
 

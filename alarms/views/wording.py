@@ -20,11 +20,11 @@ TEXT_CHARS = 200
 SEVERITIES = tuple(each for each in reversed(Severity) if each is not Severity.CLEAR)
 """What an active alarm can have, worst first."""
 _PAGES = {
-    "provider": "providers:page",
-    "bot": "bots:edit",
-    "destination": "alarms:destination",
+    "provider": ("providers:page", Permission.READ_CONFIGURATION),
+    "bot": ("bots:edit", Permission.READ_CONFIGURATION),
+    "destination": ("alarms:destination", Permission.SEE_ALARMS),
 }
-"""Of an entity whose name is in the address: its page."""
+"""Of an entity whose name is in the address: its page, and who may open it."""
 _ROOMS = {
     "api": ("clients:list", Permission.MANAGE_CLIENTS),
     "console": ("audit:list", Permission.READ_AUDIT),
@@ -67,8 +67,8 @@ def source_url(source: str, who: Person) -> str:
     """The page of ``source`` or one that tells more; nothing when there is none for ``who``."""
     entity, _colon, name = source.partition(":")
     if entity in _PAGES and name:
-        permission = Permission.READ_CONFIGURATION
-        return _address(_PAGES[entity], name) if who.may(permission) else ""
+        page, needed = _PAGES[entity]
+        return _address(page, name) if who.may(needed) else ""
     if entity == "channel":
         address = _address("calls:history")
         return f"{address}?{urlencode({'channel': name})}" if who.may(_CALLS) else ""
