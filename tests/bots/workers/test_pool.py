@@ -12,6 +12,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.testing import capture_logs
 
 from bots.core.errors import Fault, ServiceError
@@ -113,16 +114,18 @@ def test_each_event_loop_has_its_own_pool_and_leaves_no_process() -> None:
 
 async def test_a_killed_worker_fails_its_jobs_and_is_replaced() -> None:
     pool = new_pool()
-    _, heard = speak(pool, "And so on. " * 5000)
+    with bound_contextvars(call="the one that started it"):
+        _, heard = speak(pool, "And so on. " * 5000)
     await heard.until(Samples)
     (process,) = pool.processes
-    with capture_logs() as logs:
+    with capture_logs(processors=[merge_contextvars]) as logs:
         os.kill(process, signal.SIGKILL)
         error = await heard.until(ServiceError)
     assert isinstance(error, ServiceError)
     assert error.fault is Fault.SERVER
     assert error.fault.retryable
     assert [entry["event"] for entry in logs] == ["worker.lost"]
+    assert "call" not in logs[0], "it served others too"
     _, heard = speak(pool)
     await heard.until(Done)
     assert pool.processes != (process,)
