@@ -1,17 +1,24 @@
 """The pages of destinations: made, changed, tried and followed; secrets go in and never out."""
 
+import json
 import re
 import socket
 import uuid
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from alarms.core.catalogue import CATALOGUE
+from alarms.core.rules import Rule
 from alarms.models import Destination, Notification
 from alarms.services.destinations import destination_create
+from alarms.services.rules import rule_update
 from bots.guards import CONFIRMED_AT
 from bots.models import AuditEvent, Bot
 from tests.alarms.raising import raised
@@ -310,3 +317,18 @@ def test_who_reaches_only_some_bots_sees_none_of_them(world: World) -> None:
     for path in ("siem/test", "siem/delete", "siem/switch", f"siem/{row.pk}/retry"):
         assert limited.post(f"{ROOM}{path}").status_code == 404
     assert Destination.objects.count() == 1
+
+
+def test_lists_take_as_many_queries_whatever_they_hold(admin: Client, repository: Path) -> None:
+    agreed = json.loads((repository / "tests" / "query_counts.json").read_text())
+    made = syslog()
+    for number in range(30):
+        syslog(f"siem-{number}")
+        owed(made, "dead")
+        rule_update(kind=list(CATALOGUE.values())[number], rule=Rule(count=2))
+    counted = {}
+    for path in (ROOM, f"{ROOM}siem/", "/alarms/rules/"):
+        with CaptureQueriesContext(connection) as queries:
+            answer = admin.get(path)
+        counted[answer.resolver_match.view_name] = len(queries)
+    assert counted == {name: agreed[name] for name in counted}
