@@ -15,7 +15,7 @@ from tests import databases
 from tests.alarms.naive import Naive
 
 HISTORY = 100
-PROCESSES, SINGLE, BATCHES, SIZE = 8, 50, 12, 100
+PROCESSES, SINGLE, BATCHES, SIZE = 8, 25, 7, 175
 ROOT = Path(__file__).resolve().parents[2]
 
 Key = tuple[str, str]
