@@ -11,6 +11,7 @@ from alarms.core.catalogue import DESTINATION_FAILING, DISK_SPACE
 from alarms.core.severity import Severity
 from alarms.models import ActiveAlarm, AlarmEvent, Notification
 from alarms.services import handling, notifying
+from alarms.services.destinations import resend_all
 from alarms.services.notices import notice_of, read
 from alarms.services.notifying import Emergency
 from alarms.services.reporting import tell_emergency
@@ -54,6 +55,19 @@ def test_times_grow_within_an_alarm_even_in_one_batch() -> None:
     first, second = Notification.objects.order_by("created_at")
     assert (first.kind, second.kind) == ("raised", "cleared")
     assert first.created_at < second.created_at
+
+
+def test_a_clock_that_was_set_back_does_not_change_the_order() -> None:
+    row = destination()
+    alarm()
+    ahead = timezone.now() + timedelta(minutes=5)
+    Notification.objects.update(created_at=ahead, state="delivered", finished_at=ahead)
+    assert resend_all(destination=row) == 1
+    over()
+    times = list(Notification.objects.order_by("pk").values_list("created_at", flat=True))
+    assert min(times) == ahead
+    assert len(set(times)) == 3
+    assert owed() == [("raised", 4), ("resent", 4), ("cleared", 0)]
 
 
 @pytest.mark.parametrize(
