@@ -7,6 +7,7 @@ with ``dynamic: strict`` also when a field is not mapped.
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ LONGEST_TERM_BYTES = 32_766
 """Lucene refuses longer terms."""
 
 
+@cache
 def mapped() -> dict[str, dict[str, Any]]:
     """The mapping of each field, by its name with dots."""
     template = json.loads(TEMPLATE.read_text())["template"]["mappings"]
