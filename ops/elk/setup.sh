@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Puts the index template and the dashboard in place; may run again at any time.
+# Arguments: the addresses of Elasticsearch and of Kibana, with user and password if they ask.
 set -euo pipefail
 cd "$(dirname "$0")"
 
-elasticsearch=${ELASTICSEARCH_URL:-http://elasticsearch:9200}
-kibana=${KIBANA_URL:-http://kibana:5601}
+elasticsearch=${1:-http://elasticsearch:9200}
+kibana=${2:-http://kibana:5601}
 
 curl --silent --show-error --fail-with-body -X PUT "$elasticsearch/_index_template/logs-gateway" \
     -H 'Content-Type: application/json' --data-binary @index-template.json
