@@ -28,6 +28,8 @@ from bots.core.roles import Permission
 from bots.guards import user_of_session
 from bots.people import Person, person
 
+LOOK_SECONDS = 5.0
+"""How long the database may take to say who sits at the page."""
 RECHECK_SECONDS = 15.0
 """How long somebody may be told who is no longer permitted to be; as often a page hears ``hb``."""
 SOCKETS_PER_USER = 40
@@ -124,8 +126,9 @@ class AlarmConsumer(AsyncConsumer):  # type: ignore[misc]  # channels has no typ
         """
         look = sync_to_async(_person, thread_sensitive=False, executor=_pool)
         try:
-            self._who: Person = await look(self._session_key)
-        except DatabaseError:
+            async with asyncio.timeout(LOOK_SECONDS):
+                self._who: Person = await look(self._session_key)
+        except (DatabaseError, TimeoutError):
             raise _Closed(TRY_LATER) from None
         if not self._who.may(Permission.SEE_ALARMS):
             raise _Closed(NOT_PERMITTED if self._who.user_id else SIGNED_OUT)

@@ -160,8 +160,7 @@ class Desk:
             except Exception:
                 # The root of the thread: it must outlive everything.
                 log.exception("alarms.turn_failed")
-            finally:
-                close_old_connections()
+            _let_go()
             if stopping:
                 return
             pace_s = min(PACE_S, self._look_s)
@@ -171,7 +170,11 @@ class Desk:
     def _watch(self) -> None:
         while not self._stop.wait(self._look_s):
             hold_off_s = self._policy(DATABASE_UNAVAILABLE).hold_off_s
-            self._absence.tell(hold_off_s, emergency.away)
+            try:
+                self._absence.tell(hold_off_s, emergency.away)
+            except Exception:
+                # As above.
+                log.exception("alarms.watch_failed")
 
     def _policy(self, kind: AlarmType) -> Policy:
         return self._policies.get(kind.name) or policy_of(kind)
@@ -308,6 +311,14 @@ class Notices:
         """It worked."""
         if (kind := CATALOGUE.get(alarm)) is not None:
             self._desk.worked(kind, source)
+
+
+def _let_go() -> None:
+    try:
+        close_old_connections()
+    except Exception:
+        # A connection that cannot even be closed must not end the thread.
+        log.exception("alarms.connection_stuck")
 
 
 def _key(kind: AlarmType, name: str) -> Key:

@@ -44,13 +44,17 @@ class _Watch:
         self.version = -1
         self.sender: Sender | None = None
         self._file: IO[bytes] | None = None
+        self._unwritten: Emergency | None = None
         self._writing = threading.Lock()
 
     def holds(self) -> bool:
-        """Whether this process is the one that tells."""
+        """Whether this process is the one that tells; where nobody can write, each one does."""
         with self._writing:
             if self._file is None:
-                file = (settings.VAR_DIR / LOCK).open("ab")
+                try:
+                    file = (settings.VAR_DIR / LOCK).open("ab")
+                except OSError:
+                    return True
                 try:
                     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except OSError:
@@ -72,7 +76,7 @@ class _Watch:
         if policy is None or not policy.applies(source):
             return None
         with self._writing:
-            known = _read()
+            known = self.known()
             if known is None:
                 known = Emergency(
                     alarm_id=uuid.uuid4(),
@@ -81,15 +85,34 @@ class _Watch:
                     text=policy.worded(source, detail),
                     detail=detail,
                 )
-                _write(known)
+                self._keep(known)
         return known
+
+    def known(self) -> Emergency | None:
+        """What was told, by any process, and may not be written down yet."""
+        return self._unwritten or _read()
+
+    def forget(self) -> None:
+        """It is written down."""
+        self._unwritten = None
+        _file().unlink(missing_ok=True)
+
+    def _keep(self, known: Emergency) -> None:
+        # NB the disk that is full may be why the database is away: then memory has to do.
+        try:
+            _write(known)
+        except OSError as error:
+            log.warning("alarms.emergency_not_kept", error=type(error).__name__)
+            self._unwritten = known
+        else:
+            self._unwritten = None
 
     def told(self, destination: int) -> None:
         """Note that ``destination`` has it."""
         with self._writing:
-            known = _read()
+            known = self.known()
             if known is not None and destination not in known.told:
-                _write(msgspec.structs.replace(known, told=(*known.told, destination)))
+                self._keep(msgspec.structs.replace(known, told=(*known.told, destination)))
 
 
 _watch = _Watch()
@@ -174,7 +197,7 @@ def known() -> Emergency | None:
     Whoever writes down that the database was away writes this, and not an alarm of its own.
     """
     try:
-        return _read()
+        return _watch.known()
     except OSError:
         return None
 
@@ -186,7 +209,7 @@ def ended() -> Emergency | None:
     reach when others have it back.
     """
     try:
-        told = _read()
+        told = _watch.known()
         return told if told is not None and _watch.holds() else None
     except OSError:
         return None
@@ -194,7 +217,7 @@ def ended() -> Emergency | None:
 
 def written() -> None:
     """It is written down; the next time is another one."""
-    _file().unlink(missing_ok=True)
+    _watch.forget()
     _watch.release()
 
 

@@ -335,6 +335,25 @@ def test_a_report_that_the_database_refuses_takes_no_other_with_it(
 
 
 @pytest.mark.django_db(transaction=True)
+def test_the_threads_outlive_everything(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    passed = threading.Semaphore(0)
+
+    def broken(*_: Any) -> None:
+        passed.release()
+        raise RuntimeError("a bug in a driver")
+
+    monkeypatch.setattr("alarms.desk.close_old_connections", broken)
+    monkeypatch.setattr(bench.desk._absence, "tell", broken)
+    with capture_logs() as logs:
+        bench.desk.start()
+        for _ in range(6):
+            assert passed.acquire(timeout=WAIT_S)
+        assert [thread.is_alive() for thread in bench.desk._threads] == [True, True]
+        bench.desk.stop()
+    assert {"alarms.connection_stuck", "alarms.watch_failed"} <= {each["event"] for each in logs}
+
+
+@pytest.mark.django_db(transaction=True)
 def test_the_thread_writes_soon_and_at_the_end(bench: Bench) -> None:
     came = threading.Event()
     bench.board.subscribe(lambda snapshot: came.set() if snapshot.alarms else None)

@@ -143,11 +143,32 @@ def test_a_file_that_was_cut_off_is_no_emergency(post: Post, tmp_path: Path) -> 
     assert not (tmp_path / emergency.STATE).exists()
 
 
-def test_a_directory_that_is_gone_stops_nobody(post: Post, tmp_path: Path) -> None:
-    destination()
+def test_where_nothing_can_be_written_it_is_told_all_the_same(post: Post, tmp_path: Path) -> None:
+    destination("nms")
+    pager = destination("pager")
     remember()
+    post.works = {"nms"}
     with override_settings(VAR_DIR=tmp_path / "gone"):
-        emergency.away("why")
-        emergency.told(1)
+        emergency.away("the disk is full")
+        emergency.away("the disk is full")
+        assert [name for name, _ in post.sent] == ["nms", "pager", "pager"]
+        told = emergency.ended()
+        assert told is not None
+        assert told == emergency.known()
+        assert pager.pk not in told.told
+        emergency.written()
         assert emergency.ended() is None
-    assert post.sent == []
+
+
+def test_with_room_again_others_learn_what_was_told(post: Post, tmp_path: Path) -> None:
+    nms = destination("nms")
+    remember()
+    (tmp_path / "alarms.emergency.new").mkdir()
+    emergency.away("the disk is full")
+    (tmp_path / "alarms.emergency.new").rmdir()
+    assert not (tmp_path / emergency.STATE).exists()
+    emergency.told(nms.pk)
+    assert (tmp_path / emergency.STATE).exists()
+    told = emergency.ended()
+    assert told is not None
+    assert told.told == (nms.pk,)
