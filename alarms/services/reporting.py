@@ -4,11 +4,12 @@ import copy
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from django.db import transaction
 from django.db.models import Count
+from django.utils import timezone
 
 from alarms.core.catalogue import CATALOGUE, DATABASE_UNAVAILABLE
 from alarms.core.declare import AlarmType
@@ -21,6 +22,8 @@ from alarms.selectors import policies_of
 from alarms.services.ledger import Change, Kind, locked_ledger, write
 from alarms.services.notifying import Emergency
 
+AHEAD = timedelta(seconds=30)
+"""What is said to be later than now by more than this was told by a clock that was wrong."""
 BATCH = 500
 """Reports in one transaction at most; whoever has more calls `tell` again."""
 
@@ -135,7 +138,8 @@ class _Sitting:
         self._changes: list[Change] = []
         self._told_anew = False
         self._policies = policies_of(CATALOGUE[name] for name in types)
-        self._cleared = _cleared_lately(reports, types, sources)
+        self._latest = timezone.now() + AHEAD
+        self._cleared = _cleared_lately(reports, types, sources, self._latest)
         self._counts: Counter[str] | None = None
 
     def take(self, report: Report) -> None:
@@ -146,7 +150,7 @@ class _Sitting:
             report = msgspec.structs.replace(report, source=key.source)
         row = self._rows.get(key)
         outcome = transition(
-            None if row is None else _state(row),
+            None if row is None else _state(row, self._latest),
             report,
             self._policies[key.type],
             cleared_at=self._cleared.get(key),
@@ -219,15 +223,18 @@ def _names(reports: Iterable[Report]) -> tuple[set[str], set[str]]:
 
 
 def _cleared_lately(
-    reports: Iterable[Report], types: Iterable[str], sources: Iterable[str]
+    reports: Iterable[Report], types: Iterable[str], sources: Iterable[str], latest: datetime
 ) -> dict[Key, datetime]:
-    """When the sources of ``reports`` were cleared, if that was after one of the reports."""
+    """When the sources of ``reports`` were cleared, if that was after one of the reports.
+
+    A clear of after ``latest`` keeps nothing quiet: rather an alarm too many than one too few.
+    """
     first = min(each.at for each in reports)
     clears = AlarmEvent.objects.filter(
-        kind=Kind.CLEARED, at__gt=first, type__in=types, source__in=sources
+        kind=Kind.CLEARED, at__gt=first, at__lte=latest, type__in=types, source__in=sources
     )
-    latest = clears.order_by("seq").values_list("type", "source", "at")
-    return {Key(kind, source): at for kind, source, at in latest}
+    rows = clears.order_by("seq").values_list("type", "source", "at")
+    return {Key(kind, source): at for kind, source, at in rows}
 
 
 def _shown(alarm: ActiveAlarm | Active) -> tuple[int, str, datetime]:
@@ -235,7 +242,7 @@ def _shown(alarm: ActiveAlarm | Active) -> tuple[int, str, datetime]:
     return alarm.count, alarm.text, alarm.last_at.replace(second=0, microsecond=0)
 
 
-def _state(row: ActiveAlarm) -> Active:
+def _state(row: ActiveAlarm, latest: datetime) -> Active:
     return Active(
         alarm_id=row.alarm_id,
         severity=Severity(row.severity),
@@ -244,7 +251,7 @@ def _state(row: ActiveAlarm) -> Active:
         count=row.count,
         raised_at=row.raised_at,
         changed_at=row.changed_at,
-        last_at=row.last_at,
+        last_at=min(row.last_at, latest),
         acknowledged=row.acknowledged_at is not None,
     )
 

@@ -15,7 +15,7 @@ from alarms.core.state import Report
 from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Ledger, Notification
 from alarms.services.ledger import locked_ledger, write
 from alarms.services.notifying import Emergency
-from alarms.services.reporting import reapply, tell, tell_emergency
+from alarms.services.reporting import AHEAD, reapply, tell, tell_emergency
 
 pytestmark = pytest.mark.django_db
 
@@ -97,6 +97,18 @@ def test_a_report_that_comes_late_does_not_raise_what_was_cleared() -> None:
     assert tell([report(59)]) == []
     assert [event.kind for event in tell([report(60)])] == ["raised"]
     assert [event.kind for event in tell([over(90), report(89)])] == ["cleared"]
+
+
+def test_a_clock_that_was_ahead_keeps_no_alarm_quiet_and_none_active() -> None:
+    ahead = (timezone.now() + timedelta(hours=1) - NOON).total_seconds()
+    tell([report(ahead - 60)])
+    tell([over(ahead)])
+    now = (timezone.now() - NOON).total_seconds()
+    assert [event.kind for event in tell([report(now)])] == ["raised"]
+    tell([report(ahead)])
+    tell([over(now)])
+    assert ActiveAlarm.objects.get().last_at < timezone.now() + 2 * AHEAD
+    assert [event.kind for event in tell([over(now + 60)])] == ["cleared"]
 
 
 def test_sources_and_types_do_not_touch_each_other() -> None:
