@@ -134,6 +134,8 @@ def settle(results: Sequence[Result]) -> list[Verdict]:
         if destination is None:
             continue
         _settle(result)
+        if result.outcome.delivered and destination.failures:
+            _hurry(destination, result.at)
         _judge(destination, result)
         verdicts.append(_verdict(destination, result))
     for destination in destinations.values():
@@ -169,6 +171,12 @@ def _settle(result: Result) -> None:
         finished_at=row.finished_at,
         last_problem=row.last_problem,
     )
+
+
+def _hurry(destination: Destination, now: datetime) -> None:
+    """It works again: what failed before is not to wait for hours until its next attempt."""
+    waiting = destination.notifications.filter(state=_WAITING, next_attempt_at__gt=now)
+    waiting.update(next_attempt_at=now)
 
 
 def _judge(destination: Destination, result: Result) -> None:

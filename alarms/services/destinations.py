@@ -148,6 +148,8 @@ def destination_update(
 def destination_delete(*, destination: Destination) -> None:
     """Remove ``destination`` with what it was told and what waits for it."""
     ledger = locked_ledger()
+    # NB before its notifications, as couriers do: else each waits for the other.
+    Destination.objects.select_for_update().filter(pk=destination.pk).first()
     _audit(Action.ALARM_DESTINATION_DELETED, destination, None)
     _not_failing(destination)
     Destination.objects.filter(pk=destination.pk).delete()

@@ -99,6 +99,22 @@ def test_a_wait_lies_between_attempts() -> None:
     assert len(claim(now + timedelta(seconds=6.1), 10)) == 1
 
 
+def test_one_that_works_again_gets_at_once_what_waits() -> None:
+    destination()
+    alarm()
+    now = later()
+    for _ in range(3):
+        attempt(BAD, now)
+        now += timedelta(minutes=3)
+    attempt(BAD, now)
+    alarm(source="provider:other")
+    now = later(700)
+    assert [row.notice["source"] for row in claim(now, 10)] == ["provider:other"]
+    now += timedelta(seconds=LEASE_S)
+    attempt(GOOD, now)
+    assert [row.notice["source"] for row in claim(now, 10)] == ["provider:azure-1"]
+
+
 def test_what_cannot_work_is_given_up_at_once() -> None:
     destination()
     alarm()
