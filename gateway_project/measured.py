@@ -29,6 +29,8 @@ from calls.telemetry.frames import TALLY
 
 FRESH_SECONDS = 5.0
 """What the database says is asked again after that, however many ask."""
+ANSWER_SECONDS = 2.0
+"""How long one that asks waits for another that is asking the database."""
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 UNDER_WAY = ("queued", "placing", "dialing", "answered")
 
@@ -69,11 +71,16 @@ class Installation:
 
     def families(self) -> list[Family]:
         """As of now, or of `FRESH_SECONDS` ago; without the database only that it is away."""
-        with self._lock:
+        if not self._lock.acquire(timeout=ANSWER_SECONDS):
+            # Somebody has asked the database, which does not answer: one thread waits, no more.
+            return [metrics.DATABASE_UP.of({(): 0})]
+        try:
             if self._clock() >= self._fresh_until:
                 self._families = self._read()
                 self._fresh_until = self._clock() + FRESH_SECONDS
             return self._families
+        finally:
+            self._lock.release()
 
     def _read(self) -> list[Family]:
         try:

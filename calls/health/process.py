@@ -54,6 +54,8 @@ ANSWER_S = 3.0
 GRACE_S = 30.0
 """After the start of a process, until a worker that is started with it is missed."""
 LOOK_S = 1.0
+LONGEST_LOOK_S = 10.0
+"""What takes longer is given up, so that the others look on: a disk over the network may hang."""
 PROBE_GROUP = "health.probe"
 """Nobody listens there: what is sent only shows that the channel layer takes it."""
 
@@ -229,15 +231,22 @@ class Watchers:
             await asyncio.sleep(LOOK_S)
 
 
+_disks = ThreadPoolExecutor(1, "health-disks")
+"""Of its own: one that hangs takes no thread from others."""
+
+
 async def _look_at_disks() -> None:
-    await asyncio.to_thread(look_at_disks, places())
+    await asyncio.get_running_loop().run_in_executor(_disks, look_at_disks, places())
 
 
 async def _carefully(look: Look) -> None:
     try:
         looking: Any = look()
         if looking is not None:
-            await looking
+            async with asyncio.timeout(LONGEST_LOOK_S):
+                await looking
+    except TimeoutError:
+        log.warning("health.look_hangs")
     except Exception:
         # The root of a watcher: whatever broke, the others go on looking.
         log.exception("health.look_failed")

@@ -163,6 +163,17 @@ def test_without_the_database_the_rest_is_told_all_the_same(
     assert "gateway_frames_in" in found
 
 
+def test_who_asks_beside_one_whom_the_database_does_not_answer_is_told_that(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measured, "ANSWER_SECONDS", 0.01)
+    reader = Installation()
+    with reader._lock:
+        families = reader.families()
+    assert [(each.name, each.samples[0].value) for each in families] == [("gateway_database_up", 0)]
+    assert len(reader.families()) > 1
+
+
 # --- requests -------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,19 @@ async def test_a_watcher_that_breaks_keeps_no_other_from_looking() -> None:
     assert [line["event"] for line in logs] == ["health.look_failed"]
 
 
+async def test_a_watcher_that_hangs_keeps_no_other_from_looking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "LONGEST_LOOK_S", 0.01)
+
+    async def hung() -> None:
+        await asyncio.Event().wait()
+
+    with capture_logs() as logs:
+        await process._carefully(hung)
+    assert [line["event"] for line in logs] == ["health.look_hangs"]
+
+
 async def test_people_pause_a_process_and_take_that_back(
     transactional_db: None, host: SessionHost
 ) -> None:
