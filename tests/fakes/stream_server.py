@@ -12,6 +12,6 @@ async def listening(server: asyncio.Server) -> AsyncIterator[int]:
         yield int(server.sockets[0].getsockname()[1])
         server.close()
         async with asyncio.timeout(10):
-            # NB `wait_closed` of Python 3.11 does not wait.
-            while getattr(server, "_active_count", 0):
+            # NB `wait_closed` of Python 3.11 does not wait, and nothing else tells.
+            while getattr(server, "_active_count", 0):  # noqa: ASYNC110
                 await asyncio.sleep(0)
