@@ -36,14 +36,9 @@ from bots.core import registry
 from bots.core.errors import ParameterError
 from bots.deliveries.claims import due
 from bots.models import Delivery
-from bots.selectors import (
-    call_configuration,
-    effective,
-    lineage,
-    unreadable_secrets,
-    with_providers,
-)
+from bots.selectors import call_configuration, unreadable_secrets
 from bots.vault import SOURCE as IN_A_VAULT
+from calls.attention import broken_bots
 from calls.core.tally import Figures, added, sentence, too_often
 from calls.health.certificates import CERTIFICATES
 from calls.hooks.registration import registered
@@ -164,14 +159,7 @@ def look_at_plugins(_now: datetime) -> None:
 
 def look_at_bots(_now: datetime) -> None:
     """Whether every bot that is to take calls can."""
-    bots = {bot.pk: bot for bot in with_providers()}
-    found = {}
-    for bot in bots.values():
-        if bot.enabled and not bot.is_base:
-            try:
-                effective(lineage(bot, bots))
-            except ParameterError as error:
-                found[bot.name] = str(error)
+    found = dict(broken_bots())
     for name in _told(BOT_MISCONFIGURED) - found.keys():
         # A call may have found what is not looked at here, such as credentials.
         try:

@@ -29,11 +29,12 @@ from alarms.core import catalogue
 from alarms.core.declare import AlarmType
 from bots.core import registry
 from bots.core.errors import ServiceError
-from bots.models import ApiClient, Delivery, Destination, Provider
+from bots.models import ApiClient, Bot, Delivery, Destination, Provider
 from bots.net import outbound
 from bots.oauth import Bearer, ClientCredentials
 from bots.services.clients import api_client_create, mint_token
 from bots.vault import KeyVault, Secret
+from calls.channels.voice_consumer import _admit
 from calls.core import commands
 from calls.core.closing import Cause
 from calls.core.ports import CallStart
@@ -568,6 +569,23 @@ def hooks_that_do_not_load(patch: pytest.MonkeyPatch) -> Steps:
         installation.look_at_plugins(timezone.now())
     yield "plugin:hooks greet"
     installation.look_at_plugins(timezone.now())
+
+
+@cause(catalogue.BOT_MISCONFIGURED)
+def a_bot_without_its_credentials(_patch: pytest.MonkeyPatch) -> Steps:
+    """Which only a call looks at; then the bot is switched off."""
+    made = bot()
+    envelope = {"rehearsalKey": {"$secret": "no-token-at-all"}}
+    stt = Provider.objects.create(
+        name="broken", kind="stt", plugin="rehearsal", credentials=envelope
+    )
+    Bot.objects.filter(pk=made.pk).update(stt_provider=stt)
+    assert _admit(made.name, None, None)[1] is None
+    yield "bot:seller"
+    installation.look_at_bots(timezone.now())
+    yield "bot:seller"
+    Bot.objects.filter(pk=made.pk).update(enabled=False)
+    installation.look_at_bots(timezone.now())
 
 
 @cause(catalogue.BOT_MISCONFIGURED)
