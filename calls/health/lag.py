@@ -8,7 +8,8 @@ import asyncio
 import math
 from collections import deque
 
-STEP_S = 0.05
+STEP_S = 0.1
+"""Each wakes a loop that has nothing else to do."""
 WINDOW_S = 10.0
 WINDOW = round(WINDOW_S / STEP_S)
 """Timers within the window."""
