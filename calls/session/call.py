@@ -13,13 +13,11 @@ from uuid import UUID
 
 import structlog
 
-from bots.core.activities import Activity, event
 from bots.core.params.resolve import Resolved
 from bots.core.params.sections.call_control import CallControl
 from bots.core.params.sections.metadata import MetaData
 from bots.core.params.sections.speech import Speech
 from bots.core.params.sections.timeouts import Timeouts
-from bots.core.ports import BotConversation
 from bots.selectors import CallConfiguration
 from calls.core import commands, events
 from calls.core.closing import Cause
@@ -30,6 +28,7 @@ from calls.core.phases import Phase
 from calls.core.ports import CallStart, VoiceLeg
 from calls.core.steering import Outcome, Steering
 from calls.session.acts import Acts
+from calls.session.beginning import arrival_of, conversation_of, names_of
 from calls.session.bot import BotLine, stamped
 from calls.session.detached import DetachedLeg
 from calls.session.heard import Heard
@@ -80,16 +79,7 @@ class CallSession:
         self.call_id = call_id
         self.start = start
         self.frames = Frames()
-        self.named: dict[str, Any] = {
-            "call": str(call_id),
-            "conversation_id": start.conversation_id,
-            "bot": configuration.bot,
-            "channel": start.channel,
-            "config_revision": configuration.revision,
-            "trace_id": call_id.hex,
-            "span_id": call_id.hex[16:],
-        }
-        """What every log line about the call bears, whoever's task writes it."""
+        self.named = names_of(call_id, start, configuration)
         self._log = log.bind(**self.named)
         self._context = contextvars.copy_context()
         self._context.run(structlog.contextvars.bind_contextvars, **self.named)
@@ -143,17 +133,7 @@ class CallSession:
         self._voice.use(configuration.resolved)
 
     def _line(self) -> BotLine:
-        audio = self.leg.capabilities.audio
-        conversation = BotConversation(
-            conversation_id=self.start.conversation_id,
-            call_id=str(self.call_id),
-            bot=self._configuration.bot,
-            language=self._parameters[Speech].language,
-            caller=self.start.caller,
-            callee=self.start.callee,
-            caller_audio=self.leg.caller_audio if audio else None,
-            prompt_audio=self.leg.prompt_audio if audio else None,
-        )
+        conversation = conversation_of(self.call_id, self.start, self._configuration, self.leg)
         heard = Heard(
             shown=lambda: self.leg,
             kept_back=lambda: self._engine.keeps_speech_back,
@@ -274,16 +254,10 @@ class CallSession:
 
     async def run(self) -> None:
         """Carry the call to its end; always ends with a complete CDR and a closed leg."""
-        arrived = events.CallArrived(
-            start=self._start_activity(),
-            announced=self.start.announced,
-            sip_headers=self.start.sip_headers,
-            dialout=self.start.dialout,
-        )
         TALLY.begin(self.frames)
         try:
             async with asyncio.TaskGroup() as self._group:
-                self.take(arrived)
+                self.take(arrival_of(self.start))
                 await self._over.wait()
                 for task in self._tasks:
                     task.cancel()
@@ -306,16 +280,6 @@ class CallSession:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
-
-    def _start_activity(self) -> Activity:
-        return event(
-            "start",
-            parameters={
-                "vaigConversationId": self.start.conversation_id,
-                "caller": self.start.caller,
-                "callee": self.start.callee,
-            },
-        )
 
     def _arm(self) -> None:
         """Wake the engine at its deadline."""
