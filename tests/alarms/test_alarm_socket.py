@@ -1,6 +1,7 @@
 """The socket by which pages learn of alarms: who is told what, and when it ends."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -145,6 +146,23 @@ async def test_one_person_has_so_many_sockets_and_no_more(
     async with page_of(viewer) as third:
         assert (await third.told())["t"] == "alarms"
     assert not AlarmConsumer._sockets
+
+
+async def test_a_database_that_hangs_ends_it_for_a_while(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = threading.Event()
+
+    def hangs(_key: str | None) -> Any:
+        goes_on.wait(30)
+        return None
+
+    monkeypatch.setattr(consumers, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(consumers, "_person", hangs)
+    page = Page((await db(browser, world.admin)).session)
+    await page.socket.connect(timeout=10)
+    assert await page.close_code() == 1013
+    goes_on.set()
 
 
 async def test_a_database_that_is_away_ends_it_for_a_while(world: World) -> None:

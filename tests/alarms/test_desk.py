@@ -232,6 +232,23 @@ def test_the_board_is_drawn_anew_only_when_something_changed(
 
 
 @db
+def test_what_has_not_changed_is_the_same_object_for_all_who_look(bench: Bench) -> None:
+    mia = Person(user_id=1, name="mia", permissions=ROLES["operator"].grants)
+    stranger = Person(user_id=2, name="eve", permissions=frozenset())
+    bench.desk.only(BOT_MISCONFIGURED, {"taxi": "", "pizza": ""})
+    bench.desk.flush()
+    first = bench.board.visible_to(mia)
+    news()
+    assert bench.board.refresh()
+    assert bench.board.visible_to(mia) is first
+    bench.desk.holds(DISK_SPACE, "", "2 % left")
+    bench.desk.flush()
+    then = bench.board.visible_to(mia)
+    assert {id(each) for each in first} < {id(each) for each in then}
+    assert bench.board.visible_to(stranger) == ()
+
+
+@db
 def test_a_broken_listener_keeps_nobody_from_anything(bench: Bench) -> None:
     seen: list[Snapshot] = []
 
