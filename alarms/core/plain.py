@@ -21,6 +21,7 @@ def host_name(value: str) -> str:
     Raises:
         ValueError: it cannot.
     """
-    if not _HOST.fullmatch(value):
+    labels = value.removesuffix(".").split(".") if value else []
+    if not _HOST.fullmatch(value) or not all(0 < len(label) < 64 for label in labels):
         raise ValueError("must be a host name or an IP address")
     return value

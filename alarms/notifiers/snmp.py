@@ -324,6 +324,10 @@ _PRIV = {
 
 def _needed(values: dict[str, str]) -> None:
     problems = {name: "is needed" for name, value in values.items() if not value}
+    # Receivers differ in what octets other characters are, and so does the library.
+    for name, value in values.items():
+        if not value.isascii() or not value.isprintable():
+            problems[name] = "must be printed characters of ASCII"
     if problems:
         raise ParameterError(problems)
 

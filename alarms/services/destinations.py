@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 import msgspec
+import structlog
 from django.db import transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -41,6 +42,8 @@ from bots.core.registry import Plugin
 from bots.net import outbound
 from bots.services.checks import field_problems
 from bots.services.traces import changed
+
+log = structlog.get_logger(__name__)
 
 TEST_S = 10.0
 MAX_RESEND_MINUTES = 10_080
@@ -281,6 +284,10 @@ def _tried(destination: Destination, notice: Notice) -> Tried:
         fault, detail = error.fault.value, error.detail
     except TimeoutError:
         fault, detail = Fault.TIMEOUT.value, "no answer in time"
+    except Exception:
+        # The root of an attempt, as in the courier: whatever a notifier does, people are told.
+        log.exception("alarms.notifier_broken", destination=destination.name)
+        fault, detail = Fault.INTERNAL.value, "an error inside the gateway"
     ms = round((time.monotonic() - begun) * 1000)
     return Tried(ok=not fault, ms=ms, fault=fault, detail=detail)
 

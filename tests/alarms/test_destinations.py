@@ -179,6 +179,17 @@ def test_a_test_that_fails_says_why(reachable: Receiver) -> None:
     assert (row.failures, row.last_problem) == (0, "server: answered HTTP 503")
 
 
+def test_a_test_of_a_notifier_that_breaks_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: Any) -> None:
+        raise UnicodeError("a bug in a library")
+
+    row = create()
+    monkeypatch.setattr("alarms.notifiers.webhook.AlarmWebhook.send", broken)
+    tried = destinations.destination_test(destination=row)
+    assert (tried.fault, tried.detail) == ("internal", "an error inside the gateway")
+    assert row.notifications.get().state == "dead"
+
+
 def test_a_test_that_arrives_lets_what_waits_go(reachable: Receiver) -> None:
     row = create(params={"alarmWebhookUrl": reachable.url})
     alarm()

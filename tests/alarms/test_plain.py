@@ -21,12 +21,14 @@ def test_texts_are_cut_between_characters(octets: int, text: str) -> None:
     assert cut("ßß", octets).decode() == text
 
 
-@pytest.mark.parametrize("name", ["", "nms.example.com", "10.0.0.1", "fe80::1%eth0", "a_b"])
+@pytest.mark.parametrize("name", ["", "nms.example.com", "nms.", "10.0.0.1", "fe80::1%eth0", "a_b"])
 def test_hosts_that_can_be(name: str) -> None:
     assert host_name(name) == name
 
 
-@pytest.mark.parametrize("name", ["a b", "a\n", "http://a", "ä", "a@b", "\x00"])
+@pytest.mark.parametrize(
+    "name", ["a b", "a\n", "http://a", "ä", "a@b", "\x00", "a..b", ".", "a" * 64]
+)
 def test_hosts_that_cannot_be(name: str) -> None:
     with pytest.raises(ValueError, match="host name or an IP address"):
         host_name(name)

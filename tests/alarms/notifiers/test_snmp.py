@@ -279,6 +279,7 @@ def test_the_time_of_the_engine_does_not_run_backwards_below_zero() -> None:
         ({"snmpAuthKey": "short"}, {"snmpAuthKey"}),
         ({"snmpPrivKey": ""}, {"snmpPrivKey"}),
         ({"snmpLevel": "authNoPriv", "snmpPrivKey": ""}, set()),
+        ({"snmpUser": "ü", "snmpAuthKey": "密码密码密码密码"}, {"snmpUser", "snmpAuthKey"}),
         ({"snmpLevel": "noAuthNoPriv", "snmpAuthKey": "", "snmpPrivKey": ""}, set()),
     ],
 )
