@@ -117,15 +117,19 @@ def alarm(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
         "row": active_rows([found], who, now())[0] if found else None,
         "events": event_rows(events, who),
         "is_cut": len(events) == STORY,
-        "notices": list(
-            Notification.objects.filter(alarm_id=alarm_id).select_related("destination")[:STORY]
-        ),
+        "notices": _notices(alarm_id) if who.bots is None else None,
         "kinds": KINDS.items(),
         "why_not": wording.why_not(who),
         "back": request.get_full_path(),
         "sees_destinations": who.bots is None,
     }
     return render(request, "alarms/alarm.html", context | _head(found or events[0], who))
+
+
+def _notices(alarm_id: UUID) -> list[Notification]:
+    """Who was told of it, newest first; destinations are for people who reach all bots."""
+    rows = Notification.objects.filter(alarm_id=alarm_id).select_related("destination")
+    return list(rows[:STORY])
 
 
 def event_rows(events: list[AlarmEvent], who: Person) -> list[Row]:

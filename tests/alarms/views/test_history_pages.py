@@ -9,14 +9,19 @@ from django.test import Client
 from django.utils import timezone
 
 from alarms import journal
-from alarms.core.catalogue import CATALOGUE, DATABASE_UNAVAILABLE, SECRET_EXPIRING
+from alarms.core.catalogue import (
+    BOT_MISCONFIGURED,
+    CATALOGUE,
+    DATABASE_UNAVAILABLE,
+    SECRET_EXPIRING,
+)
 from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Notification
 from alarms.services import handling
 from alarms.services.addresses import console_url, runbook_url
-from bots.models import AuditEvent
+from bots.models import AuditEvent, Bot
 from bots.people import person
 from tests.alarms.raising import cleared, raised
-from tests.worlds import World, browser
+from tests.worlds import World, browser, with_role
 
 pytestmark = pytest.mark.django_db
 
@@ -154,6 +159,17 @@ def test_the_story_of_one_alarm(world: World, viewer: Client) -> None:
     assert "/calls/?from=" in content
     cleared(alarm)
     assert "It is over; it lasted 1 min." in page(viewer, f"/alarms/{alarm.alarm_id}/")
+
+
+def test_who_reaches_some_bots_does_not_see_who_is_told(world: World) -> None:
+    nms = Destination.objects.create(name="nms-of-ops", notifier="webhook", min_severity=1)
+    alarm = raised(BOT_MISCONFIGURED, "mine")
+    assert Notification.objects.filter(destination=nms).count() == 1
+    narrow = with_role("viewer", name="narrow", bots=[Bot.objects.create(name="mine")])
+    for account, sees in ((narrow, False), (world.people["viewer"], True)):
+        content = browser(account).get(f"/alarms/{alarm.alarm_id}/").content.decode()
+        assert ("nms-of-ops" in content) is sees
+        assert ("Who was told" in content) is sees
 
 
 def test_an_alarm_whose_changes_have_left_the_history_is_still_shown(viewer: Client) -> None:
