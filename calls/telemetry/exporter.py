@@ -60,7 +60,11 @@ class Exporter:
         while not self._stopping.is_set():
             self._wake.wait(FLUSH_S)
             self._wake.clear()
-            self.flush()
+            try:
+                self.flush()
+            except Exception:
+                # The root of the thread: what broke is given up, later traces go on.
+                log.exception("traces.export_failed")
 
     def flush(self) -> None:
         """Send all that waits by now, in batches."""
@@ -68,10 +72,12 @@ class Exporter:
         while left > 0:
             batch = [self._waiting.popleft() for _ in range(min(left, BATCH, len(self._waiting)))]
             left -= max(1, len(batch))
-            if self._taken([span for told in batch for span in told()]):
-                self.sent += len(batch)
-            else:
-                self.dropped += len(batch)
+            taken = False
+            try:
+                taken = self._taken([span for told in batch for span in told()])
+            finally:
+                self.sent += len(batch) if taken else 0
+                self.dropped += 0 if taken else len(batch)
 
     def _taken(self, spans: list[Span]) -> bool:
         for pause_s in (*PAUSES_S, None):

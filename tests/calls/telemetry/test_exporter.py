@@ -102,6 +102,26 @@ def test_what_could_not_be_sent_is_tried_again() -> None:
     assert (exporter.sent, exporter.dropped) == (1, 0)
 
 
+def test_a_trace_that_breaks_takes_no_later_one_with_it() -> None:
+    def broken() -> list[Span]:
+        raise ValueError("a bug in a span")
+
+    arrived = threading.Event()
+    exporter = Exporter(lambda _spans: arrived.set() is None)
+    with capture_logs() as logs:
+        exporter.start()
+        exporter.tell(broken)
+        exporter._wake.set()
+        while not exporter.dropped:
+            exporter._thread.join(0.001)
+        exporter.tell(told(1))
+        exporter._wake.set()
+        assert arrived.wait(10)
+        exporter.stop()
+    assert [line["event"] for line in logs] == ["traces.export_failed"]
+    assert (exporter.sent, exporter.dropped) == (1, 1)
+
+
 def test_the_thread_sends_a_full_batch_and_stops_with_what_is_left() -> None:
     sink, came = Sink(), threading.Event()
 
