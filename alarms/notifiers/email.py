@@ -5,6 +5,7 @@ Source: RFC 5321 (SMTP), RFC 3207 (STARTTLS), RFC 8314 (TLS from the start).
 
 import asyncio
 import re
+import socket
 import ssl
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_LINES
@@ -252,9 +253,15 @@ def _error(error: Exception) -> ServiceError:
 
 
 def _reason(error: Exception) -> str:
+    import aiosmtplib
+
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return "its TLS certificate is not trusted"
+        if isinstance(cause, socket.gaierror):
+            return "its name cannot be resolved"
         cause = cause.__cause__ or cause.__context__
-    return f"no connection: {type(error).__name__}"
+    if isinstance(error, (aiosmtplib.SMTPConnectError, OSError)):
+        return "no connection: the host or port is wrong, or the server is away"
+    return f"the connection broke: {type(error).__name__}"

@@ -382,7 +382,10 @@ def _refused(indication: Any) -> ServiceError:
     from pysnmp.proto import errind
 
     if isinstance(indication, errind.RequestTimedOut):
-        return ServiceError(_SERVICE, Fault.TIMEOUT, "did not confirm in time")
+        # Receivers say nothing about a community that is not theirs, nor about what they cannot
+        # decrypt.
+        detail = "did not confirm in time: it is away, or the port, community or key is wrong"
+        return ServiceError(_SERVICE, Fault.TIMEOUT, detail)
     refusals = (
         errind.UnknownUserName,
         errind.UnknownSecurityName,

@@ -16,7 +16,7 @@ from alarms.core.ports import Notice
 from bots.core import registry
 from bots.core.errors import Fault, ParameterError, ServiceError
 from bots.core.params.declare import BESIDE_CREDENTIALS, Param, ParamSet
-from bots.net import OutboundError, fault_of_status, outbound
+from bots.net import NOT_ALLOWED, OutboundError, fault_of_status, outbound
 
 DEADLINE_S = 9.0
 
@@ -120,7 +120,8 @@ class AlarmWebhook:
                 "POST", self._url, deadline_s=DEADLINE_S, headers=headers, body=body
             )
         except OutboundError as error:
-            raise ServiceError(_SERVICE, error.fault, error.reason) from None
+            hint = "; OUTBOUND_ALLOW does not name it" if error.reason == NOT_ALLOWED else ""
+            raise ServiceError(_SERVICE, error.fault, error.reason + hint) from None
         if not 200 <= answer.status < 300:
             fault = fault_of_status(answer.status) if answer.status >= 400 else Fault.PROTOCOL
             raise ServiceError(_SERVICE, fault, f"answered HTTP {answer.status}")

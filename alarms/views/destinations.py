@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from alarms.core import mib
 from alarms.core.severity import Severity
-from alarms.models import Destination, Notification
+from alarms.models import Destination, Ledger, Notification
 from alarms.services import destinations as services
 from alarms.views.wording import title_of
 from bots import credentials
@@ -39,6 +39,10 @@ PAGE_SIZE = 50
 State = Notification.State
 SNMP = ("snmp-v2c", "snmp-v3")
 """Notifiers whose receivers need the MIB."""
+ENGINE = "snmp-v3"
+"""The notifier whose receivers have to know the engine id, for traps."""
+INFORM = ("snmpKind", "inform")
+"""The setting with which a notifier that sends blindly asks for a confirmation."""
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,10 +149,16 @@ def head(request: HttpRequest, found: Destination) -> dict[str, Any]:
         "plugin": plugin_of(found),
         "least": Severity(found.min_severity),
         "has_mib": found.notifier in SNMP,
+        "engine_id": _engine_id() if found.notifier == ENGINE else "",
         "now": now(),
         "why_not": why_not(asking(request)),
         "tab": "destinations",
     }
+
+
+def _engine_id() -> str:
+    """As whom the gateway sends traps of SNMPv3; who made a destination made the ledger."""
+    return Ledger.objects.filter(pk=1).values_list("engine_id", flat=True).first() or ""
 
 
 def _shown(found: Destination) -> list[dict[str, Any]]:
@@ -261,6 +271,12 @@ def changeable(request: HttpRequest, name: str) -> Destination:
     return found
 
 
+def confirmed(found: Destination, plugin: Plugin) -> bool:
+    """Whether ``found`` says that it got what it was sent."""
+    notifier: Any = plugin.factory
+    return bool(notifier.confirmed) or INFORM in found.settings.get("params", {}).items()
+
+
 @require_POST
 @permitted(P.ADMINISTER)
 def test(request: HttpRequest, destination: str) -> HttpResponse:
@@ -269,8 +285,10 @@ def test(request: HttpRequest, destination: str) -> HttpResponse:
     tried = services.destination_test(destination=found)
     context = head(request, found) | {"tried": tried}
     if plugin := context["plugin"]:
-        context["confirmed"] = plugin.factory.confirmed
-    return render(request, "alarms/_test.html", context)
+        context["confirmed"] = confirmed(found, plugin)
+    answer = render(request, "alarms/_test.html", context)
+    answer["HX-Trigger-After-Swap"] = "tested"
+    return answer
 
 
 @require_POST

@@ -16,9 +16,10 @@ from django.utils import timezone
 
 from alarms.core.catalogue import CATALOGUE
 from alarms.core.rules import Rule
-from alarms.models import Destination, Notification
-from alarms.services.destinations import destination_create
+from alarms.models import Destination, Ledger, Notification
+from alarms.services.destinations import destination_create, plugin_of
 from alarms.services.rules import rule_update
+from alarms.views.destinations import confirmed
 from bots.guards import CONFIRMED_AT
 from bots.models import AuditEvent, Bot
 from tests.alarms.raising import raised
@@ -172,6 +173,33 @@ def test_a_test_is_sent_and_its_outcome_shown(admin: Client) -> None:
     row = Notification.objects.get()
     assert (row.kind, row.state) == ("test", "delivered")
     assert "works" in body(admin.get(ROOM))
+
+
+def test_a_test_has_the_page_fetch_its_history_again(admin: Client) -> None:
+    syslog()
+    assert admin.post(f"{ROOM}siem/test")["HX-Trigger-After-Swap"] == "tested"
+    assert 'hx-trigger="tested from:body"' in body(admin.get(f"{ROOM}siem/"))
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("trap", False), ("inform", True)])
+def test_only_of_informs_a_page_says_that_they_were_taken(
+    admin: Client, kind: str, expected: bool
+) -> None:
+    params = {"snmpHost": "127.0.0.1", "snmpKind": kind}
+    made = destination_create(
+        name="noc", notifier="snmp-v2c", params=params, credentials={"snmpCommunity": "public"}
+    )
+    assert confirmed(made, plugin_of(made)) is expected
+
+
+def test_receivers_of_version_3_are_shown_the_engine_id(admin: Client) -> None:
+    keys = {"snmpUser": "a", "snmpAuthKey": "a" * 8, "snmpPrivKey": "b" * 8}
+    params = {"snmpHost": "127.0.0.1"}
+    destination_create(name="v3", notifier="snmp-v3", params=params, credentials=keys)
+    shown = f"0x{Ledger.objects.get().engine_id}"
+    assert shown in body(admin.get(f"{ROOM}v3/"))
+    syslog()
+    assert shown not in body(admin.get(f"{ROOM}siem/"))
 
 
 def test_a_test_that_fails_says_why(admin: Client) -> None:

@@ -136,7 +136,10 @@ async def test_what_goes_wrong_is_told_apart(certificate: ssl.SSLContext) -> Non
         assert await fault_of(email(port, "starttls")) is Fault.SERVER
         box.answer = "554 never"
         assert await fault_of(email(port, "starttls")) is Fault.PROTOCOL
-    assert await fault_of(email(port, "starttls")) is Fault.CONNECTIVITY
+    with pytest.raises(ServiceError, match="host or port is wrong"):
+        await email(port, "starttls").send(notice())
+    with pytest.raises(ServiceError, match="name cannot be resolved"):
+        await email(port, "starttls", mailHost="no-such-host.invalid").send(notice())
     async with mail_server(box, "none", certificate) as port:
         assert await fault_of(email(port, "starttls")) in (Fault.PROTOCOL, Fault.CONNECTIVITY)
 

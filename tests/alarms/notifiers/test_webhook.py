@@ -98,7 +98,7 @@ async def test_a_cut_connection_is_a_failure(loopback: Outbound, receiver: Recei
 
 
 async def test_addresses_inside_are_guarded(receiver: Receiver) -> None:
-    with pytest.raises(ServiceError, match="not allowed") as failure:
+    with pytest.raises(ServiceError, match="OUTBOUND_ALLOW does not name it") as failure:
         await webhook(receiver.url).send(notice())
     assert failure.value.fault is Fault.INVALID_REQUEST
     await outbound().close()
