@@ -28,6 +28,7 @@ from alarms.services.notifying import on_wake
 from bots.core import noticing
 from bots.core.delivering import Outcome
 from bots.core.errors import Fault, ServiceError
+from bots.credentials import in_vaults
 from bots.net import outbound
 
 POLL_S = 1.0
@@ -42,6 +43,8 @@ HOUSEKEEPING_S = 300.0
 AGAIN_S = 15.0
 """Until an emergency is tried again at a destination that did not take it."""
 STOP_S = 2.0
+FRESH_S = 300.0
+"""How long a secret of a key vault is used before the vault is asked whether it has another."""
 _BUILDERS = 4
 """Threads in which secrets are opened: some ask a key vault."""
 _PROBLEM_CHARS = 300
@@ -56,6 +59,7 @@ class _Kept(msgspec.Struct):
 
     made_from: Any
     notifier: Notifier
+    good_until: float
     users: int = 0
 
 
@@ -65,6 +69,7 @@ class _Shelf:
     def __init__(self) -> None:
         self._kept: dict[int, _Kept] = {}
         self._building = ThreadPoolExecutor(_BUILDERS, "alarm-building")
+        self._renewing: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
     async def of(self, destination: Destination) -> AsyncIterator[Notifier]:
@@ -76,13 +81,12 @@ class _Shelf:
         made_from = (destination.notifier, destination.settings)
         kept = self._kept.get(destination.pk)
         if kept is None or kept.made_from != made_from:
-            loop = asyncio.get_running_loop()
-            notifier = await loop.run_in_executor(self._building, built, destination)
-            old = self._kept.get(destination.pk)
-            kept = _Kept(made_from, notifier)
-            self._kept[destination.pk] = kept
-            if old is not None and not old.users:
-                await old.notifier.close()
+            kept = await self._renewed(destination, made_from)
+        elif asyncio.get_running_loop().time() >= kept.good_until:
+            # NB nobody waits for a vault that hangs, and one that is away takes nobody's secret.
+            kept.good_until += FRESH_S
+            self._renewing.add(asyncio.create_task(self._renew(destination, made_from)))
+            self._renewing = {task for task in self._renewing if not task.done()}
         kept.users += 1
         try:
             yield kept.notifier
@@ -90,6 +94,21 @@ class _Shelf:
             kept.users -= 1
             if not kept.users and self._kept.get(destination.pk) is not kept:
                 await kept.notifier.close()
+
+    async def _renew(self, destination: Destination, made_from: Any) -> None:
+        with contextlib.suppress(ServiceError):
+            await self._renewed(destination, made_from)
+
+    async def _renewed(self, destination: Destination, made_from: Any) -> _Kept:
+        loop = asyncio.get_running_loop()
+        notifier = await loop.run_in_executor(self._building, built, destination)
+        old = self._kept.get(destination.pk)
+        lasts = in_vaults(destination.settings.get("credentials", {}))
+        kept = _Kept(made_from, notifier, loop.time() + FRESH_S if lasts else float("inf"))
+        self._kept[destination.pk] = kept
+        if old is not None and not old.users:
+            await old.notifier.close()
+        return kept
 
     async def prepare(self, destinations: Sequence[Destination]) -> None:
         """Have the notifiers of ``destinations`` ready, so that an alarm does not wait for that.
@@ -108,6 +127,8 @@ class _Shelf:
 
     async def close(self) -> None:
         """Close everything."""
+        for task in self._renewing:
+            task.cancel()
         for kept in self._kept.values():
             await kept.notifier.close()
         self._kept.clear()

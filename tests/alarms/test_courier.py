@@ -17,6 +17,7 @@ from alarms.core.severity import Severity
 from alarms.courier import Courier
 from alarms.models import Destination, Notification
 from alarms.services import emergency, notifying
+from alarms.services.building import built
 from alarms.services.destinations import retry
 from alarms.services.notifying import on_wake
 from bots import net
@@ -163,6 +164,29 @@ def test_one_that_says_nothing_does_not_hold_up_others(receiver: Receiver, desk:
     slow = Notification.objects.filter(destination__name="slow", kind="raised").get()
     assert slow.last_problem.startswith("timeout: ")
     assert kinds(receiver, "/fast") == ["alarm.raised", "alarm.cleared"]
+
+
+def test_a_secret_that_changes_in_its_vault_is_used_soon(
+    receiver: Receiver, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def counted(row: Destination) -> Any:
+        made.append(row.name)
+        return built(row)
+
+    monkeypatch.setattr(courier, "FRESH_S", 0.0)
+    monkeypatch.setattr(courier, "in_vaults", lambda _stored: ["alarmWebhookSecret"])
+    monkeypatch.setattr(courier, "built", counted)
+    destination(url=receiver.url)
+    with at_work():
+        alarm()
+        receiver.wait_for(1)
+        over()
+        receiver.wait_for(2)
+        alarm(100)
+        receiver.wait_for(3)
+    assert len(made) > 1
 
 
 def test_what_another_version_wrote_is_given_up(receiver: Receiver, desk: Desk) -> None:
