@@ -215,7 +215,8 @@ def _dataset(logger: str, event: str) -> str:
 
 
 def _key(name: str) -> str:
-    return _clean(name).replace(".", "_").replace("\0", "_")[:100]
+    # A name may not be empty; the index refuses the whole line.
+    return _clean(name).replace(".", "_").replace("\0", "_")[:100].strip() or "_"
 
 
 def _flat(value: Any) -> Any:

@@ -174,6 +174,11 @@ def test_caller_data_has_a_place_of_its_own() -> None:
     assert line["gateway"]["pii"] == {"caller": "+4930123456", "of_them": ["a"]}
 
 
+@pytest.mark.parametrize("key", ["", " ", "\t"])
+def test_a_field_without_a_name_has_one(key: str) -> None:
+    assert line_of(**{key: "x"})["gateway"]["detail"] == {"_": "x"}
+
+
 def test_half_a_character_breaks_no_line() -> None:
     line = line_of(event="\ud800", bot="\udfff", names=["\ud800x"])
     assert line["message"] == "\ufffd"
