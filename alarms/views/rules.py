@@ -25,6 +25,7 @@ from alarms.core.declare import AlarmType
 from alarms.core.policy import Policy, policy_of
 from alarms.core.rules import AS_DECLARED, Rule
 from alarms.core.severity import Severity
+from alarms.core.wording import filled
 from alarms.forms import RuleForm, rule_values
 from alarms.models import AlarmEvent, AlarmRule
 from alarms.selectors import events_visible_to
@@ -216,16 +217,14 @@ def _demand(who: Person) -> None:
 def _preview(kind: AlarmType, wanted: Rule) -> dict[str, Any]:
     """What ``wanted`` would mean, and how its text reads."""
     policy = policy_of(kind, wanted)
-    # Also for a source that the rule does not list.
-    sample = msgspec.structs.replace(policy, sources=())
-    detail = _("what exactly is wrong")
+    source, detail = kind.source(_("name")), _("what exactly is wrong")
     return {
         "preview": preview(kind=kind, rule=wanted),
         "days": PREVIEW_DAYS,
         "changes": wanted != AS_DECLARED,
         "severity": Severity(policy.severity),
         "enabled": policy.enabled,
-        "sample": sample.worded(kind.source(_("name")), detail),
+        "sample": filled(wanted.text or _(kind.text), source=source, detail=detail),
     }
 
 
