@@ -158,7 +158,7 @@ class Database:
         if there:
             desk.over(WORKER_DOWN)
         elif time.monotonic() - self._started_at > GRACE_S:
-            desk.holds(WORKER_DOWN, detail="none has told that it lives for half a minute")
+            desk.holds(WORKER_DOWN, detail="none has told for half a minute that it lives")
 
 
 def _worker_is_there() -> bool:
