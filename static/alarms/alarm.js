@@ -2,12 +2,12 @@
 import { alarms } from "./feed.js";
 import "./handle.js";
 
-const page = document.getElementById("alarm");
 let known = null;
 
 alarms.addEventListener("alarms", ({ detail }) => {
+  const page = document.getElementById("alarm"); // another element after each time that it is read anew
   if (known !== null && known !== detail.version && !document.hidden && !page.contains(document.activeElement)) {
-    htmx.ajax("GET", location.href, { target: page, select: "#alarm", swap: "outerHTML" });
+    htmx.trigger(page, "alarms:changed");
   }
   known = detail.version;
 });
