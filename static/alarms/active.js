@@ -52,7 +52,7 @@ function changeInPlace(fresh) {
   for (const [id, row] of rowsOf(body)) {
     const wanted = fresh.get(id);
     row.classList.toggle("gone", !wanted);
-    if (!wanted || told.get(row) === wanted.innerHTML) continue;
+    if (!wanted || told.get(row)?.isEqualNode(wanted)) continue;
     if (row.contains(document.activeElement)) continue; // changes when the focus has left
     fill(row, wanted);
   }
@@ -61,7 +61,7 @@ function changeInPlace(fresh) {
 function fill(row, wanted) {
   const ticked = row.querySelector("input[name=alarm]")?.checked ?? false;
   row.replaceChildren(...document.importNode(wanted, true).childNodes);
-  told.set(row, wanted.innerHTML);
+  told.set(row, wanted);
   row.dataset.severity = wanted.dataset.severity;
   row.className = wanted.className;
   row.querySelector("input[name=alarm]").checked = ticked;

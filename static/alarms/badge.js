@@ -52,7 +52,7 @@ function hear(tally) {
 function tell() {
   const query = new URLSearchParams([...gathered].map((id) => ["id", id]));
   gathered = new Set();
-  htmx.ajax("GET", `${region.dataset.news}?${query}`, { target: region, swap: "innerHTML" });
+  htmx.ajax("GET", `${region.dataset.news}?${query}`, { target: region });
   leaveAt = Date.now() + STAYS_MS;
 }
 
