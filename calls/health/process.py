@@ -134,13 +134,16 @@ class Database:
         if self._asked is None:
             self._asked_at = time.monotonic()
             self._asked = self._thread.submit(_worker_is_there)
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                worker = await asyncio.shield(asyncio.wrap_future(self._asked))
-        except TimeoutError:
+        answer = asyncio.wrap_future(self._asked)
+        done, _ = await asyncio.wait({answer}, timeout=ANSWER_S)
+        if not done:
+            # A later look takes the answer; asyncio would log an error for this copy of it.
+            answer.add_done_callback(lambda late: late.cancelled() or late.exception())
             silent_s = time.monotonic() - self._asked_at
             desk.holds(DATABASE_UNAVAILABLE, detail=f"no answer for {silent_s:.0f} s")
             return
+        try:
+            worker = answer.result()
         except (DatabaseError, InterfaceError) as error:
             # What drivers say names addresses and users.
             desk.holds(DATABASE_UNAVAILABLE, detail=type(error).__name__)

@@ -1,10 +1,13 @@
 """A web process looks at itself, and tells with its lease how it is doing."""
 
 import asyncio
+import gc
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from pytest_django import Settings
 from structlog.testing import capture_logs
 
@@ -64,6 +67,30 @@ async def test_a_watcher_that_hangs_keeps_no_other_from_looking(
     with capture_logs() as logs:
         await process._carefully(hung)
     assert [line["event"] for line in logs] == ["health.look_hangs"]
+
+
+async def test_a_question_to_the_database_that_fails_late_is_no_error_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch, own_desk: Desk
+) -> None:
+    held, errors = threading.Event(), list[dict[str, Any]]()
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, error: errors.append(error))
+
+    def asked() -> bool:
+        held.wait(20)
+        raise OperationalError("too late")
+
+    monkeypatch.setattr(process, "_worker_is_there", asked)
+    monkeypatch.setattr(process, "ANSWER_S", 0.01)
+    database = process.Database()
+    await database.look()
+    await database.look()
+    monkeypatch.setattr(process, "ANSWER_S", 20.0)
+    held.set()
+    await database.look()
+    await asyncio.sleep(0)
+    gc.collect()
+    database.close()
+    assert errors == []
 
 
 async def test_people_pause_a_process_and_take_that_back(
