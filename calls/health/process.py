@@ -48,6 +48,8 @@ ANSWER_S = 3.0
 """How long database and message bus may take to answer."""
 GRACE_S = 30.0
 """After the start of a process, until a worker that is started with it is missed."""
+SETTLES_S = 20.0
+"""After the start of a process its loop is late by what is loaded once."""
 LOOK_S = 1.0
 LONGEST_LOOK_S = 10.0
 """What takes longer is given up, so that the others look on: a disk over the network may hang."""
@@ -205,7 +207,7 @@ class Watchers:
             (30.0, lambda: endless.look(host.sessions, clock())),
             (30.0, _look_at_disks),
         ]
-        self._due = [0.0] * len(self._looks)
+        self._due = [clock() + SETTLES_S, *[0.0] * (len(self._looks) - 1)]
 
     def start(self) -> None:
         """Begin to look, and to tell with each renewal of the lease how the process is doing."""
