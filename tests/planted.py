@@ -68,7 +68,9 @@ def listen() -> None:
 
 def formatter(style: Style) -> logging.Formatter:
     """How the gateway writes a line in ``style``."""
+    before = structlog.get_config()
     made = configuration(style=style, level="info", pii=False)["formatters"]["gateway"]
+    structlog.configure(**before)  # for others it stays as it was
     made.pop("()")
     return structlog.stdlib.ProcessorFormatter(**made)
 

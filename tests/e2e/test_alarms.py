@@ -158,7 +158,12 @@ def test_without_a_socket_a_page_looks_for_itself(desk: BrowserContext, gateway:
 
     tell(gateway, MAJOR, "token:polled")
 
-    expect(page.locator("#alarm-rows tr", has_text="token:polled")).to_be_visible()
+    row = page.locator("#alarm-rows tr", has_text="token:polled")
+    expect(row).to_be_visible()
+
+    tell(gateway, MAJOR, "token:polled", over=True)
+
+    expect(row).to_be_hidden()
     page.close()
 
 

@@ -16,6 +16,14 @@ pytestmark = pytest.mark.pure
 CANARY = "canary-7Kq2-of-sixteen-and-more"
 
 
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    """Whoever makes a configuration sets up structlog, and so for all tests after it."""
+    before = structlog.get_config()
+    yield
+    structlog.configure(**before)
+
+
 @pytest.fixture
 def stream() -> Iterator[Written]:
     with written() as stream:
