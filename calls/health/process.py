@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, connection, connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 
 from alarms import desk
 from alarms.core.catalogue import (
@@ -156,8 +156,7 @@ class Database:
 
     def close(self) -> None:
         """Ask no more."""
-        self._thread.submit(connections.close_all)
-        self._thread.shutdown(wait=False)
+        self._thread.shutdown(wait=False, cancel_futures=True)
 
     def _tell_worker(self, *, there: bool) -> None:
         if there:
@@ -167,12 +166,11 @@ class Database:
 
 
 def _worker_is_there() -> bool:
-    """One query, by a connection that stays open: a new one would cost ten times as much."""
+    close_old_connections()
     try:
         return current_leases(datetime.now(UTC)).filter(role="worker").exists()
-    except (DatabaseError, InterfaceError):
-        connection.close()
-        raise
+    finally:
+        close_old_connections()
 
 
 async def look_at_bus() -> None:
@@ -201,7 +199,7 @@ class Watchers:
             (1.0, partial(look_at_loop, host)),
             (1.0, partial(look_at_capacity, host)),
             (1.0, partial(look_at_records, host)),
-            (2.0, self._database.look),
+            (4.0, self._database.look),
             (4.0, look_at_bus),
             (2.0, lambda: silent.look(host.sessions, clock())),
             (30.0, lambda: endless.look(host.sessions, clock())),
