@@ -1,7 +1,7 @@
 """The catalogue: every type of alarm, declared once.
 
 Rules, pages, runbooks, traps, the MIB, alert rules and the reference in the docs follow from it.
-A number is never given to another type.
+A number is never given to another type. It is one table, and for that longer than other files.
 """
 
 from collections.abc import Iterable

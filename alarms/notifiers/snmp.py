@@ -7,6 +7,7 @@ Source: RFC 3414 (USM), RFC 3416 (traps and informs), RFC 3826 (AES), RFC 7860 (
 
 import asyncio
 import socket
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
@@ -113,7 +114,7 @@ class SnmpUser(ParamSet):
     ] = Field(SecretStr(""), alias="snmpPrivKey", max_length=200)
 
 
-class _Sender:
+class _Sender(ABC):
     """Sends to one destination by an SNMP engine of the library, which is kept.
 
     NB each destination has its own: the library files users by name, and two receivers may know
@@ -138,9 +139,9 @@ class _Sender:
         self._auth: Any = None
         self._one = asyncio.Lock()
 
+    @abstractmethod
     def _credentials(self) -> Any:
         """The community or user by a class of the library."""
-        raise NotImplementedError
 
     async def send(self, notice: Notice) -> None:
         """Send ``notice`` once.
