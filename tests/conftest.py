@@ -6,6 +6,8 @@ use SQLite and the in-memory channel layer. Tests that need a real server of the
 """
 
 import copy
+import functools
+import gc
 import ipaddress
 import os
 import shutil
@@ -30,7 +32,7 @@ from hypothesis import settings as hypothesis_settings
 
 from bots import net
 from bots.net import Outbound
-from tests import both_databases, databases, planted, servers
+from tests import both_databases, databases, own_coverage, planted, servers
 
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
@@ -100,13 +102,28 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 def pytest_runtest_protocol(item: pytest.Item) -> None:
     """Say to coverage whose tests run: `tests.own_coverage` asks which file, not which test.
 
-    A context for each test, as pytest-cov offers, takes longer than the tests.
+    A context for each test, as pytest-cov offers, takes longer than the tests. What tests of other
+    files left in the caches is dropped, else these would not run what they test.
     """
     measuring = Coverage.current()
     context = f"{item.nodeid.partition('::')[0]}::"
     if measuring is not None and item.config.stash.get(FILE, "") != context:
         item.config.stash[FILE] = context
         measuring.switch_context(context)
+        for cached in _caches():
+            cached.cache_clear()
+
+
+@functools.cache
+def _caches() -> list[Any]:
+    """The caches of pure files; all are imported when the tests are collected."""
+    rooms = tuple(f"{folder.replace('/', '.')}." for folder in own_coverage.PURE)
+    kind = type(_caches)
+    return [
+        each
+        for each in gc.get_objects()
+        if isinstance(each, kind) and each.__module__.startswith(rooms)
+    ]
 
 
 @pytest.hookimpl(wrapper=True)
