@@ -35,6 +35,8 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
     raised_at: datetime
     changed_at: datetime
     last_at: datetime
+    held_since: datetime | None
+    held_until: datetime | None
     acknowledged_at: datetime | None
     acknowledged_by: str
     comment: str
@@ -43,11 +45,15 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong, worst first, at one version of the ledger; -1: nobody has looked yet."""
+    """What is wrong, worst first, at one version of the ledger; -1: nobody has looked yet.
+
+    ``keys`` name what is active, ``gone`` those of them that are away and only held.
+    """
 
     version: int = -1
     alarms: tuple[Alarm, ...] = ()
     keys: frozenset[Key] = frozenset()
+    gone: frozenset[Key] = frozenset()
     policies: Mapping[str, Policy] = msgspec.field(default_factory=dict)
 
     @property

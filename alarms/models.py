@@ -46,6 +46,12 @@ class ActiveAlarm(models.Model):
     raised_at = models.DateTimeField()
     changed_at = models.DateTimeField(help_text="Raised, or another severity or text.")
     last_at = models.DateTimeField(help_text="When it was told last.")
+    held_since = models.DateTimeField(
+        null=True, blank=True, help_text="Its source is away, but comes and goes."
+    )
+    held_until = models.DateTimeField(
+        null=True, blank=True, help_text="If its source stays away, it is over then."
+    )
     acknowledged_at = models.DateTimeField(null=True, blank=True)
     acknowledged_by = models.CharField(max_length=150, blank=True)
     comment = models.CharField(max_length=MAX_TEXT_CHARS, blank=True)
@@ -59,6 +65,11 @@ class ActiveAlarm(models.Model):
             models.CheckConstraint(
                 name="active_alarm_severity",
                 condition=Q(severity__gte=Severity.INDETERMINATE, severity__lte=Severity.CRITICAL),
+            ),
+            models.CheckConstraint(
+                name="active_alarm_held",
+                condition=Q(held_since=None, held_until=None)
+                | Q(held_since__isnull=False, held_until__isnull=False),
             ),
         ]
 
@@ -74,6 +85,7 @@ class AlarmEvent(models.Model):
 
         RAISED = "raised"
         CHANGED = "changed"
+        HELD = "held"
         CLEARED = "cleared"
         ACKNOWLEDGED = "acknowledged"
         UNACKNOWLEDGED = "unacknowledged"
@@ -101,6 +113,23 @@ class AlarmEvent(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.seq} {self.type} {self.source} {self.kind}"
+
+
+class Recurrence(models.Model):
+    """When one source of one type came lately, see `alarms.core.damping`."""
+
+    type = models.CharField(max_length=60)
+    source = models.CharField(max_length=MAX_SOURCE_CHARS)
+    comings = models.JSONField(help_text="Times, the oldest first.")
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["type", "source"], name="recurrence_unique")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.source}"
 
 
 class AlarmRule(models.Model):

@@ -26,9 +26,9 @@ least severe level that is written.
 Secrets: values whose name says that they are one (`token`, `password`, `apiKey` ...) show at most
 their last four characters, and bearer and basic credentials, tokens of this gateway, JSON web
 tokens, passwords in addresses, secret query parameters and quoted pairs such as `"clientSecret":
-"..."` are masked wherever they stand. A secret without a telling name in the middle of an
-address, such as a token in the path of a webhook, cannot be told from the rest: put it into the
-field for secrets.
+"..."` are masked wherever they stand. So is a piece of a path of 20 characters or more that looks
+random, such as the token in the address of a webhook; UUIDs stay, for they are ids. A secret that
+looks like words, or is a UUID, cannot be told from the rest: put it into the field for secrets.
 
 What is known of callers, unless `LOG_PII=1`: their words, digits and metadata are not logged at
 all; phone numbers, the users in SIP addresses and in e-mail addresses are masked in every text

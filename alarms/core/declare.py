@@ -3,6 +3,7 @@ it."""
 
 import msgspec
 
+from alarms.core.damping import Damping
 from alarms.core.severity import Severity
 
 
@@ -18,7 +19,7 @@ class AlarmType(msgspec.Struct, frozen=True, kw_only=True):
     It counts when it was told ``count`` times within ``window_s``, or, a condition that is watched,
     when it has held for ``hold_off_s``. It is over when that is told and nothing spoke against it
     for ``clear_after_s``, and in any case when nobody told anything for ``forget_after_s``; 0:
-    never.
+    never. ``damping`` says when it comes and goes too often to be over as soon as that.
     """
 
     name: str
@@ -35,6 +36,7 @@ class AlarmType(msgspec.Struct, frozen=True, kw_only=True):
     hold_off_s: float = 0.0
     clear_after_s: float = 0.0
     forget_after_s: float = 0.0
+    damping: Damping = Damping()
 
     def source(self, name: str = "") -> str:
         """The source of this type that is called ``name``; there is one only without a name."""

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from alarms.core.damping import Damping
 from alarms.core.declare import AlarmType
 from alarms.core.patterns import listed
 from alarms.core.severity import Severity
@@ -69,6 +70,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hold_off_s: float
     clear_after_s: float
     forget_after_s: float
+    damping: Damping = Damping()
     enabled: bool = True
     sources: tuple[str, ...] = ()
     fixed: bool = False
@@ -96,6 +98,7 @@ def policy_of(kind: AlarmType, rule: Customised | None = None) -> Policy:
         hold_off_s=kind.hold_off_s,
         clear_after_s=kind.clear_after_s,
         forget_after_s=kind.forget_after_s,
+        damping=kind.damping,
     )
     if rule is None:
         return declared

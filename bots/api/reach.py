@@ -79,6 +79,16 @@ def known_provider(name: str) -> Provider:
     return provider
 
 
+def demand_all(request: HttpRequest, doing: str) -> None:
+    """Let only clients that reach all bots go on with ``doing``, whatever else they may.
+
+    Raises:
+        Problem: 403.
+    """
+    if principal(request).who.bots is not None:
+        raise _shared(doing)
+
+
 def demand_shared(request: HttpRequest, doing: str) -> None:
     """Let only clients that reach all bots go on with ``doing``, which concerns all of them.
 

@@ -69,6 +69,12 @@ _SECRET_HEADER = re.compile(
     r"(?i)(?<![\w.])((?:proxy-)?authorization|(?:set-)?cookie)(\\*[\"']?\s?[:,=]\s*)"
     r"(?!\s|(?:bearer|basic)\s)[^\r\n\"']+"
 )
+# A piece of a path. Real words, dates and ids turn from letters to digits or to capitals seldom.
+_PIECE = re.compile(r"(?<=/)[A-Za-z0-9_:-]{20,}")
+_DIGIT_TURN = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
+_CAPITAL_TURN = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_LEAST_RANDOM = 20
 _TELLING = ("token", "secret", "passw", "key", "signature")
 """Without one of them nothing is said about a secret."""
 
@@ -207,9 +213,10 @@ def redacted_text(text: str, *, identity: bool = False, pii: bool = False) -> st
     """``text`` with a mask for each secret in it, and unless ``pii`` for each trace of a person.
 
     Secrets are bearer and basic credentials, tokens of this gateway, JSON web tokens, passwords in
-    addresses, secret query parameters and quoted pairs of a secret name and its value. Traces of
-    persons are phone numbers, the users in SIP addresses and those in e-mail addresses. In a text
-    that is an ``identity`` only ``+49...`` is a phone number. A very long text is cut.
+    addresses, secret query parameters, pieces of a path that look random and quoted pairs of a
+    secret name and its value. Traces of persons are phone numbers, the users in SIP addresses and
+    those in e-mail addresses. In a text that is an ``identity`` only ``+49...`` is a phone number.
+    A very long text is cut.
     """
     if len(text) > _LONGEST_TEXT:
         text = text[:_LONGEST_TEXT] + _ELLIPSIS
@@ -233,6 +240,8 @@ def _without_secrets(text: str, lowered: str) -> str:
     if "://" in text and "@" in text:
         text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
         text = _URL_USER.sub(rf"\1{MASK}@", text)
+    if "/" in text:
+        text = _PIECE.sub(_without_random, text)
     if "PRIVATE KEY-----" in text:
         text = _PRIVATE_KEY.sub(rf"\1{MASK}\2", text)
     if ":" in text and any(each in lowered for each in _TELLING):
@@ -247,6 +256,16 @@ def _without_secrets(text: str, lowered: str) -> str:
     if "bearer" in lowered or "basic" in lowered:
         text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
     return text
+
+
+def _without_random(found: re.Match[str]) -> str:
+    """A mask for a piece that nobody has thought up, as in the address of a webhook."""
+    piece = found[0]
+    rest = _UUID.sub("", piece)
+    digits, capitals = len(_DIGIT_TURN.findall(rest)), len(_CAPITAL_TURN.findall(rest))
+    # What is made of words and numbers has marks between them.
+    often = (digits + capitals) * 6 > len(rest) or (digits > 3 and rest.isalnum())
+    return MASK if often and len(rest) >= _LEAST_RANDOM else piece
 
 
 def _told_secrets(text: str) -> str:

@@ -40,6 +40,8 @@ class Permission(StrEnum):
     MANAGE_PEOPLE = "people.manage"
     MANAGE_CLIENTS = "clients.manage"
     READ_AUDIT = "audit.read"
+    DRAIN = "system.drain"
+    """Have processes take no more calls, and take that back."""
     ADMINISTER = "administer"
     """See the state of the system, grant the role of administrator."""
 
@@ -67,6 +69,7 @@ _WORDS = {
     Permission.MANAGE_PEOPLE: gettext_noop("Manage people and their roles"),
     Permission.MANAGE_CLIENTS: gettext_noop("Manage API clients"),
     Permission.READ_AUDIT: gettext_noop("Read the audit log"),
+    Permission.DRAIN: gettext_noop("Have processes take no more calls"),
     Permission.ADMINISTER: gettext_noop("Administer the system and its administrators"),
 }
 

@@ -79,6 +79,14 @@ SCOPES: dict[str, Scope] = {
             grants=frozenset({P.SEE_ALARMS, P.HANDLE_ALARMS}),
         ),
         Scope(
+            name="system:drain",
+            title=gettext_noop("Drain processes"),
+            help=gettext_noop(
+                "Have processes of the gateway take no more calls, before an upgrade for example."
+            ),
+            grants=frozenset({P.DRAIN}),
+        ),
+        Scope(
             name="voice:connect",
             title=gettext_noop("Connect calls"),
             help=gettext_noop("Connect phone calls to bots that ask for an OAuth token."),

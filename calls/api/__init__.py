@@ -2,7 +2,7 @@
 
 from ninja import Router
 
-from calls.api import agents, calls, control, dialouts, system
+from calls.api import agents, calls, control, dialouts, draining, system
 
 routers: tuple[Router, ...] = (
     calls.router,
@@ -10,5 +10,6 @@ routers: tuple[Router, ...] = (
     agents.router,
     dialouts.router,
     system.router,
+    draining.router,
 )
 """What the project mounts under ``/api/v1/``; each path begins with its resource."""

@@ -37,7 +37,7 @@ class ProcessShown(Shown):
 
     calls: int = Field(description="Calls that it carries.")
     most_calls: int = Field(description="So many it carries at once at most.")
-    draining: bool = Field(description="Whether it takes no more calls, since it is to stop.")
+    draining: bool = Field(description="Whether it takes no more calls.")
 
 
 class OneProcessShown(Shown):
@@ -128,7 +128,7 @@ def system(request: HttpRequest) -> HttpResponse:
     sees = who.bots is None and who.may(Permission.SEE_ALARMS)
     found = processes(now()) if sees else []
     parts = dependencies(found) if sees else []
-    shown = SystemShown(
+    state = SystemShown(
         version=settings.VERSION,
         live_calls=active.count(),
         queued_dialouts=dialouts.filter(state=states.QUEUED).count(),
@@ -139,13 +139,14 @@ def system(request: HttpRequest) -> HttpResponse:
         process=ProcessShown(
             calls=host.calls, most_calls=settings.MAX_CALLS, draining=host.draining
         ),
-        processes=[_shown(OneProcessShown, each) for each in found],
-        dependencies=[_shown(PartShown, each) for each in parts],
+        processes=[shown(OneProcessShown, each) for each in found],
+        dependencies=[shown(PartShown, each) for each in parts],
     )
-    return answer(shown)
+    return answer(state)
 
 
-def _shown(model: type[ShownModel], found: Process | Dependency) -> ShownModel:
+def shown(model: type[ShownModel], found: Process | Dependency) -> ShownModel:
+    """``found`` by the fields of ``model``."""
     return model(**{name: getattr(found, name) for name in model.model_fields})
 
 

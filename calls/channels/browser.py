@@ -148,9 +148,9 @@ class BrowserLeg:
         self.placed = ""
         """Id of the call that was begun on this socket."""
         self._played: tuple[int, float, float] | None = None
+        """Utterance, milliseconds and time of the last report of what was played."""
         self.plays = False
         """Whether the loudspeaker has played anything (`calls.session.watched.Confirming`)."""
-        """Utterance, milliseconds and time of the last report of what was played."""
 
     @property
     def idle(self) -> bool:

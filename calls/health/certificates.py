@@ -22,7 +22,8 @@ from bots.net import outbound
 ASK_S = 5.0
 EVERY = timedelta(days=1)
 AGAIN = timedelta(hours=1)
-"""When one that could not be read is tried again."""
+"""When one that could not be read, or that ends soon, is read again."""
+SOON = timedelta(days=30)
 MOST = 200
 AT_ONCE = 20
 _TLS = {"https": 443, "wss": 443, "grpcs": 443}
@@ -55,15 +56,16 @@ class Certificates:
 
     def look(self, now: datetime) -> None:
         """Read those that are due; what could be read before stays known."""
-        there = {str(place): place for place in places()}
+        # NB of equal addresses the first stays: our own, which no guard keeps us from.
+        there = {str(place): place for place in reversed(places())}
         due = [there[name] for name in there if self._due.get(name, now) <= now]
         read = asyncio.run(_read(due)) if due else {}
         with self._lock:
             self._ends = {name: end for name, end in self._ends.items() if name in there}
             self._ends |= read
             for place in due:
-                known = str(place) in read
-                self._due[str(place)] = now + (EVERY if known else AGAIN)
+                steady = read.get(str(place), now) - now > SOON
+                self._due[str(place)] = now + (EVERY if steady else AGAIN)
             self._due = {name: at for name, at in self._due.items() if name in there}
 
     def vitals(self) -> dict[str, str]:
@@ -145,7 +147,7 @@ async def _address(place: Place) -> str:
 
 
 def _indifferent() -> ssl.SSLContext:
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     return context

@@ -69,7 +69,8 @@ def _certificates(now: datetime) -> Iterator[Expiry]:
     for vitals in current_leases(now).values_list("vitals", flat=True):
         told: Any = vitals.get("certificates") if isinstance(vitals, Mapping) else None
         for name, text in told.items() if isinstance(told, Mapping) else ():
-            found[str(name)[:200]] = _moment(str(text)) or now
+            if (at := _moment(str(text))) is not None:
+                found[str(name)[:200]] = at
     for name, at in found.items():
         yield Expiry(kind="certificate", name=name, at=at)
 

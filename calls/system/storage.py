@@ -25,12 +25,12 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Storage(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored; figures that cannot be had are None.
+    """What is stored; figures of prompts are None where they cannot be had.
 
     Disks and prompts are those of the machine whose process answers.
     """
 
-    database_bytes: int | None
+    database_bytes: int
     prompts: int | None
     prompts_bytes: int | None
     prompts_most_bytes: int

@@ -57,9 +57,12 @@ class Exporter:
         self._thread.join(STOP_S)
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
+        stopping = False
+        while not stopping:
             self._wake.wait(FLUSH_S)
             self._wake.clear()
+            # NB before the flush: what was told meanwhile is sent by one more.
+            stopping = self._stopping.is_set()
             try:
                 self.flush()
             except Exception:

@@ -130,7 +130,7 @@ PARTS: dict[str, tuple[str, Callable[[HttpRequest], dict[str, Any]]]] = {
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@permitted(Permission.ADMINISTER)
+@permitted(Permission.DRAIN)
 @never_cache
 def drain(request: HttpRequest) -> HttpResponse:
     """Say what it means that processes take no more calls; then have it so."""
@@ -166,7 +166,7 @@ def drain(request: HttpRequest) -> HttpResponse:
 
 
 @require_POST
-@permitted(Permission.ADMINISTER)
+@permitted(Permission.DRAIN)
 def undrain(request: HttpRequest) -> HttpResponse:
     """Have a process take calls again, or all that drain."""
     try:

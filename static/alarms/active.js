@@ -100,6 +100,19 @@ document.addEventListener("visibilitychange", refresh);
 alarms.addEventListener("alarms", refresh);
 setInterval(refresh, AGAIN_MS);
 
+// --- without the gateway ----------------------------------------------------------------------------
+
+const notHeard = byId("not-heard");
+
+alarms.addEventListener("link", () => {
+  const since = notHeard.querySelector("time");
+  since.dateTime = new Date(alarms.heardAt).toISOString();
+  since.dataset.show = "time";
+  localise(notHeard);
+  notHeard.hidden = alarms.isHeard;
+  if (alarms.isHeard) refresh();
+});
+
 // --- ticks ------------------------------------------------------------------------------------------
 
 const boxes = () => [...body.querySelectorAll("input[name=alarm]")];

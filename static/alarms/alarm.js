@@ -1,4 +1,5 @@
-// The page of one alarm, which is read anew when the alarm has changed and nobody writes a comment.
+// The page of one alarm, which is read anew when the alarm has changed and nobody is at work in it;
+// a comment that was begun stays.
 import { alarms } from "./feed.js";
 import "./handle.js";
 

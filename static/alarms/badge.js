@@ -12,8 +12,16 @@ const count = document.querySelector("[data-alarm-count]");
 const favicon = document.querySelector('link[rel="icon"]');
 const plainTitle = document.title;
 const plainMark = favicon.href;
-const here = document.getElementById("alarms"); // the page of active alarms shows them itself
+const here = document.querySelector("#alarms[data-whole]"); // shows what comes by itself
+const words = {
+  critical: gettext("critical"),
+  major: gettext("major"),
+  minor: gettext("minor"),
+  warning: gettext("warning"),
+  indeterminate: gettext("indeterminate"),
+};
 let gathered = new Set();
+let leaveAt = 0;
 
 function showTally({ total, worst, counts }) {
   document.title = total ? `(${total}) ${plainTitle}` : plainTitle;
@@ -25,14 +33,6 @@ function showTally({ total, worst, counts }) {
   count.classList.toggle("some", total > 0);
   count.title = Object.entries(counts).map(([word, number]) => `${number} ${words[word]}`).join(", ");
 }
-
-const words = {
-  critical: gettext("critical"),
-  major: gettext("major"),
-  minor: gettext("minor"),
-  warning: gettext("warning"),
-  indeterminate: gettext("indeterminate"),
-};
 
 // --- news -------------------------------------------------------------------------------------------
 
@@ -56,7 +56,6 @@ function tell() {
   leaveAt = Date.now() + STAYS_MS;
 }
 
-let leaveAt = 0;
 setInterval(() => {
   if (Date.now() > leaveAt && !region.matches(":hover, :focus-within")) region.replaceChildren();
 }, 1_000);

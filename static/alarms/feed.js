@@ -1,5 +1,5 @@
 // News of alarms: one WebSocket a page, or a look every few seconds while there is none. Events:
-// "alarms" (detail: the tally, see alarms/core/tally.py), "link".
+// "alarms" (detail: the tally, see alarms/core/tally.py), "link" (whether the gateway is heard).
 const FIRST_RETRY_MS = 500;
 const LAST_RETRY_MS = 10_000;
 const POLL_MS = 5_000;
@@ -8,12 +8,13 @@ const SIGNED_OUT = 4401;
 const NOT_PERMITTED = 4403;
 
 class AlarmFeed extends EventTarget {
-  tally = null;
+  heardAt = Date.now(); // when the gateway last said anything
+  isHeard = true;
   #url = "";
   #state = "";
   #socket = null;
   #retry = FIRST_RETRY_MS;
-  #heardAt = 0;
+  #openedAt = 0;
 
   start(path, state) {
     const scheme = location.protocol === "https:" ? "wss:" : "ws:";
@@ -27,10 +28,10 @@ class AlarmFeed extends EventTarget {
   #connect() {
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    this.#heardAt = Date.now();
+    this.#openedAt = Date.now();
     socket.addEventListener("message", (event) => {
       if (socket !== this.#socket) return;
-      this.#heardAt = Date.now();
+      this.#hear();
       this.#retry = FIRST_RETRY_MS;
       const frame = JSON.parse(event.data);
       if (frame.t === "alarms") this.#take(frame);
@@ -50,7 +51,7 @@ class AlarmFeed extends EventTarget {
   }
 
   #watchSilence() {
-    if (!this.#socket || Date.now() - this.#heardAt < SILENCE_MS) return;
+    if (!this.#socket || Date.now() - Math.max(this.heardAt, this.#openedAt) < SILENCE_MS) return;
     const socket = this.#socket;
     this.#later();
     socket.close();
@@ -58,13 +59,27 @@ class AlarmFeed extends EventTarget {
 
   async #poll() {
     if (this.#socket?.readyState === WebSocket.OPEN || document.hidden) return;
-    const answer = await fetch(this.#state, { redirect: "error" }).catch(() => null);
-    if (answer?.ok) this.#take(await answer.json());
+    const signal = AbortSignal.timeout(POLL_MS);
+    const answer = await fetch(this.#state, { redirect: "error", signal }).catch(() => null);
+    const tally = answer?.ok ? await answer.json().catch(() => null) : null;
+    if (tally) this.#take(tally);
+    else if (Date.now() - this.heardAt > POLL_MS) this.#setHeard(false);
   }
 
   #take(tally) {
-    this.tally = tally;
+    this.#hear();
     this.dispatchEvent(new CustomEvent("alarms", { detail: tally }));
+  }
+
+  #hear() {
+    this.heardAt = Date.now();
+    this.#setHeard(true);
+  }
+
+  #setHeard(isHeard) {
+    if (isHeard === this.isHeard) return;
+    this.isHeard = isHeard;
+    this.dispatchEvent(new Event("link"));
   }
 }
 

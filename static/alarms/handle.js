@@ -6,7 +6,9 @@ for (const field of document.querySelectorAll("[data-zone]")) field.value = zone
 // Of the open menus one is enough; a click beside it or Escape closes it.
 document.addEventListener("click", (event) => close(event.target.closest("details.menu")));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") close(null);
+  if (event.key !== "Escape") return;
+  event.target.closest("details.menu[open]")?.querySelector("summary").focus();
+  close(null);
 });
 
 function close(except) {

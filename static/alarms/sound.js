@@ -31,7 +31,9 @@ class Sound {
 
   async #beep() {
     this.#context ??= new AudioContext();
+    const asked = Date.now();
     await this.#context.resume();
+    if (Date.now() - asked > APART_MS) return; // the browser waited for a click; that is no news
     const start = this.#context.currentTime + 0.02;
     TONES_HZ.forEach((hz, place) => this.#tone(hz, start + place * TONE_S));
   }

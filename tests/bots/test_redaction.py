@@ -92,6 +92,57 @@ SECRETS_IN_TEXTS = [
 ]
 
 
+RANDOM = [
+    "XyTq9LhVn2PbSd7Rk0WcZe4M",
+    "b9f2c1d07e6a4853a1c9e0f7b2d46835",
+    "kq3mz8xw1t5yfc9rj7p2vhn4da",
+    "MFRGGZDFMZTWQ2LKNNWG23TPOBYXE43U",
+    "Zk3_q-W8vT1yLx5RnB7cJd0sHf2gMp9aUe4iKo6tYw1zXb3v",
+    "bot123456789:AAF7xKq2-of1Zr8vLm3Tn5Wb0Yc9Dh4Se6",
+    "6b1f2a34-9c1d-4e5f-8a7b-0c1d2e3f4a5bXyTq9LhVn2PbSd7Rk0WcZe4M",
+]
+
+
+@pytest.mark.parametrize("secret", RANDOM)
+@pytest.mark.parametrize(
+    "around",
+    [
+        "POST https://hooks.example.com/services/T00000000/B00000000/%s failed",
+        "https://example.com/api/webhooks/1234567890123456789/%s?wait=true",
+        '"POST /hooks/%s/messages HTTP/1.1" 200',
+        '{"url": "https:\\/\\/example.com\\/%s"}',
+        "/%s",
+    ],
+)
+def test_a_random_piece_of_a_path_is_masked_and_nothing_else_of_it(
+    secret: str, around: str
+) -> None:
+    assert redacted_text(around % secret, pii=True) == around % MASK
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "/api/v1/calls/6b1f2a34-9c1d-4e5f-8a7b-0c1d2e3f4a5b/transcript",
+        "/voice/call-6B1F2A34-9C1D-4E5F-8A7B-0C1D2E3F4A5B",
+        "/a/6b1f2a34-9c1d-4e5f-8a7b-0c1d2e3f4a5b:7c2f2a34-9c1d-4e5f-8a7b-0c1d2e3f4a5b/b",
+        "/static/console/frame.3fa9c1d2e4b5.css",
+        "/api/v1/actions/dialout",
+        "/docs/how-to/watch-with-prometheus-and-grafana",
+        "/getConversationTranscriptByBotName",
+        "/calls/2026-11-21T22:51:00.123456Z/2026-11-21T22-51-00Z",
+        "/var/lib/gateway/gateway-diagnostics-20261121-225100.zip",
+        "/usr/lib/python3.11/site-packages/x/y.cpython-311-x86_64-linux-gnu.so",
+        "http://gateway-web-1.internal.example:8000/livez",
+        "/1234567890123456789012345",
+        "/deepgram-nova-3-general-2024-12-20-phonecall",
+        "a random b9f2c1d07e6a4853a1c9e0f7b2d46835 in no path",
+    ],
+)
+def test_words_dates_and_ids_in_a_path_stay(text: str) -> None:
+    assert redacted_text(text, pii=True) == text
+
+
 @pytest.mark.parametrize("name", ["X-Api-Key", b"authorization"])
 def test_a_header_in_a_list_keeps_its_secret(name: str | bytes) -> None:
     told = redact({"headers": [(name, "hunter22"), ("Accept", "text/plain"), ("a", "b", "c")]})
@@ -232,7 +283,7 @@ def test_caller_data_is_dropped_at_any_depth_unless_wanted() -> None:
 
 
 @pytest.mark.parametrize(
-    "unit", ["a", "1 ", "0", "?token", "@sip:", "eyJ-", "'key': ", "://a:", "+1("]
+    "unit", ["a", "1 ", "0", "?token", "@sip:", "eyJ-", "'key': ", "://a:", "+1(", "/", "/a1B2c3"]
 )
 def test_a_text_of_any_length_takes_no_time(unit: str) -> None:
     began = time.process_time()
