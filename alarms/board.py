@@ -47,13 +47,13 @@ class Alarm(msgspec.Struct, frozen=True, kw_only=True):
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """What is wrong, worst first, at one version of the ledger; -1: nobody has looked yet.
 
-    ``keys`` name what is active, ``gone`` those of them that are away and only held.
+    ``keys`` name what is active, ``present`` what of that is not away and only held.
     """
 
     version: int = -1
     alarms: tuple[Alarm, ...] = ()
     keys: frozenset[Key] = frozenset()
-    gone: frozenset[Key] = frozenset()
+    present: frozenset[Key] = frozenset()
     policies: Mapping[str, Policy] = msgspec.field(default_factory=dict)
 
     @property
@@ -128,6 +128,7 @@ def _look(version: int, before: Snapshot) -> Snapshot:
         version=version,
         alarms=alarms,
         keys=frozenset(Key(each.type, each.source) for each in alarms),
+        present=frozenset(Key(each.type, each.source) for each in alarms if not each.held_since),
         policies=policies(),
     )
 

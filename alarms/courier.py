@@ -21,7 +21,7 @@ from django.utils import timezone
 from alarms.core.catalogue import DESTINATION_FAILING
 from alarms.core.ports import Notice, Notifier
 from alarms.models import Destination, Notification
-from alarms.services import claims, emergency, retention
+from alarms.services import claims, emergency, recurrences, retention
 from alarms.services.building import built, introduce
 from alarms.services.notices import read
 from alarms.services.notifying import on_wake
@@ -249,6 +249,7 @@ class Courier:
         if now - self._kept_house_at >= HOUSEKEEPING_S:
             await self._in_database(partial(retention.give_up, timezone.now()))
             await self._in_database(partial(retention.expire, timezone.now()))
+            await self._in_database(partial(recurrences.forget, timezone.now()))
             self._kept_house_at = now
 
     async def _in_database(self, action: Callable[[], T]) -> T:

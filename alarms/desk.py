@@ -23,7 +23,7 @@ from alarms.core.severity import Severity
 from alarms.core.state import Report
 from alarms.services import emergency
 from alarms.services.reporting import BATCH, tell, tell_emergency
-from alarms.services.sweeping import is_forgotten, is_heard_again, sweep
+from alarms.services.sweeping import has_stayed_away, is_forgotten, is_heard_again, sweep
 from bots.core.redaction import redacted_text
 
 PACE_S = 0.25
@@ -37,6 +37,7 @@ HANG_S = 10.0
 MAX_NAME_CHARS = 150
 
 AWAY = (OperationalError, InterfaceError)
+_DATABASE = Key(DATABASE_UNAVAILABLE.name, DATABASE_UNAVAILABLE.source())
 
 log = structlog.get_logger(__name__)
 
@@ -114,7 +115,7 @@ class Desk:
 
     def _over(self, key: Key, *, certain: bool) -> None:
         # NB without the lock: this is asked at each turn of each call.
-        if key not in self._evidence and key not in self._board.current().keys:
+        if key not in self._evidence and key not in self._board.current().present:
             return
         with self._lock:
             self._evidence.over(key, certain=certain)
@@ -170,6 +171,8 @@ class Desk:
     def _watch(self) -> None:
         while not self._stop.wait(self._look_s):
             hold_off_s = self._policy(DATABASE_UNAVAILABLE).hold_off_s
+            if _DATABASE in self._board.current().keys:
+                continue  # it comes and goes: whoever is to know of it does
             try:
                 self._absence.tell(hold_off_s, emergency.away)
             except Exception:
@@ -185,7 +188,7 @@ class Desk:
         self._make_up()
         now = self._clock()
         with self._lock:
-            reports = self._evidence.due(now, timezone.now(), self._board.current().keys)
+            reports = self._evidence.due(now, timezone.now(), self._board.current().present)
         for start in range(0, len(reports), BATCH):
             batch = reports[start : start + BATCH]
             with self._absence.asking():
@@ -230,7 +233,9 @@ class Desk:
     def _sweep(self) -> None:
         snapshot, now = self._board.current(), timezone.now()
         due = (
-            is_heard_again(alarm, now) or is_forgotten(alarm, snapshot.policies, now)
+            is_heard_again(alarm, now)
+            or has_stayed_away(alarm, snapshot.policies, now)
+            or is_forgotten(alarm, snapshot.policies, now)
             for alarm in snapshot.alarms
         )
         if any(due):

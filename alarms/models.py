@@ -125,7 +125,7 @@ class Recurrence(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["type", "source"], name="recurrence_unique")
+            models.UniqueConstraint(fields=["type", "source"], name="recurrence_unique"),
         ]
 
     def __str__(self) -> str:

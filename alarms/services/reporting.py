@@ -12,6 +12,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from alarms.core.catalogue import CATALOGUE, DATABASE_UNAVAILABLE
+from alarms.core.damping import came
 from alarms.core.declare import AlarmType
 from alarms.core.evidence import MAX_SOURCES, Key, others
 from alarms.core.policy import Policy
@@ -19,6 +20,7 @@ from alarms.core.severity import Severity
 from alarms.core.state import Active, Outcome, Report, transition
 from alarms.models import ActiveAlarm, AlarmEvent, Ledger
 from alarms.selectors import policies_of
+from alarms.services import recurrences
 from alarms.services.ledger import Change, Kind, locked_ledger, write
 from alarms.services.notifying import Emergency
 
@@ -70,6 +72,9 @@ def tell_emergency(emergency: Emergency, now: datetime) -> list[AlarmEvent]:
         changed_at=emergency.at,
         last_at=emergency.at,
     )
+    key = Key(alarm.type, alarm.source)
+    comings = recurrences.of([key.type], [key.source], latest=now).get(key, ())
+    recurrences.remember({key: came(comings, emergency.at)})
     changes = [Change(alarm=alarm, kind=Kind.RAISED, at=emergency.at)]
     if ActiveAlarm.objects.filter(type=alarm.type, source=alarm.source).exists():
         over = Change(alarm=alarm, kind=Kind.CLEARED, at=now, previous=alarm.severity)
@@ -140,6 +145,8 @@ class _Sitting:
         self._policies = policies_of(CATALOGUE[name] for name in types)
         self._latest = timezone.now() + AHEAD
         self._cleared = _cleared_lately(reports, types, sources, self._latest)
+        self._comings = recurrences.of(types, sources, latest=self._latest)
+        self._came: dict[Key, None] = {}
         self._counts: Counter[str] | None = None
 
     def take(self, report: Report) -> None:
@@ -150,12 +157,16 @@ class _Sitting:
             report = msgspec.structs.replace(report, source=key.source)
         row = self._rows.get(key)
         outcome = transition(
-            None if row is None else _state(row, self._latest),
+            None if row is None else state_of(row, self._latest),
             report,
             self._policies[key.type],
             cleared_at=self._cleared.get(key),
             new_id=uuid.uuid4(),
+            comings=self._comings.get(key, ()),
         )
+        if outcome.comings is not None:
+            self._comings[key] = outcome.comings
+            self._came[key] = None
         self._follow(key, row, outcome, report)
 
     def rise(self, ledger: Ledger) -> list[AlarmEvent]:
@@ -166,6 +177,7 @@ class _Sitting:
         ActiveAlarm.objects.bulk_create([row for row in kept if row.pk is None])
         for row in known:
             row.save(update_fields=_FIELDS)
+        recurrences.remember({key: self._comings[key] for key in self._came})
         if self._changes or self._told_anew:
             return write(ledger, self._changes)
         return []
@@ -184,7 +196,7 @@ class _Sitting:
         elif after is not None and row is not None:
             self._told_anew |= _shown(row) != _shown(after)
         if row is not None and after is not None:
-            _take_over(row, after)
+            take_over(row, after)
             self._touched[key] = None
         if outcome.change is not None and row is not None:
             # NB a copy: the next report changes the row again.
@@ -212,8 +224,8 @@ class _Sitting:
 
 
 _FIELDS = (
-    "severity", "text", "detail", "count", "changed_at", "last_at", "acknowledged_at",
-    "acknowledged_by", "comment",
+    "severity", "text", "detail", "count", "changed_at", "last_at", "held_since", "held_until",
+    "acknowledged_at", "acknowledged_by", "comment",
 )  # fmt: skip
 
 
@@ -237,12 +249,14 @@ def _cleared_lately(
     return {Key(kind, source): at for kind, source, at in rows}
 
 
-def _shown(alarm: ActiveAlarm | Active) -> tuple[int, str, datetime]:
+def _shown(alarm: ActiveAlarm | Active) -> tuple[int, str, datetime | None, datetime]:
     """What pages and boards show of an alarm that goes on; the time by the minute is enough."""
-    return alarm.count, alarm.text, alarm.last_at.replace(second=0, microsecond=0)
+    told_at = alarm.last_at.replace(second=0, microsecond=0)
+    return alarm.count, alarm.text, alarm.held_since, told_at
 
 
-def _state(row: ActiveAlarm, latest: datetime) -> Active:
+def state_of(row: ActiveAlarm, latest: datetime) -> Active:
+    """What reports may change of ``row``; nothing of it was later than ``latest``."""
     return Active(
         alarm_id=row.alarm_id,
         severity=Severity(row.severity),
@@ -252,11 +266,14 @@ def _state(row: ActiveAlarm, latest: datetime) -> Active:
         raised_at=row.raised_at,
         changed_at=row.changed_at,
         last_at=min(row.last_at, latest),
+        held_since=None if row.held_since is None else min(row.held_since, latest),
+        held_until=row.held_until,
         acknowledged=row.acknowledged_at is not None,
     )
 
 
-def _take_over(row: ActiveAlarm, state: Active) -> None:
+def take_over(row: ActiveAlarm, state: Active) -> None:
+    """Have ``row``, which is not saved by this, be as ``state`` says."""
     if not state.acknowledged:
         _unacknowledged(row)
     for name in state.__struct_fields__:

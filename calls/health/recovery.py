@@ -46,7 +46,7 @@ def ask_failing_providers() -> None:
         else:
             # It goes on: the alarm is not forgotten while nobody calls.
             detail = f"{outcome.fault}: {outcome.detail}" if outcome.fault else outcome.detail
-            desk.failed(KINDS[provider.kind], provider.name, detail)
+            desk.failed(KINDS[provider.kind], provider.name, detail, certain=True)
 
 
 def _with_alarm() -> list[Provider]:
