@@ -5,11 +5,10 @@ It is asked by its dialout API, connects to our bot over the voice WebSocket as 
 ``Desk.callback_url``. Source: VoiceAI Connect and Live Hub documentation, "Outbound calling".
 """
 
-import asyncio
 import re
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Literal
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 import aiohttp
 import msgspec
@@ -21,6 +20,7 @@ from bots.core.delivering import retry_after_s
 from bots.core.errors import Fault, ServiceError
 from bots.core.params.declare import BESIDE_CREDENTIALS, Param, ParamSet
 from bots.net import Answer, Outbound, OutboundError, fault_of_status
+from bots.oauth import Bearer, ClientCredentials
 from calls.channels.expected import marked
 from calls.core.dialout import DialoutOrder
 from calls.core.events import EndRequested
@@ -29,20 +29,12 @@ from calls.dialout.port import CarrierBusy, CarrierRefused, Desk
 PATH = "/api/v1/actions/dialout"
 TOKEN_PATH = "/oauth/token"  # noqa: S105 - a path
 ORDER_S = 10.0
-TOKEN_S = 4.0
 MAX_ANSWER_BYTES = 65_536
 UNREACHABLE_S = 10.0
 """When to try again after no connection was had."""
 MOST_PATIENCE_S = 300.0
 """The longest ``Retry-After`` that is believed."""
-ASSUMED_LIFE_S = 300.0
-"""How long a token lives that does not say so."""
-NO_TOKEN_S = 1.0
-"""How long nobody else asks after no token could be had."""
-EARLY_S = 60.0
-"""How long before its end a token is fetched anew, at most a quarter of its life."""
 
-_VISIBLE = re.compile(r"[\x21-\x7e]{1,8000}")
 _CALL_ID = re.compile(r"[\x21-\x7e]{1,200}")
 _UNREADABLE = (msgspec.DecodeError, UnicodeError, RecursionError)
 _SERVICE = "carrier:audiocodes"
@@ -133,15 +125,6 @@ class _Reply(msgspec.Struct, frozen=True, rename="camel"):
     conversation_id: str = ""
 
 
-class _Token(msgspec.Struct, frozen=True):
-    access_token: str
-    expires_in: float | str | None = None
-
-
-class _Denied(Exception):
-    """The token endpoint gives no token; the text says how it answered."""
-
-
 @registry.register(
     "carrier",
     "audiocodes",
@@ -152,7 +135,7 @@ class _Denied(Exception):
     credentials=AudioCodesCredentials,
 )
 class AudioCodes:
-    """Asks VoiceAI Connect to call; tokens are fetched once for all calls."""
+    """Asks VoiceAI Connect to call."""
 
     calls_back = True
 
@@ -160,11 +143,14 @@ class AudioCodes:
         self._params = params
         self._credentials = credentials
         self._url = _dialout_url(params.url)
-        self._lock = asyncio.Lock()
-        self._token = ""
-        self._token_until = 0.0
-        self._no_token = ""
-        self._no_token_until = 0.0
+        client = ClientCredentials(
+            token_url=params.token_url or _token_url(self._url),
+            client_id=credentials.client_id,
+            client_secret=credentials.client_secret,
+        )
+        self._bearer = Bearer(
+            _SERVICE, token=credentials.token, client=client if params.auth == "oauth" else None
+        )
 
     async def place(self, order: DialoutOrder, desk: Desk) -> str:
         """See `calls.dialout.port.Carrier`.
@@ -176,15 +162,16 @@ class AudioCodes:
             raise CarrierRefused("error", "The carrier has no address; set dialoutUrl")
         body = msgspec.json.encode(self._request(order, desk.callback_url))
         try:
-            answer = await self._authorised("POST", desk.outbound, body, deadline_s=ORDER_S)
-        except _Denied as denied:
-            reason = f"The carrier gives the gateway no token ({denied})"
-            raise CarrierRefused("error", reason) from None
+            answer = await self._authorised("POST", desk.outbound, body)
         except OutboundError as error:
             if error.sent:
                 log.warning("carrier.no_reply", dialout=order.dialout_id, reason=error.reason)
                 return ""
-            raise _unreachable(error) from None
+            raise _not_placed(
+                error.fault, f"The carrier cannot be reached: {error.reason}"
+            ) from None
+        except ServiceError as error:
+            raise _not_placed(error.fault, error.detail) from None
         if answer.status == 504:
             log.warning("carrier.no_reply", dialout=order.dialout_id, reason="HTTP 504")
             return ""
@@ -204,13 +191,9 @@ class AudioCodes:
         if not self._url:
             raise ServiceError(_SERVICE, Fault.INVALID_REQUEST, "dialoutUrl is not set")
         try:
-            answer = await self._authorised("GET", outbound, None, deadline_s=ORDER_S)
-        except _Denied as denied:
-            raise ServiceError(_SERVICE, Fault.AUTHENTICATION, f"no token: {denied}") from None
+            answer = await self._authorised("GET", outbound, None)
         except OutboundError as error:
             raise ServiceError(_SERVICE, error.fault, error.reason) from None
-        except CarrierBusy as error:
-            raise ServiceError(_SERVICE, Fault.CONNECTIVITY, error.reason) from None
         if answer.status in (401, 403, 404) or answer.status >= 500:
             detail = f"HTTP {answer.status} from {urlsplit(self._url).hostname}"
             raise ServiceError(_SERVICE, fault_of_status(answer.status), detail)
@@ -230,96 +213,38 @@ class AudioCodes:
 
     # --- who we are -----------------------------------------------------------------------------
 
-    async def _authorised(
-        self, method: str, outbound: Outbound, body: bytes | None, *, deadline_s: float
-    ) -> Answer:
+    async def _authorised(self, method: str, outbound: Outbound, body: bytes | None) -> Answer:
         """Ask with the credentials; a token that is refused is fetched anew once.
 
         Raises:
             OutboundError: no answer to the request itself.
-            CarrierBusy: no token can be had now.
-            _Denied: the credentials are not accepted.
+            ServiceError: no token can be had.
         """
-        token = ""
-        for _ in range(2):
-            authorization, token = await self._authorization(outbound, refused=token)
-            headers = {"Authorization": authorization}
-            if body is not None:
-                headers["Content-Type"] = "application/json"
-            answer = await outbound.request(
-                method,
-                self._url,
-                deadline_s=deadline_s,
-                headers=headers,
-                body=body,
-                max_bytes=MAX_ANSWER_BYTES,
-            )
-            if answer.status != 401 or self._params.auth != "oauth":
-                break
+        proof = await self._proof(outbound, None)
+        answer = await self._asked(method, outbound, body, proof)
+        if answer.status == 401 and proof:
+            fresh = await self._proof(outbound, proof["Authorization"])
+            if fresh != proof:
+                answer = await self._asked(method, outbound, body, fresh)
         return answer
 
-    async def _authorization(self, outbound: Outbound, *, refused: str) -> tuple[str, str]:
-        """The header, and the OAuth token in it; ``refused`` is one that was not accepted."""
-        match self._params.auth:
-            case "basic":
-                user, secret = self._credentials.client_id, self._credentials.client_secret
-                return aiohttp.encode_basic_auth(user, secret.get_secret_value()), ""
-            case "token":
-                return f"Bearer {self._credentials.token.get_secret_value()}", ""
-            case _:
-                token = await self._valid_token(outbound, refused)
-                return f"Bearer {token}", token
+    async def _proof(self, outbound: Outbound, refused: str | None) -> dict[str, str]:
+        if self._params.auth != "basic":
+            return await self._bearer.headers(refused, way=outbound)
+        user, secret = self._credentials.client_id, self._credentials.client_secret
+        return {"Authorization": aiohttp.encode_basic_auth(user, secret.get_secret_value())}
 
-    async def _valid_token(self, outbound: Outbound, refused: str) -> str:
-        """The token in use; whoever finds none fetches it while the others wait."""
-        clock = asyncio.get_running_loop().time
-        async with self._lock:
-            if self._token and self._token != refused and clock() < self._token_until:
-                return self._token
-            if clock() < self._no_token_until:  # those who waited would wait for nothing as well
-                raise CarrierBusy(self._no_token, retry_after_s=UNREACHABLE_S)
-            asked_at = clock()
-            try:
-                token = await self._fetched(outbound)
-            except CarrierBusy as busy:
-                self._no_token, self._no_token_until = busy.reason, clock() + NO_TOKEN_S
-                raise
-            life_s = _life_s(token.expires_in)
-            self._token = token.access_token
-            self._token_until = asked_at + life_s - min(EARLY_S, life_s / 4)
-            return self._token
-
-    async def _fetched(self, outbound: Outbound) -> _Token:
-        secret = self._credentials.client_secret.get_secret_value()
-        fields = {
-            "grant_type": "client_credentials",
-            "client_id": self._credentials.client_id,
-            "client_secret": secret,
-        }
-        try:
-            answer = await outbound.request(
-                "POST",
-                self._params.token_url or _token_url(self._url),
-                deadline_s=TOKEN_S,
-                headers={"Content-Type": "application/x-www-form-urlencoded"},
-                body=urlencode(fields).encode(),
-                max_bytes=MAX_ANSWER_BYTES,
-            )
-        except OutboundError as error:
-            reason = f"The carrier's token endpoint: {error.reason}"
-            raise CarrierBusy(reason, retry_after_s=UNREACHABLE_S) from None
-        if answer.status == 429 or answer.status >= 500:
-            reason = f"The carrier's token endpoint: HTTP {answer.status}"
-            raise CarrierBusy(reason, retry_after_s=_patience_s(answer))
-        if answer.status != 200:
-            raise _Denied(f"HTTP {answer.status}")
-        try:
-            token = msgspec.json.decode(answer.body, type=_Token)
-        except _UNREADABLE:
-            raise _Denied("an answer without a token") from None
-        if not _VISIBLE.fullmatch(token.access_token):
-            raise _Denied("a malformed token")
-        return token
+    async def _asked(
+        self, method: str, outbound: Outbound, body: bytes | None, proof: dict[str, str]
+    ) -> Answer:
+        return await outbound.request(
+            method,
+            self._url,
+            deadline_s=ORDER_S,
+            headers=proof if body is None else {"Content-Type": "application/json", **proof},
+            body=body,
+            max_bytes=MAX_ANSWER_BYTES,
+        )
 
 
 def _dialout_url(url: str) -> str:
@@ -335,25 +260,15 @@ def _token_url(dialout_url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc, TOKEN_PATH, "", ""))
 
 
-def _life_s(told: float | str | None) -> float:
-    """Seconds a token lives, from what was told in whatever form."""
-    try:
-        life_s = float(told if told is not None else ASSUMED_LIFE_S)
-    except ValueError:
-        return ASSUMED_LIFE_S
-    return min(life_s, 86_400.0) if life_s > 0 else ASSUMED_LIFE_S
-
-
 def _patience_s(answer: Answer) -> float:
     told = retry_after_s(answer.headers.get("Retry-After", ""), datetime.now(UTC))
     return max(1.0, min(told, MOST_PATIENCE_S)) if told is not None else UNREACHABLE_S
 
 
-def _unreachable(error: OutboundError) -> CarrierBusy | CarrierRefused:
-    if error.fault.retryable:
-        reason = f"The carrier cannot be reached: {error.reason}"
+def _not_placed(fault: Fault, reason: str) -> CarrierBusy | CarrierRefused:
+    if fault.retryable:
         return CarrierBusy(reason, retry_after_s=UNREACHABLE_S)
-    return CarrierRefused("error", f"The carrier cannot be reached: {error.reason}")
+    return CarrierRefused("error", reason)
 
 
 def _refuse_unless_taken(answer: Answer) -> None:

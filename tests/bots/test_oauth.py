@@ -189,7 +189,7 @@ async def test_a_token_that_cannot_be_renewed_is_used_to_its_end(
     assert (await failure(line)).fault is Fault.SERVER
 
 
-@pytest.mark.parametrize("told", [None, "soon", 0, -5, "300", 1e12])
+@pytest.mark.parametrize("told", [None, "soon", 0, -5, "300", 1e12, "nan"])
 async def test_a_life_time_of_any_form_gives_a_token_to_use(server: OAuthServer, told: Any) -> None:
     server.expires_in = told
     line = bearer(server)
@@ -241,6 +241,29 @@ async def test_after_a_failure_nobody_asks_for_a_second(
     assert len(server.asked) == 1
     pass_seconds(monkeypatch, oauth.PAUSE_S)
     assert await line.headers() == proof(1)
+
+
+@pytest.mark.parametrize(
+    ("told", "pause_s"), [("20", 20), ("soon", oauth.PAUSE_S), ("0", oauth.PAUSE_S), ("999", 30)]
+)
+async def test_a_server_without_room_is_left_alone_as_long_as_it_asks(
+    server: OAuthServer, monkeypatch: pytest.MonkeyPatch, told: str, pause_s: float
+) -> None:
+    server.fails.append(429)
+    server.retry_after = told
+    line = bearer(server)
+    await failure(line)
+    pass_seconds(monkeypatch, pause_s - 0.5)
+    assert (await failure(line)).fault is Fault.RATE_LIMIT
+    pass_seconds(monkeypatch, 0.5)
+    assert await line.headers() == proof(1)
+
+
+async def test_a_token_comes_the_way_that_is_named(server: OAuthServer) -> None:
+    async with Outbound() as strict:
+        with pytest.raises(ServiceError, match="address not allowed"):
+            await bearer(server).headers(way=strict)
+    assert server.asked == []
 
 
 async def test_a_slow_server_is_given_up(

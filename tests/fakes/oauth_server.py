@@ -24,6 +24,7 @@ class OAuthServer:
         self.expires_in: Any = 300
         self.fails: deque[int | Literal["cut"] | dict[str, Any]] = deque()
         """What the next requests are answered in place of a token."""
+        self.retry_after = ""
         self.held = asyncio.Event()
         """Cleared, it answers nobody until it is set."""
         self.held.set()
@@ -60,7 +61,7 @@ class OAuthServer:
             assert request.transport is not None
             request.transport.abort()
             return web.Response()
-        return web.Response(status=fault)
+        return web.Response(status=fault, headers={"Retry-After": self.retry_after})
 
 
 @asynccontextmanager

@@ -43,8 +43,6 @@ class Script(msgspec.Struct, frozen=True, kw_only=True):
     silent: bool = False
     """Takes the order and never replies."""
     token_status: int = 200
-    token_body: Order | None = None
-    expires_in: Any = 900
     refuses_tokens: int = 0
     """So many requests with a good token are answered 401."""
 
@@ -86,12 +84,9 @@ class VoiceAIConnect:
             return web.json_response({"error": "invalid_client"}, status=401)
         if self.script.token_status != 200:
             return web.Response(status=self.script.token_status)
-        if self.script.token_body is not None:
-            return web.json_response(self.script.token_body)
         self.tokens.append(f"token-{len(self.tokens) + 1}")
-        life = self.script.expires_in
         return web.json_response(
-            {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": life}
+            {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": 900}
         )
 
     def _known(self, authorization: str) -> bool:

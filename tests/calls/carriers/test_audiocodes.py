@@ -117,28 +117,10 @@ async def test_it_proves_itself_without_oauth(auth: str, vaic: VoiceAIConnect, d
 
 
 async def test_one_token_serves_many_calls_at_once(vaic: VoiceAIConnect, desk: Desk) -> None:
-    line = carrier(vaic)
-    await asyncio.gather(*(line.place(order("tel:+15550199"), desk) for _ in range(5)))
+    lines = [carrier(vaic) for _ in range(5)]
+    await asyncio.gather(*(line.place(order("tel:+15550199"), desk) for line in lines))
     assert vaic.tokens == ["token-1"]
     assert len(vaic.orders) == 5
-
-
-async def test_a_token_is_fetched_anew_before_it_ends(vaic: VoiceAIConnect, desk: Desk) -> None:
-    line = carrier(vaic)
-    await line.place(order("tel:+15550199"), desk)
-    assert line._token_until - asyncio.get_running_loop().time() == pytest.approx(840, abs=5)
-    line._token_until = 0.0
-    await line.place(order("tel:+15550199"), desk)
-    assert vaic.tokens == ["token-1", "token-2"]
-
-
-@pytest.mark.parametrize(
-    ("told", "life_s"),
-    [(3600, 3600), ("3600", 3600), (None, 300), ("soon", 300), (-1, 300), ("nan", 300),
-     (1e300, 86_400)],
-)  # fmt: skip
-def test_the_life_of_a_token_is_read_in_any_form(told: Any, life_s: float) -> None:
-    assert audiocodes._life_s(told) == life_s
 
 
 async def test_a_token_that_is_refused_is_fetched_anew_once(
@@ -150,7 +132,7 @@ async def test_a_token_that_is_refused_is_fetched_anew_once(
     vaic.script = Script(calls="never", refuses_tokens=100)
     with pytest.raises(CarrierRefused, match="HTTP 401"):
         await carrier(vaic).place(order("tel:+15550199"), desk)
-    assert len(vaic.tokens) == 4
+    assert vaic.tokens == ["token-1", "token-2", "token-3"]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 500])
@@ -181,7 +163,7 @@ async def test_where_no_connection_is_had_the_order_may_be_given_again(desk: Des
     with pytest.raises(CarrierBusy, match="cannot be reached"):
         await line.place(order("tel:+15550199"), desk)
     for _ in range(2):
-        with pytest.raises(CarrierBusy, match="token endpoint"):
+        with pytest.raises(CarrierBusy, match="gives no token"):
             await tokenless.place(order("tel:+15550199"), desk)
 
 
@@ -220,27 +202,15 @@ async def test_a_reply_without_an_id_counts_as_taken(
     assert await carrier(vaic).place(order("tel:+15550199"), desk) == ""
 
 
-@pytest.mark.parametrize(
-    "body", [{}, {"access_token": 7}, {"access_token": ""}, {"access_token": "a\r\nX: y"}]
-)
-async def test_a_token_endpoint_without_a_token_is_told(
-    body: dict[str, Any], vaic: VoiceAIConnect, desk: Desk
-) -> None:
-    vaic.script = Script(token_body=body)
-    with pytest.raises(CarrierRefused, match="no token"):
-        await carrier(vaic).place(order("tel:+15550199"), desk)
-    assert vaic.orders == []
-
-
 async def test_a_wrong_secret_is_told_and_not_shown(vaic: VoiceAIConnect, desk: Desk) -> None:
-    with pytest.raises(CarrierRefused, match=r"no token \(HTTP 401\)") as refused:
+    with pytest.raises(CarrierRefused, match="no token: HTTP status 401") as refused:
         await carrier(vaic, secret="wrong-one").place(order("tel:+15550199"), desk)
     assert "wrong-one" not in str(refused.value)
 
 
 async def test_a_token_endpoint_without_room_is_busy(vaic: VoiceAIConnect, desk: Desk) -> None:
     vaic.script = Script(token_status=503)
-    with pytest.raises(CarrierBusy, match="HTTP 503"):
+    with pytest.raises(CarrierBusy, match="no token: HTTP status 503"):
         await carrier(vaic).place(order("tel:+15550199"), desk)
 
 
