@@ -1,4 +1,4 @@
-"""Who may use the gateway's machine interfaces: secrets, scopes and bearer tokens.
+"""Who may use the gateway's machine interfaces: secrets, scopes, bearer tokens, admission to a bot.
 
 Secrets and tokens are long and random, so one salted or plain SHA-256 protects them at rest; a slow
 password hash would only let anybody keep the processor busy. Nothing here logs or returns a digest.
@@ -13,7 +13,7 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote_plus
 
 import msgspec
@@ -23,7 +23,7 @@ from django.utils import timezone
 from oauth2_provider.models import get_access_token_model
 from oauth2_provider.scopes import SettingsScopes
 
-from bots.models import ApiClient
+from bots.models import SLUG, ApiClient, Bot
 
 VOICE_SCOPE = "voice:connect"
 """OAuth scope that lets a voice gateway connect calls."""
@@ -249,3 +249,38 @@ def token_grants(token: str, scope: str, *, bot: str, address: str | None = None
     if address is not None and not is_within(address, client.allowed_networks):
         return False
     return client.all_bots or client.bots.filter(name=bot).exists()
+
+
+_BAD_TOKEN = "The token is unknown, expired, or not valid for this bot."  # noqa: S105 - a sentence
+
+
+class Admission(msgspec.Struct, frozen=True):
+    """Whether a voice gateway may connect, as an HTTP status; ``reason`` may be shown to it."""
+
+    status: Literal[200, 401, 404, 503]
+    reason: str
+
+
+def admit(bot_name: str, authorization: str | None, address: str | None = None) -> Admission:
+    """Whether a voice gateway with this ``Authorization`` header may connect a call to the bot.
+
+    A bot that takes no calls is not told apart from one that does not exist. ``address`` is the
+    peer's, for clients that are bound to networks.
+    """
+    row = None
+    if re.match(SLUG, bot_name):
+        callable_bots = Bot.objects.filter(name=bot_name, is_base=False, enabled=True)
+        row = callable_bots.values_list("access_mode", "token_digest").first()
+    if row is None:
+        return Admission(404, "No bot of this name takes calls.")
+    mode, stored_digest = row
+    if mode == Bot.Access.NONE:
+        return Admission(200, "This bot asks for no token.")
+    token = bearer_token(authorization)
+    if token is None:
+        return Admission(401, "Send the header Authorization: Bearer with a token.")
+    if mode == Bot.Access.TOKEN:
+        granted = matches(token, stored_digest)
+    else:
+        granted = token_grants(token, VOICE_SCOPE, bot=bot_name, address=address)
+    return Admission(200, "The token is valid.") if granted else Admission(401, _BAD_TOKEN)

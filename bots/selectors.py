@@ -1,4 +1,4 @@
-"""Reading the configuration: what a call to a bot uses, and whether a caller may reach the bot.
+"""Reading the configuration: what a bot inherits, and what a call to it uses.
 
 Everything here is synchronous and queries the database; run it in a thread of its own, never on an
 event loop.
@@ -6,14 +6,14 @@ event loop.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import msgspec
 from django.db import connection
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from bots import access, credentials, secrets
+from bots import credentials, secrets
 from bots.core import catalogue, registry
 from bots.core.errors import ParameterError
 from bots.core.params.declare import Level, ParamSet
@@ -60,13 +60,6 @@ class CallConfiguration(msgspec.Struct, frozen=True, kw_only=True):
     vad: Configured
     carrier: Configured | None = None
     """Who places outbound calls of the bot; without one there are none."""
-
-
-class Admission(msgspec.Struct, frozen=True):
-    """Whether a voice gateway may connect, as an HTTP status; ``reason`` may be shown to it."""
-
-    status: Literal[200, 401, 404, 503]
-    reason: str
 
 
 # --- inheritance ----------------------------------------------------------------------------------
@@ -386,31 +379,3 @@ def _call_configuration(bot: Bot, chosen: Effective) -> CallConfiguration:
         vad=configured["vad"],
         carrier=configured.get("carrier"),
     )
-
-
-def admit(bot_name: str, authorization: str | None, address: str | None = None) -> Admission:
-    """Whether a voice gateway with this ``Authorization`` header may connect a call to the bot.
-
-    A bot that takes no calls is not told apart from one that does not exist. ``address`` is the
-    peer's, for clients that are bound to networks.
-    """
-    row = None
-    if re.match(SLUG, bot_name):
-        callable_bots = Bot.objects.filter(name=bot_name, is_base=False, enabled=True)
-        row = callable_bots.values_list("access_mode", "token_digest").first()
-    if row is None:
-        return Admission(404, "No bot of this name takes calls.")
-    mode, digest = row
-    if mode == Bot.Access.NONE:
-        return Admission(200, "This bot asks for no token.")
-    token = access.bearer_token(authorization)
-    if token is None:
-        return Admission(401, "Send the header Authorization: Bearer with a token.")
-    if mode == Bot.Access.TOKEN:
-        granted = access.matches(token, digest)
-    else:
-        granted = access.token_grants(token, access.VOICE_SCOPE, bot=bot_name, address=address)
-    return Admission(200, "The token is valid.") if granted else Admission(401, _BAD_TOKEN)
-
-
-_BAD_TOKEN = "The token is unknown, expired, or not valid for this bot."  # noqa: S105 - a sentence

@@ -6,7 +6,6 @@ does no I/O and holds no task, so any carrier can bring it frames. It is also th
 
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any
 from uuid import uuid4
 
 import structlog
@@ -17,6 +16,7 @@ from bots.protocols import ac_bot_api as wire
 from bots.protocols.ac_bot_api import MediaFormat, ServerState, StreamServer
 from bots.selectors import CallConfiguration
 from calls.channels.expected import begun, named_in, start_among, told_to_bot
+from calls.channels.voice_activities import event_of
 from calls.core import events
 from calls.core.ports import CallStart, LegCapabilities
 from calls.dialouts.matching import ExpectedCall
@@ -37,10 +37,6 @@ PREFERRED = (
     MediaFormat.WAV_LPCM16_24,
 )
 """Best for recognition first; ``wav/`` only for a peer that offers nothing else."""
-
-_DIGITS = frozenset("0123456789*#")
-MAX_DIGITS = 100
-"""Digits of one activity that count; nobody presses more between two."""
 
 MAX_HELD = 100
 """Frames that count between an early acceptance and the bot's arrival."""
@@ -282,26 +278,10 @@ class AcStream:
     # --- activities of the voice side -----------------------------------------------------------
 
     def _take(self, activity: Activity, session: CallSession) -> None:
-        if activity.kind == "message":
-            confidence = _number((activity.parameters or {}).get("confidence"))
-            text = activity.text or ""
-            session.take(events.CallerSaid(text=text, final=True, confidence=confidence))
-            return
-        match activity.event:
-            case "start":
-                session.take(events.CallStarted(self._described(activity, session)))
-            case "dtmf":
-                pressed = (d for d in str(activity.value) if d in _DIGITS)
-                digits = "".join(itertools.islice(pressed, MAX_DIGITS))
-                if digits:
-                    session.take(events.DigitsPressed(digits))
-            case "nouserinput":
-                session.take(events.CallerSilent())
-            case "transferstatus":
-                value = activity.value if isinstance(activity.value, dict) else {}
-                session.take(_transfer_done(value))
-            case _:
-                session.take(events.VoiceSideReported(activity))
+        if activity.event == "start":
+            session.take(events.CallStarted(self._described(activity, session)))
+        elif (what := event_of(activity)) is not None:
+            session.take(what)
 
     def _described(self, start: Activity, session: CallSession) -> Activity:
         """``start`` as the bot gets it; who calls whom is recorded."""
@@ -386,21 +366,3 @@ class AcStream:
         """Close the socket in order."""
         self._session = None
         self._close(1000)
-
-
-def _number(value: Any) -> float | None:
-    """A confidence as peers write it: a number from 0 to 1 or a string of one."""
-    try:
-        number = float(value)
-    except (TypeError, ValueError, OverflowError):
-        return None
-    return number if 0 <= number <= 1 else None
-
-
-def _transfer_done(value: Json) -> events.TransferDone:
-    """``transferStatus``: ``status`` answered or failed, with a reason code and text."""
-    return events.TransferDone(
-        succeeded=value.get("status") == "answered",
-        reason=str(value.get("reason") or ""),
-        reason_code=str(value.get("reasonCode") or ""),
-    )

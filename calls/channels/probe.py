@@ -4,9 +4,10 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
+from bots.access import admit
 from bots.core.errors import ParameterError
 from bots.protocols.ac_bot_api import HEALTHY
-from bots.selectors import admit, call_configuration
+from bots.selectors import call_configuration
 
 
 @csrf_exempt

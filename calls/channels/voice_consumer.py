@@ -18,8 +18,9 @@ from django.db import DatabaseError, InterfaceError
 
 from alarms import desk
 from alarms.core.catalogue import AUDIO_UNHEARD, BOT_MISCONFIGURED, CHANNEL_AUTHENTICATION
+from bots.access import Admission, admit
 from bots.core.errors import ParameterError
-from bots.selectors import Admission, CallConfiguration, admit, call_configuration
+from bots.selectors import CallConfiguration, call_configuration
 from calls.channels.ac_stream import AcStream
 from calls.channels.matching import Matching, resumed_in
 from calls.channels.straight import Frame, straight

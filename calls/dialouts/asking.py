@@ -15,12 +15,12 @@ from yarl import URL
 
 from bots import secrets
 from bots.core.errors import GatewayError, ParameterError
+from bots.core.notify_url import check_notify_url
 from bots.core.params.declare import Level
 from bots.core.params.resolve import Layer
 from bots.core.params.sections.outbound_calls import OutboundCalls
 from bots.core.texts import gettext_noop
 from bots.models import ApiClient
-from bots.net import check_notify_url
 from bots.people import Person
 from bots.selectors import CallConfiguration, call_configuration
 from calls.core.dialling import Checked, Wish, checked

@@ -8,8 +8,8 @@ from django.contrib.auth.hashers import check_password
 from django.core.management import CommandError, call_command
 
 from bots import access
+from bots.access import admit
 from bots.models import ApiClient, Bot
-from bots.selectors import admit
 from bots.services import api_client_create, bot_create, provider_create
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db]

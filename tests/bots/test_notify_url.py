@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bots.core.errors import Fault, ParameterError
-from bots.net import Outbound, OutboundError, check_notify_url
+from bots.core.notify_url import check_notify_url
+from bots.net import Outbound, OutboundError
 from tests.bots.asking import LONG_S, LOOPBACK
 from tests.fakes.web import Names, serving
 

@@ -11,7 +11,7 @@ from django.db.backends.signals import connection_created
 from bots.core.activities import event, message
 from bots.protocols.ac_bot_api import Accepted
 from calls.channels import voice_consumer
-from calls.channels.ac_stream import MAX_DIGITS
+from calls.channels.voice_activities import MAX_DIGITS
 from tests.calls.channels.conftest import VoiceSide
 
 pytestmark = pytest.mark.db
