@@ -248,6 +248,26 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
             log.warning("server.stopped_at_once")
             self._draining.cancel()
 
+    async def share(self, *, taking: bool) -> None:
+        """Take new connections of a shared port, or leave them to those who share it.
+
+        What is open goes on, and the private socket stays. Safe to call again.
+
+        Raises:
+            OSError: the port cannot be opened again.
+        """
+        if self._shared is None or self._draining is not None or taking is bool(self._ports):
+            return
+        if taking:
+            self._ports.append(port := _shared_port(*self._shared, self.http_factory))
+            log.info("server.listening", host=self._shared[0], port=port.getHost().port)
+            return
+        port = self._ports.pop()
+        self._shared = (self._shared[0], port.getHost().port)
+        port.doRead()  # NB who waits to be accepted would be cut off
+        await port.stopListening().asFuture(asyncio.get_running_loop())
+        log.info("server.stepped_aside")
+
     async def _drain(self) -> None:
         try:
             for port in self._ports:

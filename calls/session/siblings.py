@@ -9,6 +9,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +20,7 @@ import structlog
 from django.conf import settings
 
 from calls.core.ports import PASSED_ON
+from calls.leases import current_leases
 from calls.models import Call
 
 CONNECT_S = 3.0
@@ -50,6 +52,15 @@ def owner_of_conversation(bot: str, conversation_id: str) -> str:
 def _owner(**which: Any) -> str:
     active = Call.objects.filter(state=Call.State.ACTIVE, **which)
     return next(iter(active.values_list("owner", flat=True)[:1]), "")
+
+
+def others_take_calls(owner: str) -> bool:
+    """Whether another process behind the port of ``owner`` takes new calls."""
+    leases = current_leases(datetime.now(UTC)).filter(role="web", drain=False)
+    return any(
+        _socket_of(each.owner) is not None and not each.vitals.get("draining")
+        for each in leases.exclude(owner=owner)
+    )
 
 
 async def passed_on(

@@ -146,13 +146,13 @@ def test_all_drain_together(client: Client) -> None:
     assert not ProcessLease.objects.filter(drain=True).exists()
 
 
-def test_who_drains_one_of_several_on_one_port_is_told_to_drain_the_machine(
+def test_who_drains_one_of_several_of_a_machine_is_told_who_takes_the_calls(
     client: Client,
 ) -> None:
     for owner, host in (("a", "alpha"), ("b", "alpha"), ("c", "beta")):
         renew_lease(owner, host, 1, now())
     shown = page(client, "/system/drain/?process=a")
-    assert "1 other process of this machine shares its port" in shown
+    assert "1 other process of this machine takes the calls meanwhile" in shown
     assert '<a href="?host=alpha">Drain all processes on alpha instead</a>' in shown
     shown = page(client, "/system/drain/?host=alpha")
     assert "All processes on alpha take no more calls" in shown

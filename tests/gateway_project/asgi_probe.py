@@ -21,6 +21,8 @@ def tell(**facts: Any) -> None:
 
 
 class Probe:
+    server: GatewayServer
+
     def __init__(self) -> None:
         self.calls_end = asyncio.Event()
         self.calls: set[asyncio.Task[Any] | None] = set()
@@ -36,6 +38,8 @@ class Probe:
         structlog.get_logger().info("probe.asked", asked=scope["path"])
         if scope["path"] == "/broken":
             raise RuntimeError("as wanted")
+        if scope["path"] in ("/aside", "/back"):
+            await self.server.share(taking=scope["path"] == "/back")
         if scope["path"] == "/scope":
             tell(scope=[scope["root_path"], scope["client"][0]])
         status = int(scope["path"][1:]) if scope["path"][1:].isdecimal() else 200
@@ -152,6 +156,7 @@ def main() -> None:
         proxy_headers=mode == "proxied",
         private_socket=Path(sys.argv[3]) if len(sys.argv) > 3 else None,
     )
+    probe.server = server
     code = server.serve()
     tell(exit=code)
     sys.exit(code)

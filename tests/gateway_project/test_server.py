@@ -496,6 +496,45 @@ async def test_processes_share_a_port_and_each_has_a_socket_of_its_own(tmp_path:
             assert await socket.recv() == "still here"
 
 
+async def test_a_process_leaves_a_shared_port_to_the_other_and_takes_its_share_again(
+    tmp_path: Path,
+) -> None:
+    private = [tmp_path / "one.sock", tmp_path / "two.sock"]
+
+    async def ask_one(path: str) -> None:
+        for _ in range(2):  # once more changes nothing
+            reader, writer = await asyncio.open_unix_connection(private[0])
+            writer.write(b"GET /%b HTTP/1.0\r\nHost: a\r\n\r\n" % path.encode())
+            assert b" 200 OK" in await reader.readline()
+            writer.close()
+
+    async with running(tmp_path / "log-1", private=private[0]) as one:
+        one.port = await one.told("port")
+        async with (
+            connect(one.url("echo")) as kept,
+            running(tmp_path / "log-2", port=one.port, private=private[1]) as two,
+        ):
+            await two.told("port")
+            await ask_one("aside")
+            one.process.send_signal(signal.SIGSTOP)
+            for _ in range(20):
+                async with connect(one.url("echo"), open_timeout=10) as socket:
+                    await socket.send("to the other")
+                    assert await socket.recv() == "to the other"
+            one.process.send_signal(signal.SIGCONT)
+            await kept.send("still here")
+            assert await kept.recv() == "still here"
+            two.process.send_signal(signal.SIGTERM)
+            assert await two.told("exit") == 0
+            with pytest.raises(ConnectionRefusedError):
+                await asyncio.open_connection("127.0.0.1", one.port)
+            await ask_one("back")
+            async with connect(one.url("echo")) as socket:
+                await socket.send("here again")
+                assert await socket.recv() == "here again"
+    assert "server.stepped_aside" in (tmp_path / "log-1").read_text()
+
+
 async def test_an_address_told_by_a_client_of_the_port_is_nothing(server: Server) -> None:
     headers = {"X-Gateway-Client": "192.0.2.7"}
     with pytest.raises(InvalidStatus):

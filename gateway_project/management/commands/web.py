@@ -4,13 +4,20 @@ import asyncio
 import os
 import socket
 import sys
-from typing import Any
+from typing import Any, Protocol
 
+import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import DatabaseError, InterfaceError
 
 from gateway_project.backends import process_socket
 from gateway_project.valkey import own_directory
+
+SHARE_LOOK_S = 2.0
+"""How often a process looks whether it is to leave its port to others."""
+
+log = structlog.get_logger(__name__)
 
 
 class Command(BaseCommand):
@@ -26,13 +33,19 @@ class Command(BaseCommand):
         if settings.ENVIRONMENT.web_processes > 1:
             private = process_socket(settings.VAR_DIR, os.getpid())
             own_directory(private.parent)
+
+        async def begin() -> None:
+            await start()
+            if private is not None:
+                self.sharing = asyncio.create_task(share_port(server), name="shared port")
+
         server = GatewayServer(
             application,
             private_socket=private,
             host=settings.ENVIRONMENT.host,
             port=settings.ENVIRONMENT.port,
             proxy_headers=settings.ENVIRONMENT.proxy_headers,
-            on_start=start,
+            on_start=begin,
             on_drain=drain,
         )
         sys.exit(server.serve())
@@ -52,6 +65,34 @@ async def start() -> None:
     await session_host().start()
     watchers().start()
     runner().start()
+
+
+class Sharing(Protocol):
+    """A server whose port others share, see `gateway_project.server.GatewayServer.share`."""
+
+    async def share(self, *, taking: bool) -> None:
+        """Take new connections, or leave them to the others."""
+        ...
+
+
+async def share_port(server: Sharing, look_s: float = SHARE_LOOK_S) -> None:
+    """Leave new connections to siblings that take calls while people want this process to drain.
+
+    The kernel deals out what comes to the port without knowing who drains.
+    """
+    from calls.database import db
+    from calls.session.host import session_host
+    from calls.session.siblings import others_take_calls
+
+    host = session_host()
+    while True:
+        await asyncio.sleep(look_s)
+        try:
+            async with asyncio.timeout(SHARE_LOOK_S):
+                aside = host.paused and await db(others_take_calls, host.owner)
+            await server.share(taking=not aside)
+        except (DatabaseError, InterfaceError, OSError) as error:  # a timeout is an OSError
+            log.warning("server.port_not_shared", error=type(error).__name__)
 
 
 async def drain() -> None:

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
+from django.utils import timezone
 
 from calls.core.ports import PASSED_ON
-from calls.session.siblings import passed_on
+from calls.leases import renew_lease
+from calls.models import ProcessLease
+from calls.session.siblings import others_take_calls, passed_on
 
 pytestmark = pytest.mark.wire
 
@@ -154,3 +157,25 @@ async def test_a_sibling_that_is_gone_is_no_way(tmp_path: Path, settings: Any) -
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(str(tmp_path / "web-7.sock"))
     assert not await Peer().carried()
+
+
+@pytest.mark.db
+@pytest.mark.django_db
+def test_only_who_is_behind_the_same_port_and_takes_calls_takes_those_of_another(
+    tmp_path: Path, settings: Any
+) -> None:
+    settings.PROCESS_SOCKETS = tmp_path
+    with socket.socket(socket.AF_UNIX) as there:
+        there.bind(str(tmp_path / "web-7.sock"))
+    now, own = timezone.now(), f"{OWNER.rpartition(':')[0][:-1]}{os.getpid()}:own"
+    renew_lease(own, "here", os.getpid(), now)
+    renew_lease("elsewhere:7:ab", "elsewhere", 7, now)
+    renew_lease(OWNER.replace(":7:", ":8:"), "here", 8, now)  # of another installation
+    assert not others_take_calls(own)
+    renew_lease(OWNER, "here", 7, now)
+    assert others_take_calls(own)
+    renew_lease(OWNER, "here", 7, now, vitals={"draining": True})
+    assert not others_take_calls(own)
+    renew_lease(OWNER, "here", 7, now)
+    ProcessLease.objects.filter(owner=OWNER).update(drain=True)
+    assert not others_take_calls(own)
