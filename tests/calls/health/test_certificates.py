@@ -10,6 +10,7 @@ from pytest_django import Settings
 
 from bots.models import Provider
 from bots.net import Outbound
+from calls.database import db
 from calls.health import certificates
 from calls.health.certificates import AGAIN, EVERY, Certificates, Place, Unread, end_of, places
 from calls.health.worker import WorkerLease
@@ -86,6 +87,23 @@ def test_they_are_looked_at_daily_and_those_that_could_not_be_read_earlier(
     settings.PUBLIC_URL = "http://127.0.0.1"
     known.look(now + EVERY)
     assert known.vitals() == known._due == {}
+
+
+async def test_our_own_address_is_read_also_where_a_provider_has_it_and_more_often_near_its_end(
+    transactional_db: None, tmp_path: Path, settings: Settings
+) -> None:
+    async with vault(tmp_path) as fake:
+        settings.PUBLIC_URL = fake.url  # on the loopback, where no provider leads
+        own = fake.url.removeprefix("https://")
+        made = {"name": "x", "kind": "bot", "plugin": "script", "params": {"a": fake.url}}
+        await db(Provider.objects.create, **made)
+        known, now = Certificates(), timezone.now()
+        await db(known.look, now)
+        assert known.vitals() == {own: END.isoformat()}
+        assert known._due == {own: now + EVERY}
+        near = END - timedelta(days=1)
+        await db(known.look, near)
+        assert known._due == {own: near + AGAIN}
 
 
 @pytest.mark.django_db(transaction=True)
