@@ -22,6 +22,7 @@ Level = Literal["clear", "indeterminate", "warning", "minor", "major", "critical
 EventKind = Literal[
     "raised",
     "changed",
+    "held",
     "cleared",
     "acknowledged",
     "unacknowledged",
@@ -91,6 +92,8 @@ class AlarmShown(Shown):
     raised_at: datetime
     changed_at: datetime = Field(description="Raised, or another severity or text.")
     last_at: datetime = Field(description="When it was told last.")
+    held_since: datetime | None = Field(description="Away since then, but it comes and goes.")
+    held_until: datetime | None = Field(description="When it clears, if it stays away.")
     acknowledged_at: datetime | None
     acknowledged_by: str
     comment: str

@@ -36,6 +36,7 @@ Kind = AlarmEvent.Kind
 KINDS = {
     Kind.RAISED: gettext_lazy("raised"),
     Kind.CHANGED: gettext_lazy("changed"),
+    Kind.HELD: gettext_lazy("held"),
     Kind.CLEARED: gettext_lazy("cleared"),
     Kind.ACKNOWLEDGED: gettext_lazy("acknowledged"),
     Kind.UNACKNOWLEDGED: gettext_lazy("no longer acknowledged"),

@@ -27,8 +27,12 @@ def raised(
     return ActiveAlarm.objects.get(type=kind.name, source=source)
 
 
+def over_of(alarm: ActiveAlarm, at: datetime) -> Report:
+    """What tells that the alarm is over at ``at``."""
+    return Report(type=alarm.type, source=alarm.source, at=at, severity=Severity.CLEAR, count=0)
+
+
 def cleared(alarm: ActiveAlarm, *, after_s: float = 60.0) -> AlarmEvent:
     """The alarm is over, so long after it was told last."""
-    at = alarm.last_at + timedelta(seconds=after_s)
-    tell([Report(type=alarm.type, source=alarm.source, at=at, severity=Severity.CLEAR, count=0)])
+    tell([over_of(alarm, alarm.last_at + timedelta(seconds=after_s))])
     return AlarmEvent.objects.get(alarm_id=alarm.alarm_id, kind=AlarmEvent.Kind.CLEARED)

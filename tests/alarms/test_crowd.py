@@ -57,6 +57,7 @@ def test_ten_thousand_reports_from_eight_processes_leave_what_a_model_predicts(
     assert [event[-1] for event in written] == list(range(1, left.last_seq + 1))
     assert left.history == written[-HISTORY:]
     assert len(written) > 5 * HISTORY
+    assert {event[2] for event in written} == {"raised", "changed", "held", "cleared"}
 
 
 def _crowd(directory: Path, template: databases.Template) -> Left:

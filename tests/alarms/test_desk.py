@@ -147,6 +147,29 @@ def test_what_another_process_raised_is_cleared_by_who_knows_that_it_works(bench
 
 
 @db
+def test_what_is_away_and_held_comes_back_as_it_came(bench: Bench) -> None:
+    for _ in range(2):
+        bench.desk.failed(OAUTH_REFRESH, "azure")
+    assert bench.sources() == {"token:azure"}
+    now = timezone.now()
+    ActiveAlarm.objects.update(held_since=now, held_until=now + timedelta(minutes=1))
+    news()
+    bench.shown()
+    bench.now += REPEAT_S
+    # One failure is none as long as it takes two; that it works is no news.
+    bench.desk.failed(OAUTH_REFRESH, "azure")
+    bench.desk.worked(OAUTH_REFRESH, "azure")
+    bench.shown()
+    assert ActiveAlarm.objects.get().held_since == now
+    bench.desk.failed(OAUTH_REFRESH, "azure")
+    bench.shown()
+    alarm = ActiveAlarm.objects.get()
+    assert (alarm.held_since, alarm.count) == (None, 4)
+    bench.desk.worked(OAUTH_REFRESH, "azure")
+    assert bench.shown() == set()
+
+
+@db
 @pytest.mark.parametrize(
     "text",
     ["a\0b", "a\r\nb", "a\ud800b", "\x1b]0;x\x07", "x" * 10_000_000, "{source}{detail}", "%s"],

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from alarms.core.catalogue import DATABASE_UNAVAILABLE, DISK_SPACE
 from alarms.core.catalogue import STT_PROVIDER_FAILURE as STT
-from alarms.core.evidence import MAX_SOURCES
+from alarms.core.evidence import MAX_SOURCES, Key
 from alarms.core.severity import Severity
 from alarms.core.state import Report
 from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Ledger, Notification
+from alarms.services import recurrences
 from alarms.services.ledger import locked_ledger, write
 from alarms.services.notifying import Emergency
 from alarms.services.reporting import AHEAD, reapply, tell, tell_emergency
@@ -143,6 +144,67 @@ def test_an_acknowledgement_holds_until_it_gets_worse() -> None:
     assert (alarm.acknowledged_at, alarm.acknowledged_by, alarm.comment) == (None, "", "")
 
 
+# --- what comes and goes --------------------------------------------------------------------------
+
+
+def comes_and_goes() -> None:
+    """Three times within two minutes; it is away since the last."""
+    for minute in (0, 60, 120):
+        tell([report(minute)])
+        tell([over(minute + 10)])
+
+
+def test_what_comes_and_goes_is_held_and_no_destination_is_told_so() -> None:
+    Destination.objects.create(name="noc", notifier="webhook")
+    comes_and_goes()
+    alarm = ActiveAlarm.objects.get()
+    assert alarm.detail == "timeout; comes and goes, raised 3 times in the last hour"
+    away = NOON + timedelta(seconds=130), NOON + timedelta(seconds=180)
+    assert (alarm.held_since, alarm.held_until) == away
+    assert [kind for _, kind, *_ in story()][-3:] == ["cleared", "raised", "held"]
+    version = Ledger.objects.get().version
+    assert tell([over(140)]) == []
+    assert Ledger.objects.get().version == version
+    tell([report(150)])
+    # Pages see that it is back; whoever was told of it has heard nothing else.
+    assert Ledger.objects.get().version > version
+    assert ActiveAlarm.objects.get().held_since is None
+    tell([over(160)])
+    assert ActiveAlarm.objects.get().held_until == NOON + timedelta(seconds=150 + 120)
+    assert [event.kind for event in tell([over(270)])] == ["cleared"]
+    kinds = Notification.objects.order_by("created_at").values_list("kind", flat=True)
+    assert list(kinds) == ["raised", "cleared"] * 3
+
+
+def test_sources_come_and_go_each_for_itself() -> None:
+    comes_and_goes()
+    tell([report(130, "provider:google"), report(130, "host", type=DISK_SPACE.name)])
+    tell([over(150, "provider:google"), over(150, "host", type=DISK_SPACE.name)])
+    assert ActiveAlarm.objects.get().source == "provider:azure-1"
+
+
+def test_what_people_do_about_what_is_held_acts_at_once() -> None:
+    comes_and_goes()
+    customise(enabled=False)
+    assert [event.kind for event in reapply(STT, LATER)] == ["cleared"]
+
+
+def test_times_of_long_ago_are_forgotten() -> None:
+    comes_and_goes()
+    now = timezone.now()
+    assert recurrences.forget(now + timedelta(minutes=59)) == 0
+    assert recurrences.forget(now + timedelta(minutes=61)) == 1
+    tell([report(600)])
+    assert ActiveAlarm.objects.get().detail == "timeout"
+
+
+def test_times_of_a_clock_that_was_ahead_become_old_too() -> None:
+    key = Key(STT.name, "provider:azure-1")
+    recurrences.remember({key: [NOON, LATER, LATER + timedelta(hours=9)]})
+    found = recurrences.of([key.type], [key.source], latest=LATER)
+    assert found == {key: (NOON, LATER, LATER)}
+
+
 # --- the ledger -----------------------------------------------------------------------------------
 
 
@@ -181,9 +243,10 @@ def test_the_history_keeps_as_many_as_it_may(settings: Any) -> None:
     settings.ALARM_HISTORY = 5
     customise(clear_after_s=0)
     for number in range(4):
-        tell([report(number), over(number)])
+        tell([report(0, f"provider:{number}"), over(0, f"provider:{number}")])
     assert list(AlarmEvent.objects.values_list("seq", flat=True)) == [8, 7, 6, 5, 4]
-    tell([each for number in range(5, 9) for each in (report(number), over(number))])
+    names = [f"provider:{number}" for number in range(5, 9)]
+    tell([each for name in names for each in (report(0, name), over(0, name))])
     assert list(AlarmEvent.objects.values_list("seq", flat=True)) == [16, 15, 14, 13, 12]
     assert Ledger.objects.get().last_seq == 16
 

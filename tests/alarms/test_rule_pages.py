@@ -40,7 +40,7 @@ def test_the_table_tells_what_is_customised(operator: Client) -> None:
     found = text(operator, "/alarms/rules/")
     assert "only these, severity, failures" in found
     assert "stt-*" in found
-    assert "7 failures in 60 s" in found
+    assert "7 failures in 1 min" in found
     only = text(operator, "/alarms/rules/?only=customised")
     assert STT.name in only
     assert "workerDown" not in only

@@ -42,8 +42,9 @@ def after(
     told: Report,
     policy: Policy = POLICY,
     cleared_at: datetime | None = None,
+    comings: tuple[datetime, ...] = (),
 ) -> Outcome:
-    return transition(active, told, policy, cleared_at=cleared_at, new_id=ID)
+    return transition(active, told, policy, cleared_at=cleared_at, new_id=ID, comings=comings)
 
 
 def raised(**values: Any) -> Active:
@@ -67,6 +68,7 @@ def test_the_first_report_raises() -> None:
             changed_at=at(5),
             last_at=at(5),
         ),
+        comings=(at(5),),
     )
 
 
@@ -159,6 +161,86 @@ def test_what_is_not_active_cannot_be_cleared() -> None:
     assert after(None, over(5)) == Outcome(active=None)
 
 
+# --- what comes and goes --------------------------------------------------------------------------
+
+OFTEN = (at(-60), at(-30), at(0))
+WORDS = "timeout; comes and goes, raised 3 times in the last hour"
+
+
+def test_what_comes_again_is_raised_at_once_and_says_that_it_comes_and_goes() -> None:
+    outcome = after(None, report(0, detail="timeout"), comings=OFTEN[:2])
+    assert (outcome.change, outcome.comings) == ("raised", OFTEN)
+    assert outcome.active is not None
+    assert outcome.active.detail == WORDS
+    assert outcome.active.text == f"Speech recognition of azure-1 fails: {WORDS}"
+
+
+def test_what_comes_and_goes_is_held_until_it_has_stayed_away() -> None:
+    outcome = after(raised(), over(10), comings=OFTEN)
+    held = raised(held_since=at(10), held_until=at(60))
+    assert outcome == Outcome(active=held, change="held")
+    assert after(held, over(59.9), comings=OFTEN) == Outcome(active=held)
+    cleared = Outcome(active=None, change="cleared", previous=Severity.MAJOR)
+    assert after(held, over(60), comings=OFTEN) == cleared
+    # Whoever takes that long to see that it is over has waited already.
+    assert after(raised(), over(60), comings=OFTEN) == cleared
+
+
+def test_what_is_held_and_comes_back_goes_on_and_is_held_for_longer() -> None:
+    held = raised(held_since=at(10), held_until=at(60))
+    outcome = after(held, report(12, detail="timeout"), comings=OFTEN)
+    assert (outcome.change, outcome.comings) == (None, (*OFTEN, at(12)))
+    words = WORDS.replace("3", "4")
+    assert outcome.active == raised(
+        count=4, last_at=at(12), detail=words, text=f"Speech recognition of azure-1 fails: {words}"
+    )
+    # That it is held was told already.
+    assert outcome.comings is not None
+    again = after(outcome.active, over(22), comings=outcome.comings)
+    assert again.change is None
+    assert again.active is not None
+    assert again.active.held_until == at(12 + 120)
+
+
+def test_news_of_before_it_went_away_is_no_return() -> None:
+    held = raised(held_since=at(20), held_until=at(60))
+    outcome = after(held, report(15), comings=OFTEN)
+    assert outcome.comings is None
+    assert outcome.active is not None
+    assert (outcome.active.held_since, outcome.active.last_at) == (at(20), at(15))
+
+
+def test_another_severity_is_told_though_it_is_held() -> None:
+    held = raised(held_since=at(10), held_until=at(60))
+    outcome = after(held, report(12, severity=Severity.CRITICAL), comings=OFTEN)
+    assert (outcome.change, outcome.comings) == ("changed", (*OFTEN, at(12)))
+
+
+def test_a_long_trouble_is_over_at_once_however_it_began() -> None:
+    assert after(raised(last_at=at(5000)), over(5010), comings=OFTEN).change == "cleared"
+
+
+@pytest.mark.parametrize("period_s", [12, 30, 60, 200, 440, 600, 1200])
+def test_what_fails_and_works_in_turns_for_hours_is_told_a_few_times(period_s: int) -> None:
+    """It fails for 2 s of each period; that it works is told every 2 s."""
+    active: Active | None = None
+    comings: tuple[datetime, ...] = ()
+    told = []
+    for second in range(0, 3 * 3600, 2):
+        one = report(second) if second % period_s == 0 else over(second)
+        outcome = after(active, one, comings=comings)
+        active, comings = outcome.active, outcome.comings or comings
+        told += [second] if outcome.change in ("raised", "cleared") else []
+    undamped = 2 * 3 * 3600 // period_s
+    first_hour = [second for second in told if second < 3600]
+    assert told[0] == 0
+    assert len(first_hour) <= 12
+    if period_s <= 440:
+        assert told == first_hour
+    else:  # it comes seldom, and each time is told
+        assert undamped - 1 <= len(told) <= undamped
+
+
 # --- against a naive model ------------------------------------------------------------------------
 
 
@@ -171,14 +253,21 @@ class StateMachine(RuleBasedStateMachine):
         self.naive = Naive(KIND.severity, 3)
         self.active: Active | None = None
         self.cleared_at: datetime | None = None
+        self.comings: tuple[datetime, ...] = ()
         self.story: list[Step] = []
         self.now = 0.0
 
     def take(self, told: Report) -> None:
         self.naive.take(told)
         outcome = transition(
-            self.active, told, self.policy, cleared_at=self.cleared_at, new_id=uuid.uuid4()
+            self.active,
+            told,
+            self.policy,
+            cleared_at=self.cleared_at,
+            new_id=uuid.uuid4(),
+            comings=self.comings,
         )
+        self.comings = outcome.comings or self.comings
         if outcome.change == "cleared":
             self.cleared_at = told.at
         if outcome.change is not None:
@@ -207,7 +296,7 @@ class StateMachine(RuleBasedStateMachine):
             self.active = msgspec.structs.replace(self.active, acknowledged=True)
             self.naive.alarm["acknowledged"] = True
 
-    @rule(seconds=st.sampled_from([1, 2, 3, 31]))
+    @rule(seconds=st.sampled_from([1, 2, 3, 3, 31, 61, 901, 3600]))
     def time_passes(self, seconds: int) -> None:
         self.now += seconds
 
@@ -221,6 +310,7 @@ class StateMachine(RuleBasedStateMachine):
             assert found.count == self.naive.alarm["count"]
             assert found.last_at == self.naive.alarm["last"]
             assert found.acknowledged == self.naive.alarm["acknowledged"]
+            assert found.held_since == self.naive.alarm["held"]
             assert found.severity is not Severity.CLEAR
 
 

@@ -2,12 +2,26 @@
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
 import pytest
 
-from alarms.core.catalogue import API_AUTHENTICATION, BOT_MISCONFIGURED, STT_PROVIDER_FAILURE
+from alarms.core.catalogue import (
+    API_AUTHENTICATION,
+    BOT_MISCONFIGURED,
+    CALL_CAPACITY,
+    STT_PROVIDER_FAILURE,
+)
 from alarms.core.declare import AlarmType
+from alarms.core.severity import Severity
 from alarms.core.state import Report
-from alarms.models import ActiveAlarm, AlarmEvent, Destination, Ledger, Notification
+from alarms.models import (
+    ActiveAlarm,
+    AlarmEvent,
+    AlarmRule,
+    Destination,
+    Ledger,
+    Notification,
+)
 from alarms.services.reporting import tell
 from alarms.services.sweeping import OTHERS_FORGOTTEN_S, sweep
 
@@ -54,6 +68,47 @@ def test_a_type_of_another_version_is_cleared() -> None:
     raised(STT_PROVIDER_FAILURE, "provider:x")
     ActiveAlarm.objects.update(type="ofAnotherVersion")
     assert swept(1) == [("provider:x", "cleared")]
+
+
+def comes_and_goes(kind: AlarmType, source: str) -> None:
+    """Raised three times within two seconds."""
+    told = Report(type=kind.name, source=source, at=NOON)
+    over = msgspec.structs.replace(told, severity=Severity.CLEAR)
+    AlarmRule.objects.create(type=kind.name, clear_after_s=0, changed_at=NOON)
+    tell([told, over, told, over, told])
+
+
+def test_what_came_and_went_is_over_when_it_has_stayed_away() -> None:
+    comes_and_goes(STT_PROVIDER_FAILURE, "provider:x")
+    over = Report(
+        type=STT_PROVIDER_FAILURE.name,
+        source="provider:x",
+        at=NOON + timedelta(seconds=10),
+        severity=Severity.CLEAR,
+    )
+    assert [event.kind for event in tell([over])] == ["held"]
+    assert swept(59) == []
+    assert swept(60) == [("provider:x", "cleared")]
+
+
+def test_what_a_clock_that_was_ahead_held_is_over() -> None:
+    raised(STT_PROVIDER_FAILURE, "provider:x")
+    ahead = NOON + timedelta(hours=1)
+    ActiveAlarm.objects.update(held_since=ahead, held_until=ahead)
+    assert swept(1) == [("provider:x", "cleared")]
+
+
+def test_what_comes_and_goes_is_not_forgotten_before_it_has_stayed_away() -> None:
+    comes_and_goes(CALL_CAPACITY, "process:x")
+    for more in range(3):
+        tell([Report(type=CALL_CAPACITY.name, source="process:x", at=NOON)])
+        ActiveAlarm.objects.update(held_since=NOON, held_until=NOON + timedelta(seconds=more))
+    tell([Report(type=CALL_CAPACITY.name, source="process:x", at=NOON)])
+    version = Ledger.objects.get().version
+    assert swept(CALL_CAPACITY.forget_after_s) == [("process:x", "held")]
+    assert Ledger.objects.get().version == version + 1
+    assert swept(479) == []
+    assert swept(480) == [("process:x", "cleared")]
 
 
 def test_a_silence_ends_and_destinations_learn_how_it_is() -> None:

@@ -18,9 +18,10 @@ from alarms.core.catalogue import (
 from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Notification
 from alarms.services import handling
 from alarms.services.addresses import console_url, runbook_url
+from alarms.services.reporting import tell
 from bots.models import AuditEvent, Bot
 from bots.people import person
-from tests.alarms.raising import cleared, raised
+from tests.alarms.raising import cleared, over_of, raised
 from tests.worlds import World, browser, with_role
 
 pytestmark = pytest.mark.django_db
@@ -231,3 +232,19 @@ def test_notices_carry_public_addresses_that_open(viewer: Client) -> None:
         base, _slash, path = address.removeprefix("http://").partition("/")
         assert base == "127.0.0.1:8000"
         assert viewer.get(f"/{path}").status_code == 200
+
+
+def test_what_is_held_because_it_comes_and_goes_says_so(viewer: Client) -> None:
+    now = timezone.now()
+    for ago in (90, 60, 30):
+        alarm = raised(at=now - timedelta(seconds=ago))
+        tell([over_of(alarm, alarm.last_at + timedelta(seconds=10))])
+    held = ActiveAlarm.objects.get()
+
+    content = page(viewer, f"/alarms/{held.alarm_id}/")
+
+    assert "raised 3 times in the last hour" in content
+    assert "it comes and goes, so the clear is held" in content
+    assert content.count('<span class="kind">held</span>') == 1
+    assert "away; if it stays so, clears at" in page(viewer, "/alarms/")
+    assert page(viewer, "/alarms/history/?kind=held").count('class="kind"') == 1
