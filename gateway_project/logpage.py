@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,8 +12,9 @@ from gateway_project import ecs
 
 ROOMS = ("alarms", "bots", "calls", "gateway_project")
 LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
-_TITLES = {"exception": "error, with traceback"}
 _EVENT = re.compile(r"[a-z_]+\.[a-z_]+")
+_WRITES = re.compile(rf"(?:log|line)\s*\.\s*(?:{'|'.join(LEVELS)})\b")
+"""Without it a file writes no line, and need not be parsed."""
 
 HEAD = """\
 # Log lines
@@ -113,10 +115,16 @@ def written(root: Path) -> Iterator[Written]:
     """Every place in the rooms below ``root`` that writes a line with a name of its own."""
     for room in ROOMS:
         for file in sorted((root / room).rglob("*.py")):
-            module = ".".join(file.relative_to(root).with_suffix("").parts)
-            for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Call):
-                    yield from _of_call(node, module)
+            code = file.read_text(encoding="utf-8")
+            if _WRITES.search(code):
+                module = ".".join(file.relative_to(root).with_suffix("").parts)
+                yield from _of_code(code, module)
+
+
+@cache
+def _of_code(code: str, module: str) -> tuple[Written, ...]:
+    calls = (node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call))
+    return tuple(found for call in calls for found in _of_call(call, module))
 
 
 def _of_call(call: ast.Call, module: str) -> Iterator[Written]:
