@@ -1,8 +1,5 @@
 """The console's pages of types of alarms: what each means for callers, and what to do about it."""
 
-from datetime import timedelta
-from typing import Any
-
 import msgspec
 from django.conf import settings
 from django.db.models import Count
@@ -14,10 +11,11 @@ from django.views.decorators.http import require_safe
 
 from alarms.core.catalogue import CATALOGUE
 from alarms.core.declare import AlarmType
+from alarms.core.policy import policy_of
 from alarms.core.severity import Severity
 from alarms.models import AlarmRule
 from alarms.selectors import events_visible_to, visible_to
-from alarms.views import wording
+from alarms.services.rules import rule_of, stored_rule
 from alarms.views.active import rows as active_rows
 from alarms.views.history import event_rows
 from bots.core.roles import Permission
@@ -56,19 +54,21 @@ def runbook(request: HttpRequest, name: str) -> HttpResponse:
     if kind is None:
         raise Http404(_("There is no such type of alarm."))
     who = asking(request)
-    rule = AlarmRule.objects.filter(type=name).first() or AlarmRule(type=name)
+    row = stored_rule(kind)
+    rule = row or AlarmRule(type=name)
     active = visible_to(who).filter(type=name).order_by("-severity", "-raised_at")
     events = events_visible_to(who).filter(type=name).order_by("-seq")
     context = {
         "type": kind,
         "rule": rule,
-        "customised": rule.pk is not None,
+        "policy": policy_of(kind, rule_of(row)),
+        "customised": row is not None,
         "oid": f"{settings.SNMP_ENTERPRISE}.0.{kind.number}",
         "rows": active_rows(list(active[:RECENT]), who, now()),
         "events": event_rows(list(events[:RECENT]), who),
         "tab": "types",
     }
-    return render(request, "alarms/runbook.html", context | _in_force(kind, rule))
+    return render(request, "alarms/runbook.html", context)
 
 
 def _listed(kind: AlarmType, rule: AlarmRule | None, counts: dict[str, int]) -> Listed:
@@ -80,23 +80,3 @@ def _listed(kind: AlarmType, rule: AlarmRule | None, counts: dict[str, int]) -> 
         customised=rule is not None,
         active=counts.get(kind.name, 0),
     )
-
-
-def _in_force(kind: AlarmType, rule: AlarmRule) -> dict[str, Any]:
-    """The values that count: those of the rule, else those declared."""
-    names = ("severity", "count", "window_s", "hold_off_s", "clear_after_s")
-    values = {
-        name: getattr(kind, name) if getattr(rule, name) is None else getattr(rule, name)
-        for name in names
-    }
-    lengths = ("window_s", "hold_off_s", "clear_after_s")
-    spans = {
-        name: wording.span(timedelta(seconds=values[name])) for name in lengths if values[name]
-    }
-    forget = wording.span(timedelta(seconds=kind.forget_after_s)) if kind.forget_after_s else ""
-    return {
-        "severity": Severity(values["severity"]),
-        "count": values["count"],
-        "forget_after": forget,
-        "spans": spans,
-    }

@@ -18,10 +18,11 @@ from django.utils import timezone
 from alarms.core.severity import Severity
 from alarms.core.state import Report
 from alarms.services.reporting import tell
-severity = Severity.CLEAR if {over} else None
 tell([Report(type={kind!r}, source={source!r}, at=timezone.now(), detail='why',
-             severity=severity, count=0 if {over} else 9)])
+             severity={severity}, count={count})])
 """
+LOOK_MS = 6_000
+"""A page without a socket looks more often than that."""
 MAJOR, MINOR = "oauthRefreshFailure", "channelAuthenticationFailure"
 
 ONLY = """
@@ -101,8 +102,12 @@ def page(desk: BrowserContext, gateway: Gateway) -> Iterator[Page]:
     assert complaints == []
 
 
-def tell(gateway: Gateway, kind: str, source: str, *, over: bool = False) -> None:
-    gateway.query(TELL.format(kind=kind, source=source, over=over))
+def tell(
+    gateway: Gateway, kind: str, source: str, *, over: bool = False, worse: bool = False
+) -> None:
+    severity = "Severity.CLEAR" if over else "Severity.CRITICAL" if worse else None
+    count = 0 if over else 9
+    gateway.query(TELL.format(kind=kind, source=source, severity=severity, count=count))
 
 
 def test_a_row_appears_and_leaves_without_a_reload(page: Page, gateway: Gateway) -> None:
@@ -183,18 +188,60 @@ def test_other_pages_are_told_and_sound_once(
 
 def test_without_a_socket_a_page_looks_for_itself(desk: BrowserContext, gateway: Gateway) -> None:
     page = desk.new_page()
+    page.clock.install()
     page.route_web_socket("**/ws/alarms", lambda socket: socket.close(code=1013))
     page.goto(f"{gateway.url}/alarms/")
 
     tell(gateway, MAJOR, "token:polled")
 
     row = page.locator("#alarm-rows tr", has_text="token:polled")
+    page.clock.fast_forward(LOOK_MS)
     expect(row).to_be_visible()
 
     tell(gateway, MAJOR, "token:polled", over=True)
 
+    page.clock.fast_forward(LOOK_MS)
     expect(row).to_be_hidden()
     page.close()
+
+
+def test_a_page_says_that_the_gateway_does_not_answer(
+    desk: BrowserContext, gateway: Gateway
+) -> None:
+    page = desk.new_page()
+    page.clock.install()
+    page.route_web_socket("**/ws/alarms", lambda socket: socket.close(code=1013))
+    page.route("**/alarms/state", lambda route: route.abort())
+    page.goto(f"{gateway.url}/alarms/")
+    expect(page.get_by_role("heading", name="Nothing is wrong")).to_be_visible()
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+    page.clock.fast_forward(2 * LOOK_MS)
+
+    expect(page.get_by_role("alert")).to_contain_text("The gateway does not answer.")
+
+    page.unroute("**/alarms/state")
+    page.clock.fast_forward(LOOK_MS)
+
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.close()
+
+
+def test_what_is_written_about_an_alarm_outlives_its_changes(page: Page, gateway: Gateway) -> None:
+    tell(gateway, MAJOR, "token:story")
+    page.get_by_role("link", name="A token cannot be fetched").click()
+    comment = page.get_by_label("Comment (optional)")
+    comment.fill("asked the vendor")
+    comment.blur()
+
+    tell(gateway, MAJOR, "token:story", worse=True)
+
+    expect(page.locator("#alarm-severity")).to_have_text("Critical")
+    expect(page.locator(".headline")).to_have_attribute("data-severity", "critical")
+    expect(comment).to_have_value("asked the vendor")
+    page.get_by_text("Silence", exact=True).click()
+    page.get_by_role("button", name="Until tomorrow 8:00").click()
+    expect(page.get_by_text("1 alarm silenced.")).to_be_visible()
 
 
 def _mark(severity: str) -> re.Pattern[str]:
