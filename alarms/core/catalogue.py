@@ -255,16 +255,20 @@ WORKER_DOWN = AlarmType(
 PROCESS_LOST = AlarmType(
     name="processLost",
     number=16,
-    title=_("A process died with its calls"),
+    title=_("A process died"),
     entity="process",
     severity=Severity.MAJOR,
     text=_("Process {source} is gone: {detail}"),
     cause="softwareProgramAbnormallyTerminated",
-    effect=_("The calls that it carried were cut off."),
+    effect=_(
+        "The calls of a web process were cut off. What a background worker does waits for another."
+    ),
     steps=(
         _("Look at the end of its log, and at the kernel's: out of memory kills without a word."),
         _("The supervisor starts it again by itself; if it does not, restart the gateway."),
+        _("It clears when another one has taken its place; after calls were lost, 15 minutes on."),
     ),
+    clear_after_s=60.0,
     forget_after_s=900.0,
 )
 QUEUE_DELAYED = AlarmType(

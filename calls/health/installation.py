@@ -12,7 +12,7 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, InterfaceError
-from django.db.models import Count, F, Min, Q
+from django.db.models import Count, F, Max, Min, Q
 
 from alarms import board, desk
 from alarms.core.catalogue import (
@@ -32,6 +32,7 @@ from alarms.core.catalogue import (
 )
 from alarms.core.declare import AlarmType
 from alarms.core.severity import Severity
+from alarms.models import AlarmEvent
 from bots.core import registry
 from bots.core.errors import ParameterError
 from bots.deliveries.claims import due
@@ -42,7 +43,7 @@ from calls.attention import broken_bots
 from calls.core.tally import Figures, added, sentence, too_often
 from calls.health.certificates import CERTIFICATES
 from calls.hooks.registration import registered
-from calls.leases import LEASE_SECONDS, current_leases, may_judge
+from calls.leases import LEASE_KEPT, LEASE_SECONDS, current_leases, may_judge
 from calls.models import Call, CallExport, Dialout, ProcessLease
 from calls.system.expiries import expiries
 from calls.system.processes import NO_PROCESSES
@@ -75,31 +76,50 @@ log = structlog.get_logger(__name__)
 # --- processes and queues -------------------------------------------------------------------------
 
 
-class LostProcesses:
-    """Tells once of each process that died; its alarm is forgotten after a while."""
+def look_at_processes(now: datetime) -> None:
+    """Tell once of each process that died; a process that ends in good order gives its lease back.
 
-    def __init__(self) -> None:
-        self._told: set[str] = set()
+    That is over when another one has taken its place, unless calls were lost: then there is nothing
+    to mend, and it is forgotten after a while.
+    """
+    if not may_judge(now):
+        return
+    died_before = now - timedelta(seconds=LEASE_SECONDS)
+    dead = ProcessLease.objects.filter(
+        renewed_at__lt=died_before, renewed_at__gte=now - LEASE_KEPT
+    ).exclude(owner__in=NO_PROCESSES)
+    latest = dict(current_leases(now).order_by().values_list("role").annotate(at=Max("started_at")))
+    for lease in dead:
+        born_last = latest.get(lease.role)
+        if lease.renewed_at >= died_before - LOST_LATELY and not _is_told(lease):
+            detail = _last_words(lease, now, alone=born_last is None)
+            desk.failed(PROCESS_LOST, lease.owner, detail, certain=True)
+        elif born_last is not None and born_last > lease.renewed_at and not _calls_of(lease):
+            desk.worked(PROCESS_LOST, lease.owner)
 
-    def look(self, now: datetime) -> None:
-        """A process that ends in good order gives its lease back."""
-        if not may_judge(now):
-            return
-        died_before = now - timedelta(seconds=LEASE_SECONDS)
-        dead = ProcessLease.objects.filter(
-            renewed_at__lt=died_before, renewed_at__gte=died_before - LOST_LATELY
-        ).exclude(owner__in=NO_PROCESSES)
-        found = {lease.owner: lease for lease in dead}
-        for owner in found.keys() - self._told:
-            desk.failed(PROCESS_LOST, owner, _last_words(found[owner], now), certain=True)
-        self._told = set(found)
+
+def _is_told(lease: ProcessLease) -> bool:
+    source = PROCESS_LOST.source(lease.owner)
+    told = AlarmEvent.objects.filter(type=PROCESS_LOST.name, source=source)
+    return told.filter(at__gte=lease.renewed_at).exists()
 
 
-def _last_words(lease: ProcessLease, now: datetime) -> str:
-    silent_s = (now - lease.renewed_at).total_seconds()
+def _calls_of(lease: ProcessLease) -> int:
+    """How many calls it carried, as far as it told."""
     calls = lease.vitals.get("calls") if isinstance(lease.vitals, dict) else None
-    carried = f", with {calls} calls" if calls else ""
-    return f"{lease.role} on {lease.host}, pid {lease.pid}, silent for {silent_s:.0f} s{carried}"
+    return calls if isinstance(calls, int) else 0
+
+
+def _last_words(lease: ProcessLease, now: datetime, *, alone: bool) -> str:
+    silent_s = (now - lease.renewed_at).total_seconds()
+    calls = _calls_of(lease)
+    if calls:
+        lost = f"{calls} call was cut off" if calls == 1 else f"{calls} calls were cut off"
+    elif alone:
+        lost = "its work waits for another one"
+    else:
+        lost = f"another {lease.role} process is at work"
+    return f"{lease.role} on {lease.host}, pid {lease.pid}, silent for {silent_s:.0f} s; {lost}"
 
 
 def look_at_queues(now: datetime) -> None:
@@ -273,7 +293,7 @@ class Watchers:
     def __init__(self) -> None:
         self._looking = threading.Lock()
         self._looks: list[tuple[float, Look]] = [
-            (10.0, LostProcesses().look),
+            (10.0, look_at_processes),
             (10.0, look_at_queues),
             (10.0, look_at_given_up),
             (10.0, look_at_rates),

@@ -25,8 +25,10 @@ from django.test import Client, override_settings
 from django.utils import timezone
 from pydantic import SecretStr
 
+from alarms import desk
 from alarms.core import catalogue
 from alarms.core.declare import AlarmType
+from alarms.models import ActiveAlarm
 from bots.core import registry
 from bots.core.errors import ServiceError
 from bots.models import ApiClient, Bot, Delivery, Destination, Provider
@@ -42,7 +44,6 @@ from calls.core.silence import DEAF_S, LONGEST_S, UNHEARD_PIECES
 from calls.facts import CallDescribed
 from calls.health import installation, process
 from calls.health.conversations import EndlessCalls, SilentCalls
-from calls.health.installation import LostProcesses
 from calls.health.lag import WINDOW, loop_lag
 from calls.hooks.registration import registered
 from calls.leases import give_back, renew_lease
@@ -406,12 +407,35 @@ def a_process_that_died(_patch: pytest.MonkeyPatch) -> Steps:
     ProcessLease.objects.filter(owner="one").update(since=now - timedelta(minutes=9))
     give_back("polite")
     ProcessLease.objects.exclude(owner="one").update(renewed_at=now - timedelta(seconds=40))
-    lost = LostProcesses()
-    lost.look(now)
+    installation.look_at_processes(now)
     yield "process:dead"
-    lost.look(now)
-    assert ProcessLease.objects.filter(owner="dead").exists()
+    # The process that lives was born since: no calls come back with it.
+    installation.look_at_processes(now)
+    assert ActiveAlarm.objects.get().detail.endswith("silent for 40 s; 3 calls were cut off")
     yield FORGOTTEN
+
+
+@cause(catalogue.PROCESS_LOST)
+def a_worker_that_died(_patch: pytest.MonkeyPatch) -> Steps:
+    """It is over when another one lives; one that lived beside it takes nobody's place."""
+    now = timezone.now()
+    early = now - timedelta(minutes=9)
+    for owner, role in (("web", "web"), ("dead", "worker"), ("other", "worker")):
+        renew_lease(owner, "here", 1, now, role=role, started_at=early)
+    ProcessLease.objects.filter(owner="web").update(since=early)
+    other = ProcessLease.objects.filter(owner="other")
+    ProcessLease.objects.exclude(owner="web").update(renewed_at=now - timedelta(seconds=40))
+    other.update(renewed_at=now)
+    installation.look_at_processes(now)
+    yield "process:dead"
+    installation.look_at_processes(now)
+    assert ActiveAlarm.objects.get().detail.endswith("another worker process is at work")
+    other.update(started_at=now)
+    installation.look_at_processes(now)
+    desk.flush()
+    assert not ActiveAlarm.objects.exists()
+    # Who looks later tells of it no second time.
+    installation.look_at_processes(now)
 
 
 @cause(catalogue.QUEUE_DELAYED)

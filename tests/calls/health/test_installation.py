@@ -11,6 +11,7 @@ from structlog.testing import capture_logs
 from calls import tasks
 from calls.health import installation
 from calls.health.installation import Watchers
+from calls.models import ProcessLease
 from tests.calls.health.conftest import Told
 
 pytestmark = [pytest.mark.db]
@@ -64,8 +65,26 @@ def test_nobody_is_taken_for_dead_by_whoever_cannot_judge(told: Told) -> None:
 
     now = timezone.now()
     renew_lease("dead", "here", 1, now - timedelta(seconds=60))
-    installation.LostProcesses().look(now)
+    installation.look_at_processes(now)
     assert told.active(PROCESS_LOST) == {}
+
+
+@pytest.mark.parametrize(
+    ("role", "vitals", "alone", "words"),
+    [
+        ("web", {"calls": 1}, False, "1 call was cut off"),
+        ("web", {"calls": 0}, False, "another web process is at work"),
+        ("web", [], True, "its work waits for another one"),
+        ("worker", {"calls": "x"}, True, "its work waits for another one"),
+    ],
+)
+def test_what_was_lost_with_a_process_is_told(
+    role: str, vitals: object, alone: bool, words: str
+) -> None:
+    now = timezone.now()
+    lease = ProcessLease(owner="x", host="here", pid=7, renewed_at=now, role=role, vitals=vitals)
+    told = installation._last_words(lease, now, alone=alone)
+    assert told == f"{role} on here, pid 7, silent for 0 s; {words}"
 
 
 def test_figures_of_another_version_count_for_nothing() -> None:
