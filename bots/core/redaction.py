@@ -69,12 +69,14 @@ _SECRET_HEADER = re.compile(
     r"(?i)(?<![\w.])((?:proxy-)?authorization|(?:set-)?cookie)(\\*[\"']?\s?[:,=]\s*)"
     r"(?!\s|(?:bearer|basic)\s)[^\r\n\"']+"
 )
-# A piece of a path. Real words, dates and ids turn from letters to digits or to capitals seldom.
+_LEAST_RANDOM = 20
 _PIECE = re.compile(r"(?<=/)[A-Za-z0-9_:-]{20,}")
+"""A piece of a path that is long enough to be a secret."""
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_RUN = re.compile(r"[A-Za-z0-9]{11,}")
+"""Words, dates and the names of hosts and processes have marks between shorter ones."""
 _DIGIT_TURN = re.compile(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])")
 _CAPITAL_TURN = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
-_LEAST_RANDOM = 20
 _TELLING = ("token", "secret", "passw", "key", "signature")
 """Without one of them nothing is said about a secret."""
 
@@ -240,8 +242,6 @@ def _without_secrets(text: str, lowered: str) -> str:
     if "://" in text and "@" in text:
         text = _URL_PASSWORD.sub(rf"\1:{MASK}@", text)
         text = _URL_USER.sub(rf"\1{MASK}@", text)
-    if "/" in text:
-        text = _PIECE.sub(_without_random, text)
     if "PRIVATE KEY-----" in text:
         text = _PRIVATE_KEY.sub(rf"\1{MASK}\2", text)
     if ":" in text and any(each in lowered for each in _TELLING):
@@ -255,17 +255,22 @@ def _without_secrets(text: str, lowered: str) -> str:
         text = _WEB_TOKEN.sub(MASK, text)
     if "bearer" in lowered or "basic" in lowered:
         text = _CREDENTIALS.sub(rf"\1 {MASK}", text)
-    return text
+    return _PIECE.sub(_without_random, text) if "/" in text else text
 
 
 def _without_random(found: re.Match[str]) -> str:
     """A mask for a piece that nobody has thought up, as in the address of a webhook."""
     piece = found[0]
     rest = _UUID.sub("", piece)
-    digits, capitals = len(_DIGIT_TURN.findall(rest)), len(_CAPITAL_TURN.findall(rest))
-    # What is made of words and numbers has marks between them.
-    often = (digits + capitals) * 6 > len(rest) or (digits > 3 and rest.isalnum())
-    return MASK if often and len(rest) >= _LEAST_RANDOM else piece
+    random = len(rest) >= _LEAST_RANDOM and any(map(_is_random, _RUN.findall(rest)))
+    return MASK if random else piece
+
+
+def _is_random(run: str) -> bool:
+    """Whether it turns between letters, digits and capitals more often than words and dates do."""
+    digits, capitals = len(_DIGIT_TURN.findall(run)), len(_CAPITAL_TURN.findall(run))
+    often = digits + capitals > 3 and (digits + capitals) * 6 > len(run)
+    return often or (digits > 3 and len(run) >= _LEAST_RANDOM)
 
 
 def _told_secrets(text: str) -> str:

@@ -65,6 +65,7 @@ def test_an_absent_secret_is_seen_to_be_absent() -> None:
 
 
 SECRETS_IN_TEXTS = [
+    ("/x/vgw_KfeBCcpVUVJJTbEfcEEIA_SWWq_HuuAzATia9InlB9I/y", f"/x/vgw_{MASK}/y"),
     ("Authorization: Bearer abc.def-ghi", f"Authorization: Bearer {MASK}"),
     ("AUTHORIZATION:\tBEARER\tabc.def-ghi", f"AUTHORIZATION:\tBEARER {MASK}"),
     ("basic dXNlcjpwYXNz", f"basic {MASK}"),
@@ -136,6 +137,9 @@ def test_a_random_piece_of_a_path_is_masked_and_nothing_else_of_it(
         "http://gateway-web-1.internal.example:8000/livez",
         "/1234567890123456789012345",
         "/deepgram-nova-3-general-2024-12-20-phonecall",
+        "/api/v1/system/processes/voice-1:4711:0f3a9c21/drain",
+        "/api/v1/system/processes/gateway-web-7d9f8b6c5d-x2x4z:4711:0f3a9c21/drain",
+        "/backup-20261121T225100Z-20261121T235100Z",
         "a random b9f2c1d07e6a4853a1c9e0f7b2d46835 in no path",
     ],
 )
