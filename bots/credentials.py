@@ -37,7 +37,7 @@ class State(StrEnum):
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """One credential as people may see it; ``shown`` is its value unless it is secret."""
+    """One credential as people may see it; ``shown`` is its value, of a secret at most a hint."""
 
     declared: Declared
     state: State
@@ -166,8 +166,12 @@ def _credential(declared: Declared, value: Any) -> Credential:
         return Credential(declared=declared, state=state, url=url, known=about)
     if not declared.param.secret:
         return Credential(declared=declared, state=State.SET, shown=str(value))
-    _, problems = secrets.opened(Catalogue((declared.section,)), {declared.wire_name: value})
-    return Credential(declared=declared, state=State.UNREADABLE if problems else State.SET)
+    plain, problems = secrets.opened(Catalogue((declared.section,)), {declared.wire_name: value})
+    if problems:
+        return Credential(declared=declared, state=State.UNREADABLE)
+    hint, secret = declared.param.hint, plain[declared.wire_name]
+    shown = hint(secret.get_secret_value()) if hint and isinstance(secret, SecretStr) else ""
+    return Credential(declared=declared, state=State.SET, shown=shown)
 
 
 _WORST_FIRST = (State.UNREADABLE, State.AWAY, State.VAULT, State.SET)

@@ -31,7 +31,7 @@ class NewDestination(Body):
                 {
                     "name": "pager",
                     "notifier": "webhook",
-                    "params": {"alarmWebhookUrl": "https://pager.example.com/alarms"},
+                    "credentials": {"alarmWebhookUrl": "https://pager.example.com/alarms"},
                     "minSeverity": "major",
                 }
             ]
@@ -64,10 +64,11 @@ class DestinationPatch(Body):
 
 
 class CredentialShown(Shown):
-    """A credential: whether it is set, never what it is."""
+    """A credential: whether it is set; of a secret never what it is."""
 
     state: State
     vault: str | None = Field(None, description="Where in a key vault the secret is.")
+    shown: str = Field("", description="What may be seen of it: of an address scheme and host.")
 
 
 class DestinationShown(Shown):

@@ -268,7 +268,7 @@ def _credentials(row: Destination) -> dict[str, CredentialShown]:
         return {}  # not installed here
     stored: Mapping[str, Any] = row.settings.get("credentials", {})
     return {
-        each.name: CredentialShown(state=each.state, vault=each.url or None)
+        each.name: CredentialShown(state=each.state, vault=each.url or None, shown=each.shown)
         for each in credentials.states(plugin, stored)
     }
 

@@ -15,7 +15,8 @@ from yarl import URL
 from alarms.core.ports import Notice
 from bots.core import registry
 from bots.core.errors import Fault, ParameterError, ServiceError
-from bots.core.params.declare import BESIDE_CREDENTIALS, Param, ParamSet
+from bots.core.params.declare import Param, ParamSet
+from bots.core.registry import NoParams
 from bots.net import NOT_ALLOWED, OutboundError, fault_of_status, outbound
 
 DEADLINE_S = 9.0
@@ -23,37 +24,37 @@ DEADLINE_S = 9.0
 _SERVICE = "notifier:webhook"
 
 
-def _http_url(value: str) -> str:
+def _http_url(secret: SecretStr) -> SecretStr:
+    value = secret.get_secret_value()
     try:
         sound = not value or (URL(value).scheme in ("http", "https") and bool(URL(value).host))
     except ValueError:
         sound = False
     if not sound or not value.isascii() or not value.isprintable() or " " in value:
         raise ValueError("must be an http or https URL, such as https://hooks.example.com/alarms")
-    return value
+    return secret
 
 
-class WebhookParams(ParamSet):
-    """Where alarms are posted."""
-
-    SECTION: ClassVar[str] = "Alarm webhook"
-
-    url: Annotated[
-        str,
-        AfterValidator(_http_url),
-        Param(
-            help="Address that takes a POST with a JSON body for each alarm. Addresses inside the "
-            "network are only reached when OUTBOUND_ALLOW names them.",
-            levels=BESIDE_CREDENTIALS,
-        ),
-    ] = Field("", alias="alarmWebhookUrl", max_length=2000)
+def _origin(url: str) -> str:
+    return str(URL(url).origin())
 
 
 class WebhookCredentials(ParamSet):
-    """What a receiver knows the gateway by."""
+    """Where alarms are posted, which often proves who posts, and what else the receiver asks for."""
 
     SECTION: ClassVar[str] = "Alarm webhook credentials"
 
+    url: Annotated[
+        SecretStr,
+        AfterValidator(_http_url),
+        Param(
+            help="Address that takes a POST with a JSON body for each alarm; only its scheme and "
+            "host are shown again. Addresses inside the network are only reached when "
+            "OUTBOUND_ALLOW names them.",
+            secret=True,
+            hint=_origin,
+        ),
+    ] = Field(SecretStr(""), alias="alarmWebhookUrl", max_length=2000)
     secret: Annotated[
         SecretStr,
         Param(
@@ -76,7 +77,6 @@ class WebhookCredentials(ParamSet):
     "Webhook",
     summary="A signed JSON POST for each change of an alarm: for chat systems, incident tools and "
     "your own programs.",
-    params=WebhookParams,
     credentials=WebhookCredentials,
 )
 class AlarmWebhook:
@@ -88,10 +88,10 @@ class AlarmWebhook:
 
     confirmed: ClassVar[bool] = True
 
-    def __init__(self, params: WebhookParams, credentials: WebhookCredentials) -> None:
-        if not params.url:
+    def __init__(self, params: NoParams, credentials: WebhookCredentials) -> None:
+        self._url = credentials.url.get_secret_value()
+        if not self._url:
             raise ParameterError({"alarmWebhookUrl": "is needed"})
-        self._url = params.url
         self._signer = _signer(credentials.secret.get_secret_value())
         self._authorization = credentials.authorization.get_secret_value()
         if not self._authorization.isascii() or not self._authorization.isprintable():

@@ -1,8 +1,9 @@
 """The console's pages on which destinations are made and changed."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
+import msgspec
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -49,7 +50,14 @@ class Submission:
     def secrets(self) -> list[Asked]:
         """Its secrets; what is stored or was typed is not shown."""
         rows = asked(self.plugin, self.credentials, self.post, self.problems)
-        return [row for row in rows if row.credential.declared.param.secret]
+        found = [row for row in rows if row.credential.declared.param.secret]
+        if self.post is not None or self.credentials:
+            return found
+        needed = _needed(self.plugin)
+        return [
+            msgspec.structs.replace(row, how="value") if row.credential.name in needed else row
+            for row in found
+        ]
 
     def values(self) -> dict[str, Any] | None:
         """What the service takes; None: something is no value at all, see ``problems``."""
@@ -80,6 +88,15 @@ class Submission:
     def status(self) -> int:
         """Of the page that shows the form again."""
         return 422 if self.problems or (self.form.is_bound and self.form.errors) else 200
+
+
+def _needed(plugin: Plugin) -> Collection[str]:
+    """The names of what the notifier does not work without."""
+    try:
+        plugin.factory(plugin.params(), plugin.credentials())
+    except ParameterError as error:
+        return error.problems
+    return ()
 
 
 def _proposed(plugin: Plugin) -> dict[str, Any]:

@@ -16,7 +16,7 @@ AZURE = "provider:azure-1"
 
 def destination(name: str = "nms", url: str = "https://hooks.example.com/", **values: Any) -> Any:
     """A destination of webhooks, as it is stored."""
-    settings = {"params": {"alarmWebhookUrl": url}, "credentials": {}}
+    settings = {"params": {}, "credentials": {"alarmWebhookUrl": url}}
     usual = {"notifier": "webhook", "settings": settings, "min_severity": Severity.WARNING}
     return Destination.objects.create(name=name, **(usual | values))
 

@@ -266,6 +266,17 @@ def test_a_client_that_reaches_some_bots_changes_no_rule_of_all(narrow: Api) -> 
 # --- destinations ---------------------------------------------------------------------------------
 
 
+def test_of_the_address_of_a_webhook_scheme_and_host_are_shown(api: Api) -> None:
+    given = {"alarmWebhookUrl": "https://hooks.example/T0KEN?key=5ecret"}
+    hook = {"name": "chat", "notifier": "webhook", "credentials": given}
+    made = api.ask("POST", "/alarms/destinations", hook)
+    shown = {"state": "set", "vault": None, "shown": "https://hooks.example"}
+    assert made.json()["credentials"]["alarmWebhookUrl"] == shown
+    changed = api.ask("PATCH", "/alarms/destinations/chat", {"minSeverity": "major"})
+    assert changed.json()["credentials"]["alarmWebhookUrl"] == shown
+    assert "T0KEN" not in f"{made.content!r}{changed.content!r}"
+
+
 def test_a_destination_is_made_read_changed_and_deleted_and_keeps_its_secret(api: Api) -> None:
     made = api.ask("POST", "/alarms/destinations", TRAPS, Idempotency_Key="k1")
     assert (made.status_code, made["Location"]) == (201, "/api/v1/alarms/destinations/nms")
@@ -275,7 +286,11 @@ def test_a_destination_is_made_read_changed_and_deleted_and_keeps_its_secret(api
     assert shown == made.json()
     assert (shown["minSeverity"], shown["types"], shown["enabled"]) == ("major", [STT.name], True)
     assert shown["params"]["snmpHost"] == "nms.example"
-    assert shown["credentials"]["snmpCommunity"] == {"state": "set", "vault": None}
+    assert shown["credentials"]["snmpCommunity"] == {
+        "state": "set",
+        "vault": None,
+        "shown": "",
+    }
     stored = Destination.objects.get().settings["credentials"]
     change = {"enabled": False, "params": {"snmpPort": 1162}, "resendMinutes": 30}
     changed = api.ask("PATCH", "/alarms/destinations/nms", change).json()

@@ -143,7 +143,7 @@ def test_a_destination_that_fails_is_told_to_others_and_comes_back(
         alarm(source=f"provider:{number}")
     with at_work() as own:
         desk.wait(lambda noticed: ("failed", "nms") in noticed)
-        row.settings = {"params": {"alarmWebhookUrl": receiver.url}, "credentials": {}}
+        row.settings = {"params": {}, "credentials": {"alarmWebhookUrl": receiver.url}}
         row.save(update_fields=["settings"])
         Destination.objects.update(failures=0, open_until=None)
         Notification.objects.update(next_attempt_at="2026-01-01T00:00Z")

@@ -360,3 +360,22 @@ def test_lists_take_as_many_queries_whatever_they_hold(admin: Client, repository
             answer = admin.get(path)
         counted[answer.resolver_match.view_name] = len(queries)
     assert counted == {name: agreed[name] for name in counted}
+
+
+def test_of_the_address_of_a_webhook_scheme_and_host_are_shown(admin: Client) -> None:
+    page = body(admin.get(f"{ROOM}new/?notifier=webhook"))
+    way = re.search(r'name="how.alarmWebhookUrl" value="value" (checked)?', page)
+    assert way is not None
+    assert way[1] == "checked"
+    token = "T0KEN/5ecret"
+    form = {name: value for name, value in FORM.items() if "snmp" not in name}
+    form |= {
+        "how.alarmWebhookUrl": "value",
+        "value.alarmWebhookUrl": f"https://me:{SECRET}@hooks.example/{token}?key={SECRET}",
+    }
+    assert admin.post(f"{ROOM}new/?notifier=webhook", form).status_code == 302
+    for path in ("noc/", "noc/edit/"):
+        page = body(admin.get(f"{ROOM}{path}"))
+        assert "https://hooks.example" in page
+        assert token not in page
+        assert SECRET not in page

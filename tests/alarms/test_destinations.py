@@ -11,18 +11,20 @@ from django.utils import timezone
 from alarms.core.severity import Severity
 from alarms.models import Destination, Ledger, Notification
 from alarms.services import destinations
-from alarms.services.building import built
+from alarms.services.building import built, plugin_of
 from bots import net, secrets
 from bots.core import noticing
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError, ServiceError
 from bots.core.params.resolve import MASK
+from bots.credentials import states
 from bots.models import AuditEvent
 from tests.alarms.owed import alarm, over, owed
 from tests.fakes.receiver import Receiver, receiving
 
 pytestmark = pytest.mark.django_db
 
+ADDRESS = "https://hooks.example.com:8443/services/T0/B0/x7Q9?key=c0de"
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 
@@ -30,8 +32,8 @@ def create(**values: Any) -> Destination:
     usual: dict[str, Any] = {
         "name": "chat",
         "notifier": "webhook",
-        "params": {"alarmWebhookUrl": "https://hooks.example.com/"},
-        "credentials": {"alarmWebhookSecret": SECRET},
+        "params": {},
+        "credentials": {"alarmWebhookUrl": ADDRESS, "alarmWebhookSecret": SECRET},
     }
     return destinations.destination_create(**(usual | values))
 
@@ -68,7 +70,8 @@ def test_secrets_are_encrypted_and_never_shown() -> None:
     assert event.after is not None
     assert event.after["alarmWebhookSecret"] == MASK
     assert SECRET not in str(event.after)
-    assert event.after["alarmWebhookUrl"] == "https://hooks.example.com/"
+    assert event.after["alarmWebhookUrl"] == MASK
+    assert "services" not in f"{event.after} {row.settings}"
     assert (event.kind, event.title) == ("alarm-destination", "chat")
 
 
@@ -76,13 +79,18 @@ def test_the_mask_keeps_a_secret_and_another_text_replaces_it() -> None:
     row = create()
     held = row.settings["credentials"]["alarmWebhookSecret"]
     row = destinations.destination_update(
-        destination=row, credentials={"alarmWebhookSecret": MASK}, min_severity=Severity.MAJOR
+        destination=row,
+        credentials={"alarmWebhookUrl": MASK, "alarmWebhookSecret": MASK},
+        min_severity=Severity.MAJOR,
     )
     assert row.settings["credentials"]["alarmWebhookSecret"] == held
     assert row.min_severity == Severity.MAJOR
-    row = destinations.destination_update(destination=row, credentials={})
-    assert row.settings["credentials"] == {}
-    assert row.settings["params"] == {"alarmWebhookUrl": "https://hooks.example.com/"}
+    row = destinations.destination_update(
+        destination=row, credentials={"alarmWebhookUrl": "https://other.example/"}
+    )
+    shown = {each.name: each.shown for each in states(plugin_of(row), row.settings["credentials"])}
+    assert row.settings["credentials"].keys() == {"alarmWebhookUrl"}
+    assert shown["alarmWebhookUrl"] == "https://other.example"
 
 
 def test_a_change_reaches_whoever_keeps_destinations_in_memory() -> None:
@@ -105,11 +113,18 @@ def test_a_change_reaches_whoever_keeps_destinations_in_memory() -> None:
         ({"name": "Not a slug"}, {"name"}),
         ({"name": "new"}, {"name"}),
         ({"notifier": "pigeon"}, {"notifier"}),
-        ({"params": {"alarmWebhookUrl": "nonsense"}}, {"alarmWebhookUrl"}),
-        ({"params": {}}, {"alarmWebhookUrl"}),
+        ({"credentials": {"alarmWebhookUrl": "nonsense"}}, {"alarmWebhookUrl"}),
+        ({"credentials": {}}, {"alarmWebhookUrl"}),
+        ({"params": {"alarmWebhookUrl": ADDRESS}}, {"alarmWebhookUrl"}),
         ({"params": {"pigeonHole": 1}}, {"pigeonHole"}),
-        ({"credentials": {"alarmWebhookSecret": "§"}}, {"alarmWebhookSecret"}),
-        ({"credentials": {"alarmWebhookSecret": {"$secret": "x"}}}, {"alarmWebhookSecret"}),
+        (
+            {"credentials": {"alarmWebhookUrl": ADDRESS, "alarmWebhookSecret": "§"}},
+            {"alarmWebhookSecret"},
+        ),
+        (
+            {"credentials": {"alarmWebhookUrl": ADDRESS, "alarmWebhookSecret": {"$secret": "x"}}},
+            {"alarmWebhookSecret"},
+        ),
         ({"min_severity": 0}, {"min_severity"}),
         ({"min_severity": 6}, {"min_severity"}),
         ({"types": ["unheardOf"]}, {"types"}),
@@ -155,7 +170,9 @@ def test_what_no_key_opens_is_told_when_it_is_used() -> None:
 
 
 def test_a_test_arrives_and_is_remembered(reachable: Receiver) -> None:
-    row = create(params={"alarmWebhookUrl": reachable.url + "/ok"})
+    row = create(
+        credentials={"alarmWebhookUrl": reachable.url + "/ok", "alarmWebhookSecret": SECRET}
+    )
     tried = destinations.destination_test(destination=row)
     assert tried.ok
     assert (tried.fault, tried.detail) == ("", "")
@@ -170,7 +187,7 @@ def test_a_test_arrives_and_is_remembered(reachable: Receiver) -> None:
 
 
 def test_a_test_that_fails_says_why(reachable: Receiver) -> None:
-    row = create(params={"alarmWebhookUrl": reachable.always("/bad", 503)})
+    row = create(credentials={"alarmWebhookUrl": reachable.always("/bad", 503)})
     tried = destinations.destination_test(destination=row)
     assert (tried.ok, tried.fault, tried.detail) == (False, "server", "answered HTTP 503")
     (kept,) = row.notifications.all()
@@ -191,7 +208,7 @@ def test_a_test_of_a_notifier_that_breaks_says_so(monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_test_that_arrives_lets_what_waits_go(reachable: Receiver) -> None:
-    row = create(params={"alarmWebhookUrl": reachable.url})
+    row = create(credentials={"alarmWebhookUrl": reachable.url})
     alarm()
     later = timezone.now() + timedelta(hours=1)
     Notification.objects.update(next_attempt_at=later)

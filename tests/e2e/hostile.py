@@ -255,7 +255,7 @@ def _plant_alarm() -> None:
     Destination.objects.create(
         name="receiver",
         notifier="webhook",
-        settings={"params": {"alarmWebhookUrl": TEXTS[3]}, "credentials": {}},
+        settings={"params": {"x": TEXTS[3]}, "credentials": {}},
         enabled=False,
         types=[TEXTS[0]],
         sources=list(TEXTS[:3]),

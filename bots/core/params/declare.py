@@ -14,7 +14,7 @@ The alias is the wire name: the name in stored configuration, in activities, in 
 errors.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum, StrEnum
 from typing import Any, ClassVar
 
@@ -77,8 +77,9 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     """What a declaration says beyond type, range and default.
 
     ``live``: may be changed in running calls. ``needs``: what must be present for the parameter to
-    act, in words. ``secret``: write-only in forms, never logged. ``placeholders``: the text is a
-    template (see `placeholders`); one that does not compile is refused.
+    act, in words. ``secret``: write-only in forms, never logged. ``hint``: what people may see of
+    such a secret, made from it. ``placeholders``: the text is a template (see `placeholders`); one
+    that does not compile is refused.
     """
 
     help: str
@@ -86,6 +87,7 @@ class Param(msgspec.Struct, frozen=True, kw_only=True):
     levels: frozenset[Level] = ADMINISTRATOR
     live: bool = False
     secret: bool = False
+    hint: Callable[[str], str] | None = None
     needs: str = ""
     source: str = ""
     placeholders: bool = False

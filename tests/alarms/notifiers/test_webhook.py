@@ -7,8 +7,9 @@ import pytest
 from standardwebhooks import Webhook
 
 from alarms.core.severity import Severity
-from alarms.notifiers.webhook import AlarmWebhook, WebhookCredentials, WebhookParams
+from alarms.notifiers.webhook import AlarmWebhook, WebhookCredentials
 from bots.core.errors import Fault, ParameterError, ServiceError
+from bots.core.registry import NoParams
 from bots.net import Outbound, outbound
 from tests.alarms.notices import HOSTILE, notice
 from tests.fakes.receiver import Receiver, Reply, receiving
@@ -29,8 +30,8 @@ def _own_requests(receiver: Receiver) -> None:
 
 
 def webhook(url: str, **credentials: str) -> AlarmWebhook:
-    params = WebhookParams.model_validate({"alarmWebhookUrl": url})
-    return AlarmWebhook(params, WebhookCredentials.model_validate(credentials))
+    values = {"alarmWebhookUrl": url, **credentials}
+    return AlarmWebhook(NoParams(), WebhookCredentials.model_validate(values))
 
 
 async def test_a_signed_post_tells_all_about_the_change(
@@ -126,4 +127,4 @@ def test_what_cannot_work_is_refused(url: str, credentials: dict[str, str], fiel
 @pytest.mark.parametrize("url", ["ftp://a", "https://", "https://a b", "https://a\n", "https://ä"])
 def test_addresses_are_http(url: str) -> None:
     with pytest.raises(ValueError, match="http or https URL"):
-        WebhookParams.model_validate({"alarmWebhookUrl": url})
+        webhook(url)

@@ -98,8 +98,11 @@ def _set_up(bot_url: str) -> str:
     destination_create(
         name="pager",
         notifier="webhook",
-        params={"alarmWebhookUrl": f"http://127.0.0.1:9/hook?token={SECRET}"},
-        credentials={"alarmWebhookAuthorization": f"Bearer {SECRET}"},
+        params={},
+        credentials={
+            "alarmWebhookUrl": f"http://127.0.0.1:9/{SECRET}/hook?token={SECRET}",
+            "alarmWebhookAuthorization": f"Bearer {SECRET}",
+        },
     )
     return mint_voice_token(made)
 
