@@ -8,7 +8,6 @@ this machine alone.
 import hashlib
 import hmac
 import http.client
-import ipaddress
 import os
 import socket
 from collections.abc import Mapping
@@ -23,6 +22,7 @@ from django.utils.crypto import salted_hmac
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
+from bots.access import is_within
 from calls.telemetry import metrics as declared
 from calls.telemetry.families import Family, Gathered, exposed, packed, unpacked
 from gateway_project.measured import Installation, own_families
@@ -31,6 +31,7 @@ SIBLING_SECONDS = 2.0
 """How long another process may take to tell its metrics."""
 MAX_SIBLING_BYTES = 16 * 1024 * 1024
 FORWARDED = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA")
+LOOPBACK = ("127.0.0.0/8", "::1")
 PATH = "/metrics/process"
 
 log = structlog.get_logger(__name__)
@@ -78,12 +79,8 @@ def _digest(text: str) -> bytes:
 
 def _from_this_machine(request: HttpRequest) -> bool:
     """Whether it was sent on this machine and not for somebody elsewhere."""
-    if any(name in request.META for name in FORWARDED):
-        return False
-    try:
-        return ipaddress.ip_address(request.META.get("REMOTE_ADDR", "")).is_loopback
-    except ValueError:
-        return False
+    passed_on = any(name in request.META for name in FORWARDED)
+    return not passed_on and is_within(request.META.get("REMOTE_ADDR"), LOOPBACK)
 
 
 def _sibling_token() -> str:

@@ -43,7 +43,7 @@ def csp_report(request: HttpRequest) -> HttpResponse:
             "csp.violated",
             directive=_text(report.get("effective-directive") or report.get("violated-directive")),
             blocked=_text(report.get("blocked-uri")),
-            page=urlsplit(_text(report.get("document-uri"))).path,
+            page=_path(_text(report.get("document-uri"))),
             source=_text(report.get("source-file")),
             reports=number,
         )
@@ -57,6 +57,13 @@ def _report(body: bytes) -> dict[str, Any]:
         return {}
     report = document.get("csp-report") if isinstance(document, dict) else None
     return report if isinstance(report, dict) else {}
+
+
+def _path(url: str) -> str:
+    try:
+        return urlsplit(url).path
+    except ValueError:
+        return ""
 
 
 def _text(value: object) -> str:

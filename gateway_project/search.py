@@ -155,7 +155,7 @@ def _alarms(who: Person, text: str, limit: int) -> Iterator[Found]:
         seen = (title, alarm.type, alarm.source, alarm.text, str(alarm.alarm_id))
         if any(wanted in each.casefold() for each in seen):
             url = reverse("alarms:alarm", args=[alarm.alarm_id])
-            note = ", ".join([_(alarm.severity.title), alarm.source])
+            note = ", ".join(filter(None, [_(alarm.severity.title), alarm.source]))
             yield Found(title=title, url=url, icon=f"is-{alarm.severity.word}", note=note)
     for name, title in titles.items():
         if wanted in title.casefold() or wanted in name.casefold():

@@ -41,6 +41,9 @@ MAX_MESSAGE_BYTES = 1024 * 1024
 BACKLOG = 128
 """Connections that wait to be accepted."""
 
+PROBED = ("/livez", "/readyz", "/metrics", "/metrics/process")
+"""Asked by machines all day long; what fails there is told by a line of its own."""
+
 CLOSE_GRACE_SECONDS = 5.0
 """How long connections may take to end after the drain."""
 
@@ -67,7 +70,9 @@ class Request(WebRequest):  # type: ignore[misc]  # the package ships no types
             told = b",".join(self.requestHeaders.getRawHeaders(name.encode(), []))
             self.requestHeaders.removeHeader("X-Forwarded-Port")
             peer = getattr(self.client, "host", "")  # a sibling has none, and tells what it saw
-            self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, peer)])
+            self.requestHeaders.removeHeader(name)
+            if told:  # else it did not come through the proxy
+                self.requestHeaders.setRawHeaders(name, [_seen_by_proxy(told, peer)])
         if self.requestHeaders.hasHeader("Upgrade"):
             return super().process()
         # The task that answers takes it along, to the last piece of a stream.
@@ -369,7 +374,7 @@ def log_access(protocol: Any, action: str, details: dict[str, Any]) -> None:
     line = log.bind(path=path, client=details.get("client"))
     match protocol, action:
         case "http", "complete":
-            quiet = path in ("/livez", "/readyz")
+            quiet = path in PROBED and details["status"] in (200, 503)
             (line.debug if quiet else line.info)(
                 "http.served",
                 method=details["method"],

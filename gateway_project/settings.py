@@ -74,7 +74,8 @@ X_FRAME_OPTIONS = "DENY"
 if ENVIRONMENT.proxy_headers:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
     SECURE_SSL_REDIRECT = _behind_tls
-    SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^voice/", r"^metrics/process$"]
+# Asked without the proxy too.
+SECURE_REDIRECT_EXEMPT = [r"^livez$", r"^readyz$", r"^voice/", r"^metrics(/process)?$"]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],

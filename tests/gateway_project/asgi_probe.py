@@ -42,6 +42,8 @@ class Probe:
             await self.server.share(taking=scope["path"] == "/back")
         if scope["path"] == "/scope":
             tell(scope=[scope["root_path"], scope["client"][0]])
+        if scope["path"] == "/passed-on":
+            tell(scope=[name.decode() for name, _ in scope["headers"] if b"forwarded" in name])
         status = int(scope["path"][1:]) if scope["path"][1:].isdecimal() else 200
         await send({"type": "http.response.start", "status": status, "headers": []})
         await send({"type": "http.response.body", "body": b"hello"})

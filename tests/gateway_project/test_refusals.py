@@ -89,6 +89,12 @@ def test_values_of_reports_are_bounded_and_only_texts(world: World) -> None:
     assert logs[0]["blocked"] == ""
 
 
+def test_a_page_that_is_no_address_is_left_out(world: World) -> None:
+    with capture_logs() as logs:
+        assert send(report(**{"document-uri": "http://[x"})) == 204
+    assert logs[0]["page"] == ""
+
+
 def test_a_flood_of_reports_is_thinned_out(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(refusals, "_reports", itertools.count(refusals.REPORTS_LOGGED + 1))
     with capture_logs() as logs:

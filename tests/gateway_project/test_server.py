@@ -355,11 +355,14 @@ async def test_a_status_has_its_phrase(server: Server, line: bytes) -> None:
     writer.close()
 
 
-async def test_the_access_line_has_no_query_string(server: Server) -> None:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(b"GET /page?token=canary HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
-    assert b"hello" in await reader.read()
-    writer.close()
+async def test_access_lines_have_no_query_string_and_those_of_probes_are_for_debugging(
+    server: Server,
+) -> None:
+    for path in (b"/page?token=canary", b"/livez", b"/metrics"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(b"GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n" % path)
+        assert b"hello" in await reader.read()
+        writer.close()
     async with connect(server.url("echo?token=canary")):
         pass
     await server.told("echo_ended")
@@ -369,6 +372,9 @@ async def test_the_access_line_has_no_query_string(server: Server) -> None:
     assert "/page" in lines
     assert "/echo" in lines
     assert "canary" not in lines
+    served = [line for line in lines.splitlines() if "http.served" in line]
+    quiet = ["debug" in line for line in served]
+    assert quiet == ["/livez" in line or "/metrics" in line for line in served]
 
 
 async def test_a_request_has_one_id_in_its_answer_and_on_its_access_line(server: Server) -> None:
@@ -433,6 +439,9 @@ async def test_behind_a_proxy_only_what_the_proxy_has_seen_counts(tmp_path: Path
             ((), "127.0.0.1"),
         ):
             assert await asked(server, "/scope", *told) == ["", address]
+        assert await asked(server, "/passed-on", "X-Forwarded-For: a") == ["x-forwarded-for"]
+        assert await asked(server, "/passed-on", "X-Forwarded-For:") == []
+        assert await asked(server, "/passed-on") == []
         assert await asked(server, "/whose", *UPGRADE, "X-Forwarded-For: a, 192.0.2.5") == [
             "",
             "192.0.2.5",
