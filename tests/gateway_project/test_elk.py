@@ -36,6 +36,13 @@ def test_every_field_of_the_template_has_the_type_of_the_schema() -> None:
     assert {name: kind for name, kind in template.items() if not name.startswith(OURS)} == types
 
 
+def test_the_index_refuses_what_does_not_fit() -> None:
+    # The default for logs since 9.0 (logsdb) would drop such values and keep quiet.
+    template = json.loads(TEMPLATE.read_text())["template"]
+    assert template["settings"]["index"]["mode"] == "standard"
+    assert template["mappings"]["dynamic"] == "strict"
+
+
 def test_own_fields_cannot_conflict() -> None:
     kinds = {mapping["type"] for name, mapping in mapped().items() if name.startswith(OURS)}
     assert kinds == {"flattened", "keyword", "long"}
