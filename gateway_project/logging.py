@@ -36,6 +36,14 @@ _QUIET = {
     # A worker that stops gives back what it had fetched; nothing is lost.
     "kombu.transport.virtual.base": "ERROR",
 }
+_BEFORE: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_logger_name,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+)
+"""What each line gets where it is written, from us and from libraries alike."""
 # What these tell at the level debug nobody may read: queries with their values, secrets that a
 # client got wrong.
 _SECRETIVE = {
@@ -55,17 +63,10 @@ def configuration(
     ``json`` name ``version`` and ``installation``.
     """
     quiet = _SECRETIVE if level == "debug" else _SECRETIVE | _QUIET
-    before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-    ]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
-            *before,
+            *_BEFORE,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -74,7 +75,7 @@ def configuration(
     )
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
-        "foreign_pre_chain": before,
+        "foreign_pre_chain": _BEFORE,
         "processors": [
             *([ecs.of_record] if style == "json" else []),
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,

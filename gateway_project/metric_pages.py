@@ -63,7 +63,7 @@ def alert_rules() -> str:
     with translation.override("en"):
         groups = [
             {"name": "gateway-alarms", "rules": [_of_alarm(kind) for kind in CATALOGUE.values()]},
-            {"name": "gateway", "rules": list(_of_figures())},
+            {"name": "gateway", "rules": list(_FIGURES)},
         ]
     head = "# Made by `manage.py metrics` from the catalogue of alarms; do not edit.\n"
     return head + yaml.safe_dump(
@@ -86,54 +86,6 @@ def _of_alarm(kind: AlarmType) -> Rule:
     }
 
 
-def _of_figures() -> Iterator[Rule]:
-    yield _rule(
-        "GatewayDown",
-        f'up{{job="{JOB}"}} == 0',
-        "1m",
-        "critical",
-        "The gateway does not answer Prometheus",
-    )
-    yield _rule(
-        "GatewayDatabaseAway",
-        f"{metrics.DATABASE_UP.name} == 0",
-        "30s",
-        "critical",
-        "The database is away; alarms cannot be read either",
-    )
-    yield _rule(
-        "GatewayFiguresIncomplete",
-        f"{metrics.UNREACHABLE.name} > 0",
-        "2m",
-        "warning",
-        "A web process does not tell its metrics",
-    )
-    yield _rule(
-        "GatewayAnswersSlowly",
-        "histogram_quantile(0.95, sum by (job, le) "
-        "(rate(gateway_turn_silence_seconds_bucket[5m]))) > 3",
-        "5m",
-        "warning",
-        "One caller in twenty waits longer than three seconds for an answer",
-    )
-    yield _rule(
-        "GatewayAudioLate",
-        f"sum by (job) (rate({metrics.FRAMES_LATE.name}[5m])) "
-        f"/ sum by (job) (rate({metrics.FRAMES_OUT.name}[5m])) > 0.01",
-        "5m",
-        "warning",
-        "More than one piece of audio in a hundred leaves a gap",
-    )
-    yield _rule(
-        "GatewayNearlyFull",
-        "sum by (job, instance, process) (gateway_calls_active) "
-        f"/ on (job, instance, process) {metrics.CALLS_LIMIT.name} > 0.9",
-        "1m",
-        "warning",
-        "A process carries nine tenths of the calls that it can",
-    )
-
-
 def _rule(name: str, expression: str, lasting: str, severity: str, summary: str) -> Rule:
     return {
         "alert": name,
@@ -142,3 +94,53 @@ def _rule(name: str, expression: str, lasting: str, severity: str, summary: str)
         "labels": {"severity": severity},
         "annotations": {"summary": summary},
     }
+
+
+_FIGURES = (
+    _rule(
+        "GatewayDown",
+        f'up{{job="{JOB}"}} == 0',
+        "1m",
+        "critical",
+        "The gateway does not answer Prometheus",
+    ),
+    _rule(
+        "GatewayDatabaseAway",
+        f"{metrics.DATABASE_UP.name} == 0",
+        "30s",
+        "critical",
+        "The database is away; alarms cannot be read either",
+    ),
+    _rule(
+        "GatewayFiguresIncomplete",
+        f"{metrics.UNREACHABLE.name} > 0",
+        "2m",
+        "warning",
+        "A web process does not tell its metrics",
+    ),
+    _rule(
+        "GatewayAnswersSlowly",
+        "histogram_quantile(0.95, sum by (job, le) "
+        "(rate(gateway_turn_silence_seconds_bucket[5m]))) > 3",
+        "5m",
+        "warning",
+        "One caller in twenty waits longer than three seconds for an answer",
+    ),
+    _rule(
+        "GatewayAudioLate",
+        f"sum by (job) (rate({metrics.FRAMES_LATE.name}[5m])) "
+        f"/ sum by (job) (rate({metrics.FRAMES_OUT.name}[5m])) > 0.01",
+        "5m",
+        "warning",
+        "More than one piece of audio in a hundred leaves a gap",
+    ),
+    _rule(
+        "GatewayNearlyFull",
+        "sum by (job, instance, process) (gateway_calls_active) "
+        f"/ on (job, instance, process) {metrics.CALLS_LIMIT.name} > 0.9",
+        "1m",
+        "warning",
+        "A process carries nine tenths of the calls that it can",
+    ),
+)
+"""Rules about what the gateway cannot say itself."""
