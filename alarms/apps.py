@@ -21,7 +21,10 @@ class AlarmsConfig(AppConfig):
             DuplicatePluginError: two plug-ins share a kind and a name.
         """
         from alarms import desk  # NB models can be imported only once all apps are loaded
+        from alarms.services import rotation
+        from bots.services.rotation import rotates
 
+        rotates(rotation.rotate)
         registry.discover(PLUGIN_PACKAGES)
         noticing.listen(desk.notices)
 

@@ -1,5 +1,6 @@
 """Reads of alarms, each as far as somebody's sight goes."""
 
+import copy
 from collections.abc import Iterable, Mapping
 
 from django.db.models import Q, QuerySet
@@ -24,6 +25,19 @@ def sees(who: Person, source: str) -> bool:
     if who.bots is None:
         return True
     return source.startswith(OF_A_BOT) and who.reaches(source.removeprefix(OF_A_BOT))
+
+
+def rule_visible_to(who: Person, row: AlarmRule | None) -> tuple[AlarmRule | None, int]:
+    """``row`` as ``who`` may read it, not to be saved, and how many of its sources are left out.
+
+    Who reaches only some bots reads the names of these, and not who changed what holds for all.
+    """
+    if row is None or who.bots is None:
+        return row, 0
+    seen = copy.copy(row)
+    seen.sources = [each for each in row.sources if who.reaches(each.removeprefix(OF_A_BOT))]
+    seen.changed_by = ""
+    return seen, len(row.sources) - len(seen.sources)
 
 
 def visible_to(who: Person) -> QuerySet[ActiveAlarm]:

@@ -24,12 +24,11 @@ from alarms.api.destination_shapes import (
     NoticeShown,
     TestResult,
 )
-from alarms.api.reach import demand_all
 from alarms.api.shapes import severity_of, word_of
 from alarms.models import Destination, Notification
 from alarms.services import destinations as services
 from bots import credentials
-from bots.api.reach import principal
+from bots.api.reach import demand_all, principal
 from bots.rest.answers import answer, cursor, no_content, no_cursor, page, place, plain
 from bots.rest.authentication import scoped
 from bots.rest.declared import IDEMPOTENCY_KEY, declares

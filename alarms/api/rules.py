@@ -5,7 +5,6 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from ninja import Router
 
-from alarms.api.reach import demand_all
 from alarms.api.shapes import (
     RuleSettings,
     RuleShown,
@@ -19,6 +18,7 @@ from alarms.core.catalogue import CATALOGUE
 from alarms.core.declare import AlarmType
 from alarms.core.rules import Rule
 from alarms.models import AlarmRule
+from alarms.selectors import rule_visible_to
 from alarms.services.addresses import runbook_url
 from alarms.services.rules import (
     revision_of,
@@ -28,6 +28,7 @@ from alarms.services.rules import (
     stored_rule,
     type_named,
 )
+from bots.api.reach import demand_all, principal
 from bots.rest.answers import answer, no_content
 from bots.rest.authentication import scoped
 from bots.rest.declared import IF_MATCH, declares
@@ -62,7 +63,8 @@ def rule(request: HttpRequest, type: TypeName) -> HttpResponse:
     """What is customised about a type; its `ETag` changes with it."""
     kind = type_named(type)
     row = stored_rule(kind)
-    return answer(_rule(kind, row), tag=tag_of(revision_of(row)))
+    seen, others = rule_visible_to(principal(request).who, row)
+    return answer(_rule(kind, seen, others), tag=tag_of(revision_of(row)))
 
 
 @router.put(
@@ -112,13 +114,14 @@ def _wanted(body: RuleSettings) -> Rule:
     )
 
 
-def _rule(kind: AlarmType, row: AlarmRule | None) -> RuleShown:
+def _rule(kind: AlarmType, row: AlarmRule | None, others: int = 0) -> RuleShown:
     found = rule_of(row)
     return RuleShown(
         type=kind.name,
         customised=row is not None,
         enabled=found.enabled,
         sources=list(found.sources),
+        other_sources=others,
         severity=None if found.severity is None else word_of(found.severity),
         text=found.text,
         count=found.count,

@@ -198,7 +198,8 @@ class RuleShown(Shown):
     type: str
     customised: bool
     enabled: bool
-    sources: list[str]
+    sources: list[str] = Field(description=SOURCES)
+    other_sources: int = Field(description="Further ones, which are beyond the client's reach.")
     severity: Raised | None
     text: str
     count: int | None

@@ -155,7 +155,7 @@ API_AUTHENTICATION = AlarmType(
     severity=Severity.MINOR,
     text=_("API requests are refused: {detail}"),
     cause="unauthorizedAccessAttempt",
-    effect=_("None, unless one of your own systems uses old credentials."),
+    effect=_("Nothing, unless one of your own systems uses old credentials."),
     steps=(
         _("Look at the API clients: one whose requests stopped has lost its secret or token."),
         _("If the addresses are not yours, block them before the gateway."),
@@ -172,7 +172,7 @@ SIGN_IN_FAILURE = AlarmType(
     severity=Severity.MINOR,
     text=_("Sign-ins fail: {detail}"),
     cause="unauthorizedAccessAttempt",
-    effect=_("None. A name that is tried too often from one address is locked for a while."),
+    effect=_("Nothing. A name that is tried too often from one address is locked for a while."),
     steps=(
         _("Look at the audit log: from which addresses, and for whom."),
         _("If the addresses are not yours, block them before the gateway."),
@@ -408,7 +408,7 @@ CERTIFICATE_EXPIRING = AlarmType(
     severity=Severity.WARNING,
     text=_("The certificate of {source} runs out: {detail}"),
     cause="thresholdCrossed",
-    effect=_("None yet. From that day on connections are refused."),
+    effect=_("Nothing yet. From that day on connections are refused."),
     steps=(_("Renew the certificate where TLS ends, then see that the alarm clears."),),
 )
 SECRET_EXPIRING = AlarmType(
@@ -419,7 +419,7 @@ SECRET_EXPIRING = AlarmType(
     severity=Severity.WARNING,
     text=_("{source} runs out: {detail}"),
     cause="thresholdCrossed",
-    effect=_("None yet. From that day on whoever uses it is refused."),
+    effect=_("Nothing yet. From that day on whoever uses it is refused."),
     steps=(_("Make a new one, put it where the old one is used, then take the old one back."),),
 )
 SECRET_UNREADABLE = AlarmType(
@@ -446,7 +446,7 @@ DISK_SPACE = AlarmType(
     severity=Severity.MAJOR,
     text=_("The disk of {source} is nearly full: {detail}"),
     cause="storageCapacityProblem",
-    effect=_("None yet. When it is full, call records and new prompts cannot be stored."),
+    effect=_("Nothing yet. When it is full, call records and new prompts cannot be stored."),
     steps=(
         _("Delete what is not needed, or give the machine more room."),
         _("Keep transcripts and synthesised prompts for a shorter time."),

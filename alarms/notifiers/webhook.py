@@ -40,7 +40,7 @@ def _origin(url: str) -> str:
 
 
 class WebhookCredentials(ParamSet):
-    """Where alarms are posted, which often proves who posts, and what else the receiver asks for."""
+    """Where alarms are posted, which may be proof enough, and what else the receiver asks for."""
 
     SECTION: ClassVar[str] = "Alarm webhook credentials"
 

@@ -61,14 +61,12 @@ def active(request: HttpRequest) -> HttpResponse:
     who, chosen, at = asking(request), _filter(request.GET), now()
     found = visible_to(who).filter(chosen.condition(at)).order_by("-severity", "-raised_at", "-pk")
     listed = list(found[: LISTED + 1])
-    filtered = chosen != journal.ActiveFilter()
     context = {
         "rows": rows(listed[:LISTED], who, at),
         "is_cut": len(listed) > LISTED,
         "limit": LISTED,
         "chosen": chosen,
-        "filtered": filtered,
-        "others": filtered and not listed and visible_to(who).exists(),
+        "filtered": chosen != journal.ActiveFilter(),
         "why_not": wording.why_not(who),
         "severities": wording.SEVERITIES,
         "types": CATALOGUE.values(),

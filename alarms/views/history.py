@@ -119,7 +119,6 @@ def alarm(request: HttpRequest, alarm_id: UUID) -> HttpResponse:
         "events": event_rows(events, who),
         "is_cut": len(events) == STORY,
         "notices": _notices(alarm_id) if who.bots is None else None,
-        "kinds": KINDS.items(),
         "why_not": wording.why_not(who),
         "back": request.get_full_path(),
         "sees_destinations": who.bots is None,

@@ -23,12 +23,12 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from alarms.core.catalogue import CATALOGUE
 from alarms.core.declare import AlarmType
 from alarms.core.policy import Policy, policy_of
-from alarms.core.rules import AS_DECLARED, Rule
+from alarms.core.rules import Rule
 from alarms.core.severity import Severity
 from alarms.core.wording import filled
 from alarms.forms import RuleForm, rule_values
 from alarms.models import AlarmEvent, AlarmRule
-from alarms.selectors import events_visible_to
+from alarms.selectors import events_visible_to, rule_visible_to
 from alarms.services.rules import (
     PREVIEW_DAYS,
     preview,
@@ -59,6 +59,8 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy
     rule: Rule
     row: AlarmRule | None
+    others: int
+    """So many of its sources are not for the reader's eyes."""
     customised: tuple[str, ...]
     raised: int
 
@@ -72,20 +74,22 @@ def rule_list(request: HttpRequest) -> HttpResponse:
     who = asking(request)
     raised = events_visible_to(who).filter(kind=AlarmEvent.Kind.RAISED, at__gte=since)
     counts = dict(raised.order_by().values_list("type").annotate(Count("pk")))
-    rows = [_row(kind, stored.get(kind.name), counts) for kind in CATALOGUE.values()]
+    rows = [
+        _row(kind, *rule_visible_to(who, stored.get(kind.name)), counts)
+        for kind in CATALOGUE.values()
+    ]
     only = request.GET.get("only") == "customised"
     context = {
         "rows": [each for each in rows if each.row is not None or not only],
         "only": only,
         "customised": len(stored),
         "days": PREVIEW_DAYS,
-        "why_not": why_not(who),
         "tab": "rules",
     }
     return render(request, "alarms/rules.html", context)
 
 
-def _row(kind: AlarmType, row: AlarmRule | None, counts: dict[str, int]) -> Row:
+def _row(kind: AlarmType, row: AlarmRule | None, others: int, counts: dict[str, int]) -> Row:
     rule = rule_of(row)
     words = _words()
     return Row(
@@ -93,6 +97,7 @@ def _row(kind: AlarmType, row: AlarmRule | None, counts: dict[str, int]) -> Row:
         policy=policy_of(kind, rule),
         rule=rule,
         row=row,
+        others=others,
         customised=tuple(words[name] for name in rule.changed()),
         raised=counts.get(kind.name, 0),
     )
@@ -127,7 +132,7 @@ def why_not(who: Person) -> str:
 def rule(request: HttpRequest, name: str) -> HttpResponse:
     """The rule of one type, to be customised."""
     who, kind = asking(request), _kind(name)
-    row = stored_rule(kind)
+    row, others = rule_visible_to(who, stored_rule(kind))
     if request.method == "POST":
         _demand(who)
         form = RuleForm(request.POST, kind=kind)
@@ -141,6 +146,7 @@ def rule(request: HttpRequest, name: str) -> HttpResponse:
     context: dict[str, Any] = {
         "type": kind,
         "row": row,
+        "others": others,
         "declared": policy_of(kind),
         "form": form,
         "stale": status == 409,
@@ -221,7 +227,6 @@ def _preview(kind: AlarmType, wanted: Rule) -> dict[str, Any]:
     return {
         "preview": preview(kind=kind, rule=wanted),
         "days": PREVIEW_DAYS,
-        "changes": wanted != AS_DECLARED,
         "severity": Severity(policy.severity),
         "enabled": policy.enabled,
         "sample": filled(wanted.text or _(kind.text), source=source, detail=detail),

@@ -14,7 +14,7 @@ from alarms.core.declare import AlarmType
 from alarms.core.policy import policy_of
 from alarms.core.severity import Severity
 from alarms.models import AlarmRule
-from alarms.selectors import events_visible_to, visible_to
+from alarms.selectors import events_visible_to, rule_visible_to, visible_to
 from alarms.services.rules import rule_of, stored_rule
 from alarms.views.active import rows as active_rows
 from alarms.views.history import event_rows
@@ -54,13 +54,14 @@ def runbook(request: HttpRequest, name: str) -> HttpResponse:
     if kind is None:
         raise Http404(_("There is no such type of alarm."))
     who = asking(request)
-    row = stored_rule(kind)
+    row, others = rule_visible_to(who, stored_rule(kind))
     rule = row or AlarmRule(type=name)
     active = visible_to(who).filter(type=name).order_by("-severity", "-raised_at")
     events = events_visible_to(who).filter(type=name).order_by("-seq")
     context = {
         "type": kind,
         "rule": rule,
+        "others": others,
         "policy": policy_of(kind, rule_of(row)),
         "customised": row is not None,
         "oid": f"{settings.SNMP_ENTERPRISE}.0.{kind.number}",

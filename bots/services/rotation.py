@@ -1,7 +1,7 @@
 """Moving every stored secret to the first key of the ring."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -28,28 +28,43 @@ class Rotation(msgspec.Struct, kw_only=True):
     """Were under the first key already."""
     unreadable: list[str] = []
 
+    def add(self, done: Mapping[str, int]) -> None:
+        """Count what `bots.secrets.rotated` did."""
+        self.reencrypted += done.get("reencrypted", 0)
+        self.encrypted += done.get("encrypted", 0)
+        self.current += done.get("current", 0)
+
+
+_elsewhere: list[Callable[[Rotation], None]] = []
+
+
+def rotates(rotate: Callable[[Rotation], None]) -> None:
+    """Have ``rotate`` do its part in `rotate_secrets`, for secrets of another room."""
+    if rotate not in _elsewhere:
+        _elsewhere.append(rotate)
+
 
 def rotate_secrets() -> Rotation:
     """Put the secrets of bots, base bots, providers, revisions and clients under the first key.
 
-    Deliveries that have not arrived are among them; those of calls that go on are not kept longer.
-    Calls and changes go on meanwhile. It can be stopped and repeated at any time: secrets under the
-    first key are left alone. Revision numbers stay, for the values are the same.
+    Those of other rooms follow (`rotates`). Deliveries that have not arrived are among them; those
+    of calls that go on are not kept longer. Calls and changes go on meanwhile. It can be stopped
+    and repeated at any time: secrets under the first key are left alone. Revision numbers stay, for
+    the values are the same.
     """
     summary = Rotation()
     for table in (BotRevision, Bot, Provider):
         rows = table._default_manager.order_by("pk")
         last = 0
         while keys := list(rows.filter(pk__gt=last).values_list("pk", flat=True)[:BATCH]):
-            done = _rotate(table, keys, summary.unreadable)
-            summary.reencrypted += done["reencrypted"]
-            summary.encrypted += done["encrypted"]
-            summary.current += done["current"]
+            summary.add(_rotate(table, keys, summary.unreadable))
             last = keys[-1]
     for owed in Delivery.objects.exclude(state=Delivery.State.DELIVERED).values_list("pk"):
         _rotate_envelope(Delivery.objects.filter(pk=owed[0]), "target", summary)
     for client in ApiClient.objects.exclude(notification_secret=None).values_list("pk"):
         _rotate_envelope(ApiClient.objects.filter(pk=client[0]), "notification_secret", summary)
+    for rotate in _elsewhere:
+        rotate(summary)
     return summary
 
 
@@ -62,8 +77,7 @@ def _rotate_envelope(found: models.QuerySet[Any], field: str, summary: Rotation)
     values, done, lost = secrets.rotated(Catalogue(()), {field: getattr(row, field)})
     if done["reencrypted"]:
         found.update(**values)
-    summary.reencrypted += done["reencrypted"]
-    summary.current += done["current"]
+    summary.add(done)
     summary.unreadable += [f"{row._meta.verbose_name} {row}" for _ in lost]
 
 

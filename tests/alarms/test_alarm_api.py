@@ -255,6 +255,17 @@ def test_a_rule_that_is_wrong_is_refused_by_field(api: Api, wanted: Any, field: 
     assert not AlarmRule.objects.exists()
 
 
+def test_a_client_that_reaches_some_bots_reads_of_a_rule_what_concerns_these(
+    api: Api, narrow: Api
+) -> None:
+    path = f"/alarms/rules/{STT.name}"
+    api.ask("PUT", path, {"sources": ["retail", "vip-*"]}, If_Match="*")
+    whole, part = api.get(path).json(), narrow.get(path).json()
+    assert (whole["sources"], whole["otherSources"]) == (["retail", "vip-*"], 0)
+    assert whole["changedBy"]
+    assert (part["sources"], part["otherSources"], part["changedBy"]) == (["retail"], 1, "")
+
+
 def test_a_client_that_reaches_some_bots_changes_no_rule_of_all(narrow: Api) -> None:
     rule = f"/alarms/rules/{STT.name}"
     assert narrow.get(rule).status_code == 200

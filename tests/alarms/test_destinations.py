@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.fernet import Fernet
 from django.conf import settings
 from django.utils import timezone
 
@@ -19,6 +20,7 @@ from bots.core.errors import ParameterError, ServiceError
 from bots.core.params.resolve import MASK
 from bots.credentials import states
 from bots.models import AuditEvent
+from bots.services import rotate_secrets
 from tests.alarms.owed import alarm, over, owed
 from tests.fakes.receiver import Receiver, receiving
 
@@ -91,6 +93,23 @@ def test_the_mask_keeps_a_secret_and_another_text_replaces_it() -> None:
     shown = {each.name: each.shown for each in states(plugin_of(row), row.settings["credentials"])}
     assert row.settings["credentials"].keys() == {"alarmWebhookUrl"}
     assert shown["alarmWebhookUrl"] == "https://other.example"
+
+
+def test_secrets_move_to_another_key_with_all_others(settings: Any) -> None:
+    create()
+    old = settings.FIELD_KEYS
+    settings.FIELD_KEYS = (Fernet.generate_key().decode(), *old)
+    assert rotate_secrets().reencrypted == 2
+    assert rotate_secrets().current == 2
+    settings.FIELD_KEYS = settings.FIELD_KEYS[:1]
+    built(Destination.objects.get())
+    settings.FIELD_KEYS = old
+    assert rotate_secrets().unreadable == [
+        "alarm destination chat: alarmWebhookUrl",
+        "alarm destination chat: alarmWebhookSecret",
+    ]
+    Destination.objects.update(notifier="pigeon")
+    assert len(rotate_secrets().unreadable) == 2
 
 
 def test_a_change_reaches_whoever_keeps_destinations_in_memory() -> None:

@@ -7,10 +7,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from alarms.core.catalogue import CALL_NOT_ENDED as LATE
 from alarms.core.catalogue import STT_PROVIDER_FAILURE as STT
 from alarms.core.rules import Rule
 from alarms.models import ActiveAlarm, AlarmRule
 from alarms.services.rules import revision_of, rule_of, rule_update
+from bots.audit import Actor, acting
 from bots.models import AuditEvent, Bot, Provider
 from tests.alarms.raising import cleared, raised
 from tests.worlds import World, browser, with_role
@@ -182,3 +184,23 @@ def test_a_type_that_does_not_exist_has_no_page(operator: Client) -> None:
         ("post", "/alarms/rules/nothing/revert"),
     ):
         assert getattr(operator, method)(path).status_code == 404
+
+
+def test_who_reaches_some_bots_reads_of_a_rule_only_what_concerns_these(operator: Client) -> None:
+    shop = Bot.objects.create(name="shop")
+    narrow = browser(with_role("operator", name="narrow", bots=[shop]))
+    pages = ("/alarms/rules/", f"/alarms/rules/{LATE.name}/", f"/alarms/types/{LATE.name}/")
+    with acting(Actor(name="boss")):
+        rule_update(kind=LATE, rule=Rule(sources=("bot:shop", "vip-*", "bank")))
+    for path in pages:
+        whole, part = text(operator, path), text(narrow, path)
+        assert "vip-*" in whole
+        assert "boss" in whole
+        assert "bot:shop" in part
+        assert "and 2 that you do not reach" in part
+        for hidden in ("vip-*", "bank", "boss"):
+            assert hidden not in part
+    rule_update(kind=LATE, rule=Rule(sources=("bank",)))
+    for path in pages:
+        assert "1 that you do not reach" in text(narrow, path)
+    assert AlarmRule.objects.get().sources == ["bank"]
