@@ -232,6 +232,7 @@ def test_who_reaches_some_bots_sees_and_handles_only_what_is_wrong_with_these(
         "/alarms/handle", {"do": "clear", "alarm": [own.alarm_id, other.alarm_id, shared.alarm_id]}
     )
     assert set(ActiveAlarm.objects.all()) == {other, shared}
+    assert "Nothing is wrong with your bots" in page(client)
     assert "theirs" not in page(client, "/alarms/history/")
 
 
