@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import structlog
-from django.db import DatabaseError, InterfaceError, close_old_connections, connections
+from django.db import DatabaseError, InterfaceError, connections
 from django.utils import timezone
 
 from alarms.core.catalogue import DESTINATION_FAILING
@@ -25,6 +25,7 @@ from alarms.services import claims, emergency, recurrences, retention
 from alarms.services.building import built, introduce
 from alarms.services.notices import read
 from alarms.services.notifying import on_wake
+from bots.connections import rest
 from bots.core import noticing
 from bots.core.delivering import Outcome
 from bots.core.errors import Fault, ServiceError
@@ -254,11 +255,10 @@ class Courier:
 
     async def _in_database(self, action: Callable[[], T]) -> T:
         def run() -> T:
-            close_old_connections()
             try:
                 return action()
             finally:
-                close_old_connections()
+                rest()
 
         return await asyncio.get_running_loop().run_in_executor(self._database, run)
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 import structlog
-from django.db import InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, connections
 from django.utils import timezone
 
 from alarms import board
@@ -24,6 +24,7 @@ from alarms.core.state import Report
 from alarms.services import emergency
 from alarms.services.reporting import BATCH, tell, tell_emergency
 from alarms.services.sweeping import has_stayed_away, is_forgotten, is_heard_again, sweep
+from bots.connections import rest
 from bots.core.redaction import redacted_text
 
 PACE_S = 0.25
@@ -161,7 +162,7 @@ class Desk:
             except Exception:
                 # The root of the thread: it must outlive everything.
                 log.exception("alarms.turn_failed")
-            _let_go()
+            _let_go(for_good=stopping)
             if stopping:
                 return
             pace_s = min(PACE_S, self._look_s)
@@ -318,9 +319,9 @@ class Notices:
             self._desk.worked(kind, source)
 
 
-def _let_go() -> None:
+def _let_go(*, for_good: bool) -> None:
     try:
-        close_old_connections()
+        (connections.close_all if for_good else rest)()
     except Exception:
         # A connection that cannot even be closed must not end the thread.
         log.exception("alarms.connection_stuck")

@@ -18,7 +18,7 @@ from typing import Any
 import structlog
 from channels.layers import get_channel_layer
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, connection
+from django.db import DatabaseError, InterfaceError, connection, connections
 
 from alarms import desk
 from alarms.core.catalogue import (
@@ -31,6 +31,7 @@ from alarms.core.catalogue import (
     WORKER_DOWN,
 )
 from alarms.core.declare import AlarmType
+from bots.connections import rest
 from calls.core.room import shortage
 from calls.health import vitals
 from calls.health.conversations import EndlessCalls, SilentCalls
@@ -144,6 +145,7 @@ class Database:
             silent_s = time.monotonic() - self._asked_at
             desk.holds(DATABASE_UNAVAILABLE, detail=f"no answer for {silent_s:.0f} s")
             return
+        self._asked = None
         try:
             worker = answer.result()
         except (DatabaseError, InterfaceError) as error:
@@ -152,11 +154,11 @@ class Database:
         else:
             desk.over(DATABASE_UNAVAILABLE)
             self._tell_worker(there=worker)
-        self._asked = None
 
     def close(self) -> None:
         """Ask no more."""
-        self._thread.shutdown(wait=False, cancel_futures=True)
+        self._thread.submit(connections.close_all)
+        self._thread.shutdown(wait=False)
 
     def _tell_worker(self, *, there: bool) -> None:
         if there:
@@ -166,11 +168,10 @@ class Database:
 
 
 def _worker_is_there() -> bool:
-    close_old_connections()
     try:
         return current_leases(datetime.now(UTC)).filter(role="worker").exists()
     finally:
-        close_old_connections()
+        rest()
 
 
 async def look_at_bus() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError, close_old_connections, connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.backends.signals import connection_created
 from django.utils import timezone
 from structlog.testing import capture_logs
@@ -382,11 +382,7 @@ def test_the_threads_outlive_everything(bench: Bench, monkeypatch: pytest.Monkey
         passed.release()
         raise RuntimeError("a bug in a driver")
 
-    def stuck() -> None:
-        close_old_connections()  # else the thread would keep it when it ends
-        broken()
-
-    monkeypatch.setattr("alarms.desk.close_old_connections", stuck)
+    monkeypatch.setattr("alarms.desk.rest", broken)
     monkeypatch.setattr(bench.desk._absence, "tell", broken)
     with capture_logs() as logs:
         bench.desk.start()

@@ -93,6 +93,26 @@ async def test_a_question_to_the_database_that_fails_late_is_no_error_of_the_loo
     assert errors == []
 
 
+async def test_after_a_bug_in_a_question_the_database_is_asked_anew(
+    monkeypatch: pytest.MonkeyPatch, own_desk: Desk
+) -> None:
+    asked = 0
+
+    def broken() -> bool:
+        nonlocal asked
+        asked += 1
+        raise RuntimeError("a bug in a driver")
+
+    monkeypatch.setattr(process, "_worker_is_there", broken)
+    database = process.Database()
+    with capture_logs() as logs:
+        for _ in range(2):
+            await process._carefully(database.look)
+    database.close()
+    assert [line["event"] for line in logs] == ["health.look_failed"] * 2
+    assert asked == 2
+
+
 async def test_people_pause_a_process_and_take_that_back(
     transactional_db: None, host: SessionHost
 ) -> None:
