@@ -1,9 +1,7 @@
 """Reads of alarms for people: what is active, what was, what became of the notices about it."""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from io import StringIO
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +12,7 @@ from django.db.models.functions import RowNumber
 from alarms.core.catalogue import CATALOGUE
 from alarms.core.severity import Severity
 from alarms.models import ActiveAlarm, AlarmEvent, Notification
-from bots.core.spreadsheet import cell
+from bots import paging
 
 Kind = AlarmEvent.Kind
 RANGES = {
@@ -30,9 +28,6 @@ AGES = {
     "old24h": timedelta(days=1),
 }
 """Since when an alarm is active: for less (``new``) or for more (``old``) than that."""
-BATCH = 1_000
-EXPORTED = 100_000
-"""Events in one export at most."""
 COLUMNS = (
     "seq", "at", "kind", "severity", "previous", "type", "title", "source", "text", "detail",
     "count", "raised_at", "duration_s", "by", "comment", "alarm_id",
@@ -106,48 +101,12 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
         return {name: value for name, value in msgspec.to_builtins(self).items() if value}
 
 
-class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some changes, newest first, and the keys of the neighbouring pages."""
-
-    events: list[AlarmEvent]
-    newer: str = ""
-    older: str = ""
-
-
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """How many destinations are to know the present state of an alarm, and how many do."""
 
     destinations: int = 0
     delivered: int = 0
     dead: int = 0
-
-
-def event_page(found: QuerySet[AlarmEvent], *, size: int, place: str = "") -> EventPage:
-    """The ``size`` changes of ``found`` next to ``place`` (a key of a page), newest first.
-
-    Raises:
-        ValueError: ``place`` is no key of a page.
-    """
-    direction, _, number = place.partition("-")
-    if place and (direction not in ("after", "before") or len(number) > 18):
-        raise ValueError(f"{place!r} is no place in the history")
-    backwards = direction == "before"
-    listed = found.order_by("seq" if backwards else "-seq")
-    if place:
-        listed = listed.filter(**{"seq__gt" if backwards else "seq__lt": int(number)})
-    events = list(listed[: size + 1])
-    more, events = len(events) > size, events[:size]
-    if backwards:
-        events.reverse()
-    if not events:
-        return EventPage(events=[])
-    newer = more if backwards else bool(place)
-    older = backwards or more
-    return EventPage(
-        events=events,
-        newer=f"before-{events[0].seq}" if newer else "",
-        older=f"after-{events[-1].seq}" if older else "",
-    )
 
 
 def told(alarms: Iterable[ActiveAlarm]) -> Mapping[UUID, Told]:
@@ -171,17 +130,8 @@ def told(alarms: Iterable[ActiveAlarm]) -> Mapping[UUID, Told]:
 
 
 def as_csv(found: QuerySet[AlarmEvent]) -> Iterator[str]:
-    """The lines of ``found`` as CSV, newest first, in batches; times in UTC."""
-    yield _line(COLUMNS)
-    place, left = "", EXPORTED
-    while left > 0:
-        page = event_page(found, size=min(BATCH, left), place=place)
-        for event in page.events:
-            yield _line([_written(event, column) for column in COLUMNS])
-        left -= len(page.events)
-        place = page.older
-        if not place:
-            return
+    """The lines of ``found`` as CSV, newest first; times in UTC."""
+    return paging.as_csv(found, COLUMNS, _written)
 
 
 def duration(event: AlarmEvent) -> timedelta | None:
@@ -203,9 +153,3 @@ def _written(event: AlarmEvent, column: str) -> Any:
             lasted = duration(event)
             return "" if lasted is None else f"{lasted.total_seconds():.0f}"
     return getattr(event, column)
-
-
-def _line(values: Iterable[Any]) -> str:
-    line = StringIO()
-    csv.writer(line).writerow([cell(value) for value in values])
-    return line.getvalue()

@@ -1,10 +1,8 @@
 """Reads of the audit log: filter, pages, export, and the end of its time."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta, tzinfo
-from io import StringIO
 from typing import Any
 
 import msgspec
@@ -12,9 +10,9 @@ from django.db.models import CharField, Q, QuerySet
 from django.db.models.functions import Cast
 from django.utils import timezone
 
+from bots import paging
 from bots.core.auditing import Action
 from bots.core.roles import Permission
-from bots.core.spreadsheet import cell
 from bots.models import AuditEvent, Bot, Provider
 from bots.people import Person
 
@@ -25,9 +23,6 @@ KINDS = (
 )
 NAMED: dict[str, type[Bot] | type[Provider]] = {"bot": Bot, "provider": Provider}
 """Kinds whose pages are found by a name, which may change."""
-BATCH = 1_000
-EXPORTED = 100_000
-"""Events in one export at most."""
 COLUMNS = (
     "at", "actor", "address", "action", "kind", "target", "title", "message", "before", "after",
     "batch",
@@ -70,14 +65,6 @@ class EventFilter(msgspec.Struct, frozen=True, kw_only=True):
         return condition
 
 
-class EventPage(msgspec.Struct, frozen=True, kw_only=True):
-    """Some events, newest first, and the keys of the neighbouring pages."""
-
-    events: list[AuditEvent]
-    newer: str = ""
-    older: str = ""
-
-
 def visible_events(who: Person) -> QuerySet[AuditEvent]:
     """The events that ``who`` may read.
 
@@ -94,35 +81,6 @@ def visible_events(who: Person) -> QuerySet[AuditEvent]:
     return AuditEvent.objects.filter(seen | Q(kind="bot", target__in=bots))
 
 
-def event_page(found: QuerySet[AuditEvent], *, size: int, place: str = "") -> EventPage:
-    """The ``size`` events of ``found`` next to ``place`` (a key of a page), newest first.
-
-    Raises:
-        ValueError: ``place`` is no key of a page.
-    """
-    direction, _, number = place.partition("-")
-    if place and direction not in ("after", "before"):
-        raise ValueError(f"{place!r} is no place in the log")
-    backwards = direction == "before"
-    # Numbers are given in order of time; two events of one moment keep their order too.
-    listed = found.order_by("pk" if backwards else "-pk")
-    if place:
-        listed = listed.filter(**{"pk__gt" if backwards else "pk__lt": int(number)})
-    events = list(listed[: size + 1])
-    more, events = len(events) > size, events[:size]
-    if backwards:
-        events.reverse()
-    if not events:
-        return EventPage(events=[])
-    newer = more if backwards else bool(place)
-    older = True if backwards else more
-    return EventPage(
-        events=events,
-        newer=f"before-{events[0].pk}" if newer else "",
-        older=f"after-{events[-1].pk}" if older else "",
-    )
-
-
 def present_names(events: Iterable[AuditEvent]) -> dict[tuple[str, str], str]:
     """The names that bots and providers of ``events`` have by now, by kind and key."""
     names: dict[tuple[str, str], str] = {}
@@ -135,17 +93,8 @@ def present_names(events: Iterable[AuditEvent]) -> dict[tuple[str, str], str]:
 
 
 def as_csv(found: QuerySet[AuditEvent]) -> Iterator[str]:
-    """The lines of ``found`` as CSV, newest first, in batches; times in UTC."""
-    yield _line(COLUMNS)
-    place, left = "", EXPORTED
-    while left > 0:
-        page = event_page(found, size=min(BATCH, left), place=place)
-        for event in page.events:
-            yield _line([_written(event, column) for column in COLUMNS])
-        left -= len(page.events)
-        place = page.older
-        if not place:
-            return
+    """The lines of ``found`` as CSV, newest first; times in UTC."""
+    return paging.as_csv(found, COLUMNS, _written)
 
 
 def expire(days: int) -> int:
@@ -165,9 +114,3 @@ def _written(event: AuditEvent, column: str) -> Any:
     if column in ("before", "after"):
         return "" if value is None else json.dumps(value, ensure_ascii=False, sort_keys=True)
     return value
-
-
-def _line(values: Any) -> str:
-    line = StringIO()
-    csv.writer(line).writerow([cell(value) for value in values])
-    return line.getvalue()

@@ -4,7 +4,6 @@ Couriers run in several processes. One that dies loses its leases after `LEASE_S
 without noting the result is then sent again.
 """
 
-import random
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -14,7 +13,8 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from alarms.models import Destination, Notification
-from bots.core.delivering import Circuit, Outcome, wait_s
+from bots.core.delivering import Outcome
+from bots.deliveries.settling import JUDGED, circuit_of, judge, settled
 
 LEASE_S = 30.0
 FAILING_AFTER = 3
@@ -115,11 +115,6 @@ def _locked(keys: Iterable[int]) -> QuerySet[Destination]:
     return Destination.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
 
 
-def circuit_of(destination: Destination) -> Circuit:
-    """The circuit breaker of ``destination``."""
-    return Circuit(failures=destination.failures, open_until=destination.open_until)
-
-
 @transaction.atomic
 def settle(results: Sequence[Result]) -> list[Verdict]:
     """Write what became of attempts, and say how the destinations do.
@@ -133,60 +128,20 @@ def settle(results: Sequence[Result]) -> list[Verdict]:
         destination = destinations.get(result.row.destination_id)
         if destination is None:
             continue
-        _settle(result)
+        settled(Notification.objects.all(), result.row, result.outcome, result.at)
         if result.outcome.delivered and destination.failures:
             _hurry(destination, result.at)
-        _judge(destination, result)
+        judge(destination, result.outcome, result.at)
         verdicts.append(_verdict(destination, result))
     for destination in destinations.values():
-        destination.save(update_fields=_JUDGED)
+        destination.save(update_fields=JUDGED)
     return verdicts
-
-
-_JUDGED = ("failures", "open_until", "last_success_at", "last_failure_at", "last_problem")
-
-
-def _settle(result: Result) -> None:
-    row, outcome = result.row, result.outcome
-    lease = row.lease_until
-    row.attempts += 1
-    row.lease_until = None
-    row.last_problem = outcome.problem
-    again_s = None
-    if outcome.delivered:
-        row.state = Notification.State.DELIVERED
-    else:
-        again_s = wait_s(outcome, attempts=row.attempts, chance=random.random())  # noqa: S311 - no secret
-        if again_s is None:
-            row.state = Notification.State.DEAD
-    if again_s is None:
-        row.finished_at = result.at
-    else:
-        row.next_attempt_at = result.at + timedelta(seconds=again_s)
-    Notification.objects.filter(pk=row.pk, state=_WAITING, lease_until=lease).update(
-        state=row.state,
-        attempts=row.attempts,
-        next_attempt_at=row.next_attempt_at,
-        lease_until=None,
-        finished_at=row.finished_at,
-        last_problem=row.last_problem,
-    )
 
 
 def _hurry(destination: Destination, now: datetime) -> None:
     """It works again: what failed before is not to wait for hours until its next attempt."""
     waiting = destination.notifications.filter(state=_WAITING, next_attempt_at__gt=now)
     waiting.update(next_attempt_at=now)
-
-
-def _judge(destination: Destination, result: Result) -> None:
-    circuit = circuit_of(destination).after(result.outcome, result.at)
-    destination.failures, destination.open_until = circuit.failures, circuit.open_until
-    if result.outcome.delivered:
-        destination.last_success_at = result.at
-    else:
-        destination.last_failure_at = result.at
-        destination.last_problem = result.outcome.problem
 
 
 def _verdict(destination: Destination, result: Result) -> Verdict:

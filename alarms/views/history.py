@@ -21,6 +21,7 @@ from alarms.models import ActiveAlarm, AlarmEvent, Notification
 from alarms.selectors import events_visible_to, visible_to
 from alarms.views import wording
 from alarms.views.active import rows as active_rows
+from bots import paging
 from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.roles import Permission
@@ -66,14 +67,11 @@ def history(request: HttpRequest) -> HttpResponse:
     """The changes, newest first, filtered by the address of the page."""
     who, chosen = asking(request), _filter(request.GET)
     found = events_visible_to(who).filter(chosen.condition(now(), get_current_timezone()))
-    try:
-        page = journal.event_page(found, size=PAGE_SIZE, place=request.GET.get("at", ""))
-    except ValueError:
-        page = journal.event_page(found, size=PAGE_SIZE)
+    page = paging.page(found, size=PAGE_SIZE, place=request.GET.get("at", ""))
     query = request.GET.copy()
     query.pop("at", None)
     context = {
-        "rows": event_rows(page.events, who),
+        "rows": event_rows(page.rows, who),
         "page": page,
         "query": query.urlencode(),
         "chosen": chosen,
@@ -82,7 +80,7 @@ def history(request: HttpRequest) -> HttpResponse:
         "types": CATALOGUE.values(),
         "kinds": KINDS.items(),
         "zone": get_current_timezone(),
-        "exported": journal.EXPORTED,
+        "exported": paging.EXPORTED,
         "tab": "history",
     }
     return render(request, "alarms/history.html", context)

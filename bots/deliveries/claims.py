@@ -4,7 +4,6 @@ Several couriers may run in several processes. A courier that dies loses its lea
 `LEASE_S`; what it had sent without noting the result is then delivered again.
 """
 
-import random
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
@@ -14,7 +13,8 @@ import msgspec
 from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
-from bots.core.delivering import Circuit, Outcome, wait_s
+from bots.core.delivering import Outcome
+from bots.deliveries.settling import JUDGED, circuit_of, judge, settled
 from bots.models import Delivery, Destination
 
 LEASE_S = 60.0
@@ -100,11 +100,6 @@ def _locked(keys: Iterable[int]) -> QuerySet[Destination]:
     return Destination.objects.select_for_update(no_key=True).filter(pk__in=keys).order_by("pk")
 
 
-def circuit_of(destination: Destination) -> Circuit:
-    """The circuit breaker of ``destination``."""
-    return Circuit(failures=destination.failures, open_until=destination.open_until)
-
-
 @transaction.atomic
 def settle(results: Sequence[Result]) -> list[Delivery]:
     """Write what became of attempts; return the deliveries that were given up.
@@ -114,51 +109,12 @@ def settle(results: Sequence[Result]) -> list[Delivery]:
     dead = []
     destinations = {row.pk: row for row in _locked(r.delivery.destination_id for r in results)}
     for result in results:
-        if _settled(result) and result.delivery.state == Delivery.State.DEAD:
-            dead.append(result.delivery)
-        _judge(destinations[result.delivery.destination_id], result)
+        delivery, outcome = result.delivery, result.outcome
+        status = {"last_status": outcome.status}
+        stored = settled(Delivery.objects.all(), delivery, outcome, result.at, **status)
+        if stored and delivery.state == Delivery.State.DEAD:
+            dead.append(delivery)
+        judge(destinations[delivery.destination_id], outcome, result.at)
     for destination in destinations.values():
-        destination.save()
+        destination.save(update_fields=JUDGED)
     return dead
-
-
-def _settled(result: Result) -> bool:
-    delivery, outcome = result.delivery, result.outcome
-    lease = delivery.lease_until
-    delivery.attempts += 1
-    delivery.lease_until = None
-    delivery.last_status = outcome.status
-    delivery.last_problem = outcome.problem
-    again_s = None
-    if outcome.delivered:
-        delivery.state = Delivery.State.DELIVERED
-    else:
-        again_s = wait_s(outcome, attempts=delivery.attempts, chance=random.random())  # noqa: S311 - no secret
-        if again_s is None:
-            delivery.state = Delivery.State.DEAD
-    if again_s is None:
-        delivery.finished_at = result.at
-    else:
-        delivery.next_attempt_at = result.at + timedelta(seconds=again_s)
-    row = Delivery.objects.filter(pk=delivery.pk, state=Delivery.State.WAITING, lease_until=lease)
-    return bool(
-        row.update(
-            state=delivery.state,
-            attempts=delivery.attempts,
-            next_attempt_at=delivery.next_attempt_at,
-            lease_until=None,
-            finished_at=delivery.finished_at,
-            last_status=delivery.last_status,
-            last_problem=delivery.last_problem,
-        )
-    )
-
-
-def _judge(destination: Destination, result: Result) -> None:
-    circuit = circuit_of(destination).after(result.outcome, result.at)
-    destination.failures, destination.open_until = circuit.failures, circuit.open_until
-    if result.outcome.delivered:
-        destination.last_success_at = result.at
-    else:
-        destination.last_failure_at = result.at
-        destination.last_problem = result.outcome.problem

@@ -12,7 +12,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from bots import journal
+from bots import journal, paging
 from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.roles import Permission
@@ -59,16 +59,13 @@ def audit_list(request: HttpRequest) -> HttpResponse:
     found = journal.visible_events(asking(request)).filter(
         chosen.condition(timezone.get_current_timezone())
     )
-    try:
-        page = journal.event_page(found, size=PAGE_SIZE, place=request.GET.get("at", ""))
-    except ValueError:
-        page = journal.event_page(found, size=PAGE_SIZE)
+    page = paging.page(found, size=PAGE_SIZE, place=request.GET.get("at", ""))
     query = request.GET.copy()
     query.pop("at", None)
     context = {
         "chosen": chosen,
         "filtered": chosen != journal.EventFilter(),
-        "rows": _rows(page.events),
+        "rows": _rows(page.rows),
         "page": page,
         "query": query.urlencode(),
         "actions": sorted(Action, key=lambda action: action.words),

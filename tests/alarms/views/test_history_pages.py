@@ -19,6 +19,7 @@ from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Notif
 from alarms.services import handling
 from alarms.services.addresses import console_url, runbook_url
 from alarms.services.reporting import tell
+from bots import paging
 from bots.models import AuditEvent, Bot
 from bots.people import person
 from tests.alarms.raising import cleared, over_of, raised
@@ -105,12 +106,12 @@ def test_the_first_page_says_that_there_is_nothing_newer() -> None:
         raised(name=str(number))
     rows = AlarmEvent.objects.all()
 
-    first = journal.event_page(rows, size=2)
-    back = journal.event_page(rows, size=2, place="before-1")
+    first = paging.page(rows, size=2)
+    back = paging.page(rows, size=2, place="before-1")
 
     assert (first.newer, first.older) == ("", "after-2")
     assert (back.newer, back.older) == ("", "after-2")
-    assert journal.event_page(rows, size=2, place="before-3").events == []
+    assert paging.page(rows, size=2, place="before-3").rows == []
 
 
 def test_what_is_filtered_is_exported_for_a_spreadsheet(viewer: Client) -> None:
@@ -132,8 +133,8 @@ def test_what_is_filtered_is_exported_for_a_spreadsheet(viewer: Client) -> None:
 
 
 def test_a_long_export_comes_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "BATCH", 2)
-    monkeypatch.setattr(journal, "EXPORTED", 4)
+    monkeypatch.setattr(paging, "BATCH", 2)
+    monkeypatch.setattr(paging, "EXPORTED", 4)
     for number in range(5):
         raised(name=str(number))
     AlarmEvent.objects.filter(seq=5).update(type="ofAnotherVersion")
