@@ -6,6 +6,13 @@ localise(document);
 document.addEventListener("htmx:afterSwap", () => localise(document));
 setInterval(() => localise(document, "ago"), 30_000);
 
+// On a narrow screen the open tab is in sight.
+for (const tab of document.querySelectorAll(".tabs [aria-current]")) {
+  const bar = tab.parentElement;
+  const middle = (bar.clientWidth - tab.offsetWidth) / 2;
+  bar.scrollLeft += tab.getBoundingClientRect().left - bar.getBoundingClientRect().left - middle;
+}
+
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-copy]");
   if (!button) return;
