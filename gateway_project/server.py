@@ -256,12 +256,15 @@ class GatewayServer(daphne.server.Server):  # type: ignore[misc]  # the package 
     async def share(self, *, taking: bool) -> None:
         """Take new connections of a shared port, or leave them to those who share it.
 
-        What is open goes on, and the private socket stays. Safe to call again.
+        What is open goes on, and the private socket stays. Safe to call again, and before the port
+        was first opened.
 
         Raises:
             OSError: the port cannot be opened again.
         """
-        if self._shared is None or self._draining is not None or taking is bool(self._ports):
+        if self._shared is None or not self.listening_addresses or self._draining is not None:
+            return
+        if taking is bool(self._ports):
             return
         if taking:
             self._ports.append(port := _shared_port(*self._shared, self.http_factory))

@@ -134,6 +134,7 @@ def main() -> None:
     probe = Probe()
 
     async def on_start() -> None:
+        await server.share(taking=True)  # too early: it changes nothing
         tell(started=True)
 
     async def on_drain() -> None:
