@@ -120,7 +120,7 @@ def settle(results: Sequence[Result]) -> list[Verdict]:
     """Write what became of attempts, and say how the destinations do.
 
     The result of a courier whose lease somebody else has taken over changes nothing but what is
-    known of the destination. A destination that was deleted meanwhile is left out.
+    known of the destination. One that was deleted or switched off meanwhile is left out.
     """
     verdicts = []
     destinations = {row.pk: row for row in _locked({r.row.destination_id for r in results})}
@@ -132,7 +132,8 @@ def settle(results: Sequence[Result]) -> list[Verdict]:
         if result.outcome.delivered and destination.failures:
             _hurry(destination, result.at)
         judge(destination, result.outcome, result.at)
-        verdicts.append(_verdict(destination, result))
+        if destination.enabled:
+            verdicts.append(_verdict(destination, result))
     for destination in destinations.values():
         destination.save(update_fields=JUDGED)
     return verdicts

@@ -6,7 +6,6 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import msgspec
@@ -20,10 +19,10 @@ from alarms.core.declare import MAX_SOURCE_CHARS
 from alarms.core.patterns import MAX_PATTERNS
 from alarms.core.ports import Notice
 from alarms.core.severity import Severity
-from alarms.models import Destination, Notification
+from alarms.models import ActiveAlarm, Destination, Notification
 from alarms.services.building import built, introduce, params_known, plugin_of
 from alarms.services.claims import LEASE_S
-from alarms.services.ledger import locked_ledger, write
+from alarms.services.ledger import Change, Kind, locked_ledger, write
 from alarms.services.notices import stored, test_notice
 from alarms.services.resending import (
     KIND,
@@ -34,7 +33,6 @@ from alarms.services.resending import (
     try_now,
 )
 from bots import audit, credentials, secrets
-from bots.core import noticing
 from bots.core.auditing import Action
 from bots.core.errors import Fault, ParameterError, ServiceError
 from bots.core.params.declare import Level
@@ -137,11 +135,12 @@ def destination_update(
         ledger = locked_ledger()
         before = Destination.objects.select_for_update().get(pk=destination.pk)
         after.save(update_fields=[*_FIELDS, "settings", "resent_at"])
+        changes: list[Change] = []
         if after.enabled:
             close_circuit(after)
         else:
-            _silence(after)
-        write(ledger, [])
+            changes = _silence(after)
+        write(ledger, changes)
         _audit(Action.ALARM_DESTINATION_CHANGED, before, after)
     after.refresh_from_db()
     return after
@@ -154,14 +153,13 @@ def destination_delete(*, destination: Destination) -> None:
     # NB before its notifications, as couriers do: else each waits for the other.
     Destination.objects.select_for_update().filter(pk=destination.pk).first()
     _audit(Action.ALARM_DESTINATION_DELETED, destination, None)
-    _not_failing(destination)
+    changes = _not_failing(destination)
     Destination.objects.filter(pk=destination.pk).delete()
-    write(ledger, [])
+    write(ledger, changes)
 
 
-def _silence(destination: Destination) -> None:
+def _silence(destination: Destination) -> list[Change]:
     """Give up what waits: alarms of long ago must not arrive when it is switched on again."""
-    _not_failing(destination)
     waiting = destination.notifications.filter(state=Notification.State.WAITING)
     waiting.update(
         state=Notification.State.DEAD,
@@ -169,11 +167,20 @@ def _silence(destination: Destination) -> None:
         lease_until=None,
         last_problem=_SWITCHED_OFF,
     )
+    return _not_failing(destination)
 
 
-def _not_failing(destination: Destination) -> None:
-    told = partial(noticing.worked, DESTINATION_FAILING.name, destination.name)
-    transaction.on_commit(told, robust=True)
+def _not_failing(destination: Destination) -> list[Change]:
+    """Clear the alarm about ``destination``: nobody waits for it any more."""
+    kind = DESTINATION_FAILING
+    found = ActiveAlarm.objects.filter(type=kind.name, source=kind.source(destination.name))
+    if (alarm := found.first()) is None:
+        return []
+    alarm.delete()
+    by = audit.current_actor().name
+    return [
+        Change(alarm=alarm, kind=Kind.CLEARED, at=timezone.now(), previous=alarm.severity, by=by)
+    ]
 
 
 # --- checks ---------------------------------------------------------------------------------------

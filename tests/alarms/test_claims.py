@@ -160,6 +160,14 @@ def test_what_was_deleted_meanwhile_is_left_out() -> None:
     assert settle([Result(row, GOOD, later())]) == []
 
 
+def test_what_was_switched_off_meanwhile_is_said_to_be_nothing() -> None:
+    destination()
+    alarm()
+    (row,) = claim(later(), 10)
+    Destination.objects.update(enabled=False, failures=9)
+    assert settle([Result(row, BAD, later())]) == []
+
+
 def test_what_is_switched_off_gets_nothing() -> None:
     destination()
     alarm()

@@ -9,12 +9,13 @@ from cryptography.fernet import Fernet
 from django.conf import settings
 from django.utils import timezone
 
+from alarms.core.catalogue import DESTINATION_FAILING
 from alarms.core.severity import Severity
-from alarms.models import Destination, Ledger, Notification
+from alarms.models import ActiveAlarm, AlarmEvent, Destination, Ledger, Notification
 from alarms.services import destinations
 from alarms.services.building import built, plugin_of
 from bots import net, secrets
-from bots.core import noticing
+from bots.audit import Actor, acting
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError, ServiceError
 from bots.core.params.resolve import MASK
@@ -295,27 +296,25 @@ def test_a_destination_can_be_tried_at_once() -> None:
     assert last(Action.CIRCUIT_CLOSED).before == {"failures": 9}
 
 
-def test_what_is_switched_off_forgets_what_waits(
-    django_capture_on_commit_callbacks: Any,
-) -> None:
-    told: list[tuple[str, str]] = []
-
-    class Listener:
-        def failed(self, alarm: str, source: str, detail: str, *, certain: bool) -> None:
-            """Nothing fails here."""
-
-        def worked(self, alarm: str, source: str) -> None:
-            told.append((alarm, source))
-
-    before = list(noticing._listeners)
-    noticing.listen(Listener())
-    try:
-        row = create()
-        alarm()
-        with django_capture_on_commit_callbacks(execute=True):
-            destinations.destination_update(destination=row, enabled=False)
-    finally:
-        noticing._listeners[:] = before
-    assert told == [("alarmDestinationFailing", "chat")]
+def test_what_is_switched_off_forgets_what_waits() -> None:
+    row = create()
+    alarm()
+    destinations.destination_update(destination=row, enabled=False)
     kept = Notification.objects.get()
     assert (kept.state, kept.last_problem) == ("dead", "the destination was switched off")
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_nothing_is_wrong_with_a_destination_that_is_not_in_use(gone: bool) -> None:
+    row = create()
+    create(name="other")
+    for name in ("chat", "other"):
+        alarm(source=DESTINATION_FAILING.source(name), type=DESTINATION_FAILING.name)
+    with acting(Actor(name="mia")):
+        if gone:
+            destinations.destination_delete(destination=row)
+        else:
+            destinations.destination_update(destination=row, enabled=False)
+    assert ActiveAlarm.objects.get().source == "destination:other"
+    event = AlarmEvent.objects.latest("seq")
+    assert (event.source, event.kind, event.by) == ("destination:chat", "cleared", "mia")
