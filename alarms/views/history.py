@@ -37,7 +37,7 @@ Kind = AlarmEvent.Kind
 KINDS = {
     Kind.RAISED: gettext_lazy("raised"),
     Kind.CHANGED: gettext_lazy("changed"),
-    Kind.HELD: gettext_lazy("held"),
+    Kind.HELD: gettext_lazy("comes and goes"),
     Kind.CLEARED: gettext_lazy("cleared"),
     Kind.ACKNOWLEDGED: gettext_lazy("acknowledged"),
     Kind.UNACKNOWLEDGED: gettext_lazy("no longer acknowledged"),

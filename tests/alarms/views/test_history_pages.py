@@ -246,6 +246,6 @@ def test_what_is_held_because_it_comes_and_goes_says_so(viewer: Client) -> None:
 
     assert "raised 3 times in the last hour" in content
     assert "it comes and goes, so the clear is held" in content
-    assert content.count('<span class="kind">held</span>') == 1
+    assert content.count('<span class="kind">comes and goes</span>') == 1
     assert "away; if it stays so, clears at" in page(viewer, "/alarms/")
     assert page(viewer, "/alarms/history/?kind=held").count('class="kind"') == 1
