@@ -54,5 +54,5 @@ def test_what_wakes_is_a_task_of_the_schedule_that_every_thread_can_send() -> No
     assert found == ["gateway"]
     scheduled = {entry["task"] for entry in current_app.conf.beat_schedule.values()}
     assert TASK in scheduled
-    current_app.loader.import_default_modules()
+    current_app.autodiscover_tasks(force=True)
     assert scheduled <= set(current_app.tasks)
