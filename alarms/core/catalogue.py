@@ -189,7 +189,7 @@ OAUTH_REFRESH = AlarmType(
     severity=Severity.MAJOR,
     text=_("No token from {source}: {detail}"),
     cause="communicationsSubsystemFailure",
-    effect=_("When the present token runs out, calls to the bots that need it fail."),
+    effect=_("When the present token runs out, calls and outbound calls that need it fail."),
     steps=(
         _("Compare token address, client id and secret of the provider with the bot's side."),
         _("Look whether the token service can be reached from the gateway."),

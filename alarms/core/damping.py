@@ -15,8 +15,8 @@ MEMORY = timedelta(hours=1)
 """What was longer ago does not count."""
 MOST_COMINGS = 30
 """So many times are remembered of one source, the latest."""
-_DETAIL_CHARS = 300
-"""Of a detail, so that there is room for the words about it."""
+_DETAIL_CHARS = 150
+"""Of a detail, so that the words about it fit into a trap as well."""
 
 
 class Damping(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -33,6 +34,7 @@ from alarms.services.resending import (
     try_now,
 )
 from bots import audit, credentials, secrets
+from bots.core import noticing
 from bots.core.auditing import Action
 from bots.core.errors import Fault, ParameterError, ServiceError
 from bots.core.params.declare import Level
@@ -117,7 +119,6 @@ def destination_update(
     Raises:
         ParameterError: every problem, by field or wire name.
     """
-    after = copy.copy(destination)
     given = {
         "enabled": enabled,
         "min_severity": min_severity,
@@ -125,15 +126,12 @@ def destination_update(
         "sources": None if sources is None else list(sources),
         "resend_minutes": resend_minutes,
     }
-    for field, value in given.items():
-        if value is not None:
-            setattr(after, field, value)
-    if after.resend_minutes != destination.resend_minutes:
-        after.resent_at = timezone.now() if after.resend_minutes else None
-    _check(after, _received(after, params, credentials))
+    # NB first without the lock: a notifier may take a while to load.
+    _check(*_changed(destination, given, params, credentials))
     with transaction.atomic():
         ledger = locked_ledger()
         before = Destination.objects.select_for_update().get(pk=destination.pk)
+        after, _problems = _changed(before, given, params, credentials)
         after.save(update_fields=[*_FIELDS, "settings", "resent_at"])
         changes: list[Change] = []
         if after.enabled:
@@ -144,6 +142,24 @@ def destination_update(
         _audit(Action.ALARM_DESTINATION_CHANGED, before, after)
     after.refresh_from_db()
     return after
+
+
+def _changed(
+    row: Destination,
+    given: Mapping[str, Any],
+    params: Mapping[str, Any] | None,
+    credentials: Mapping[str, Any] | None,
+) -> tuple[Destination, dict[str, str]]:
+    """A copy of ``row`` with what is not None, and what is wrong with its settings."""
+    after = copy.copy(row)
+    for field, value in given.items():
+        if value is not None:
+            setattr(after, field, value)
+    if after.resend_minutes != row.resend_minutes:
+        after.resent_at = timezone.now() if after.resend_minutes else None
+    if params is None and credentials is None and not after.enabled:
+        return after, {}  # what cannot work any more can still be switched off
+    return after, _received(after, params, credentials)
 
 
 @transaction.atomic
@@ -310,10 +326,14 @@ async def _sent(destination: Destination, notice: Notice) -> None:
 
 
 def _keep(row: Notification, tried: Tried) -> None:
-    row.state = Notification.State.DELIVERED if tried.ok else Notification.State.DEAD
-    row.attempts, row.lease_until, row.finished_at = 1, None, timezone.now()
-    row.last_problem = "" if tried.ok else f"{tried.fault}: {tried.detail}"[:300]
-    row.save()
+    # NB the destination may have been deleted meanwhile, with everything it was told.
+    Notification.objects.filter(pk=row.pk).update(
+        state=Notification.State.DELIVERED if tried.ok else Notification.State.DEAD,
+        attempts=1,
+        lease_until=None,
+        finished_at=timezone.now(),
+        last_problem="" if tried.ok else f"{tried.fault}: {tried.detail}"[:300],
+    )
 
 
 def _note(destination: Destination, tried: Tried) -> None:
@@ -321,6 +341,9 @@ def _note(destination: Destination, tried: Tried) -> None:
     if tried.ok:
         rows.update(last_success_at=timezone.now())
         close_circuit(destination)
+        # What was given up is not tried again by itself, so nothing else may tell that it works.
+        works = partial(noticing.worked, DESTINATION_FAILING.name, destination.name)
+        transaction.on_commit(works, robust=True)
     else:
         detail = f"{tried.fault}: {tried.detail}"[:300]
         rows.update(last_failure_at=timezone.now(), last_problem=detail)

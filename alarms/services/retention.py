@@ -58,6 +58,7 @@ def give_up(now: datetime, most: int = MOST_WAITING) -> int:
             given_up += waiting.filter(pk__in=batch).update(
                 state=Notification.State.DEAD,
                 finished_at=now,
+                lease_until=None,
                 last_problem=PROBLEM.format(most=most),
             )
     return given_up

@@ -334,7 +334,8 @@ def retry(request: HttpRequest, destination: str, notification_id: UUID) -> Http
     if services.retry(notification=row):
         messages.success(request, _("It is tried again, with the same id."))
     else:
-        messages.warning(request, _("It is being sent at this moment; look again soon."))
+        told = _("It is not sent again: the destination was told of something later, or it waits.")
+        messages.warning(request, told)
     return redirect("alarms:notification", found.name, row.pk)
 
 

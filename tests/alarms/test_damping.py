@@ -65,7 +65,7 @@ def test_only_so_many_times_are_remembered() -> None:
         (7, "timeout", "timeout; comes and goes, raised 7 times in the last hour"),
         (3, "", "comes and goes, raised 3 times in the last hour"),
         (99, "", f"comes and goes, raised at least {MOST_COMINGS} times in the last hour"),
-        (3, "x" * 500, f"{'x' * 300}; comes and goes, raised 3 times in the last hour"),
+        (3, "x" * 500, f"{'x' * 150}; comes and goes, raised 3 times in the last hour"),
     ],
 )
 def test_the_detail_says_that_it_comes_and_goes(times: int, detail: str, words: str) -> None:

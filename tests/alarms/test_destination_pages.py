@@ -249,6 +249,8 @@ def test_what_was_given_up_is_found_and_tried_again(admin: Client) -> None:
     assert "1 notice is tried again." in body(admin.post(f"{ROOM}siem/retry", follow=True))
     dead.refresh_from_db()
     assert dead.state == "waiting"
+    again = body(admin.post(f"{ROOM}siem/{done.pk}/retry", follow=True))
+    assert "It is not sent again" in again
 
 
 def test_the_history_turns_pages_without_losing_or_repeating_any(admin: Client) -> None:

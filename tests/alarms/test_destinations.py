@@ -318,3 +318,23 @@ def test_nothing_is_wrong_with_a_destination_that_is_not_in_use(gone: bool) -> N
     assert ActiveAlarm.objects.get().source == "destination:other"
     event = AlarmEvent.objects.latest("seq")
     assert (event.source, event.kind, event.by) == ("destination:chat", "cleared", "mia")
+
+
+def test_what_cannot_work_any_more_can_be_switched_off(settings: Any) -> None:
+    row = create()
+    settings.FIELD_KEYS = (Fernet.generate_key().decode(),)
+    with pytest.raises(ParameterError):
+        destinations.destination_update(destination=row, min_severity=Severity.MAJOR)
+    assert not destinations.destination_update(destination=row, enabled=False).enabled
+    Destination.objects.update(notifier="pigeon", enabled=True)
+    assert not destinations.destination_update(destination=row, enabled=False).enabled
+
+
+def test_two_who_change_different_things_both_do() -> None:
+    mine, yours = create(), Destination.objects.get()
+    destinations.destination_update(destination=mine, min_severity=Severity.MAJOR)
+    destinations.destination_update(destination=yours, types=["diskSpaceLow"])
+    row = Destination.objects.get()
+    assert (row.min_severity, row.types) == (Severity.MAJOR, ["diskSpaceLow"])
+    event = last(Action.ALARM_DESTINATION_CHANGED)
+    assert (event.before, event.after) == ({"types": []}, {"types": ["diskSpaceLow"]})

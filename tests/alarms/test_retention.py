@@ -36,8 +36,8 @@ def test_no_more_is_kept_than_the_history_has() -> None:
     destination()
     destination("mail")
     for number in range(4):
-        alarm(number * 100)
-        over(number * 100 + 60)
+        alarm(number * 100, f"provider:{number}")
+        over(number * 100 + 60, f"provider:{number}")
     deliver()
     with override_settings(ALARM_HISTORY=5):
         assert retention.expire(timezone.now()) == 6
@@ -54,6 +54,14 @@ def test_what_waits_is_bounded() -> None:
     assert [row.state for row in rows] == ["dead"] * 3 + ["waiting"] * 2
     assert rows[0].last_problem == "more than 2 were waiting"
     assert retention.give_up(timezone.now(), most=2) == 0
+
+
+def test_what_a_courier_that_died_had_leased_is_given_up_too() -> None:
+    destination()
+    alarm()
+    Notification.objects.update(lease_until=timezone.now() - timedelta(seconds=1))
+    assert retention.give_up(timezone.now(), most=0) == 1
+    assert Notification.objects.get().lease_until is None
 
 
 def test_active_alarms_are_sent_again_by_the_clock() -> None:
