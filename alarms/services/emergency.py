@@ -130,8 +130,9 @@ def remember() -> Sequence[Destination] | None:
     """
     version = Ledger.objects.filter(pk=1).values_list("version", flat=True).first() or 0
     if version != _watch.version:
-        _watch.destinations = tuple(Destination.objects.filter(enabled=True))
+        # NB the destinations last: another thread takes them for all that is needed.
         _watch.policy = policies_of([DATABASE_UNAVAILABLE])[DATABASE_UNAVAILABLE.name]
+        _watch.destinations = tuple(Destination.objects.filter(enabled=True))
         _watch.version = version
         return _watch.destinations
     return None
