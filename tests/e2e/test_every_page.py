@@ -17,7 +17,13 @@ from tests.e2e.installation import Gateway
 
 pytestmark = [pytest.mark.e2e, pytest.mark.peer]
 
-RULES = {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]}
+RULES = {
+    "light": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa"]},
+    "dark": {"type": "rule", "values": ["color-contrast"]},
+}
+"""What is looked at in each theme: they differ in colours only."""
+DRAWN_LATER = "/api/docs"
+"""The page that scripts draw after it has loaded."""
 PAGES = (
     "/",
     "/?range=7d",
@@ -125,12 +131,13 @@ def test_a_page_is_accessible_narrow_and_unimpressed(
     console.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
     console.set_viewport_size({"width": 1440, "height": 900})
     answer = console.goto(gateway.url + path)
-    console.wait_for_load_state("networkidle") if path != "/live/" else None
+    if path == DRAWN_LATER:
+        console.wait_for_load_state("networkidle")
     assert answer is not None
     assert answer.status == (404 if "no-such" in path else 200)
-    for theme in ("light", "dark"):
+    for theme, rules in RULES.items():
         console.evaluate(f"document.documentElement.dataset.bsTheme = {theme!r}")
-        results = Axe().run(console, options={"runOnly": RULES, "resultTypes": ["violations"]})
+        results = Axe().run(console, options={"runOnly": rules, "resultTypes": ["violations"]})
         assert results.violations_count == 0, f"{theme}: {results.generate_report()}"
     console.set_viewport_size({"width": 390, "height": 844})
     assert console.evaluate("document.documentElement.scrollWidth") <= 390, "wider than a phone"
