@@ -10,10 +10,10 @@ from django.db.models import QuerySet
 from bots.audit import record
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError
-from calls.leases import LEASE_SECONDS
+from calls.leases import RENEW_SECONDS
 from calls.models import ProcessLease
 
-FOLLOWS_SECONDS = LEASE_SECONDS // 4 + 1
+FOLLOWS_SECONDS = round(RENEW_SECONDS + 0.5)
 """How long a process may take to follow, as long as it reaches the database."""
 
 

@@ -10,6 +10,8 @@ from calls.models import ProcessLease
 
 LEASE_SECONDS = 30
 """A process whose lease was not renewed for this long is taken for dead, see `may_judge`."""
+RENEW_SECONDS = LEASE_SECONDS / 4
+"""So often a process renews its lease, and learns what people want of it."""
 GAP_SECONDS = 15
 """Two renewals further apart say that the database may have been away in between. If it was for
 less, every living process has renewed its lease in time."""

@@ -1,7 +1,7 @@
 """The watchers of the whole installation: what no single process can see, read from the database.
 
-One task of the worker runs them (`calls.tasks.watch_installation`), in one thread at a time. Each
-computes everything that is wrong of its kind, so what it does not find any more is over.
+A task of the worker runs them (`calls.tasks.watch_installation`), each in one thread at a time.
+Each computes everything that is wrong of its kind, so what it does not find any more is over.
 """
 
 import threading
@@ -291,7 +291,6 @@ class Watchers:
     """All watchers of the installation; `look` as often as you like, from any thread."""
 
     def __init__(self) -> None:
-        self._looking = threading.Lock()
         self._looks: list[tuple[float, Look]] = [
             (10.0, look_at_processes),
             (10.0, look_at_queues),
@@ -304,18 +303,19 @@ class Watchers:
             (30.0, look_at_bots),
         ]
         self._due = [0.0] * len(self._looks)
+        self._looking = [threading.Lock() for _look in self._looks]
 
     def look(self, now: datetime) -> None:
-        """Let those look whose turn it is; nothing while somebody else does."""
-        if not self._looking.acquire(blocking=False):
-            return
-        try:
-            for number, (every_s, look) in enumerate(self._looks):
+        """Let those look whose turn it is, but for those who still do: some wait for networks."""
+        for number, (every_s, look) in enumerate(self._looks):
+            if not self._looking[number].acquire(blocking=False):
+                continue
+            try:
                 if time.monotonic() >= self._due[number]:
                     self._due[number] = time.monotonic() + every_s - 1.0
                     _carefully(look, now)
-        finally:
-            self._looking.release()
+            finally:
+                self._looking[number].release()
 
 
 def _carefully(look: Look, now: datetime) -> None:

@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from calls.health.certificates import CERTIFICATES
 from calls.health.vitals import Processor, common
-from calls.leases import LEASE_SECONDS, give_back, renew_lease
+from calls.leases import RENEW_SECONDS, give_back, renew_lease
 
 STOP_S = 2.0
 
@@ -66,10 +67,10 @@ class WorkerLease:
     def _run(self) -> None:
         while not self._stop.is_set():
             self._in_database(self.renew)
-            self._stop.wait(LEASE_SECONDS / 4)
+            self._stop.wait(RENEW_SECONDS)
         self._in_database(lambda: give_back(self.owner))
 
-    def _in_database(self, act: Any) -> None:
+    def _in_database(self, act: Callable[[], object]) -> None:
         try:
             act()
         except (DatabaseError, InterfaceError) as error:

@@ -28,7 +28,7 @@ from calls.database import db
 from calls.facts import Placing
 from calls.hooks.desk import HookDesk
 from calls.hooks.session import CallFacts
-from calls.leases import LEASE_SECONDS, give_back, renew_lease
+from calls.leases import LEASE_SECONDS, RENEW_SECONDS, give_back, renew_lease
 from calls.live import LiveFeed
 from calls.records import RecordWriter
 from calls.session.call import CallSession
@@ -40,8 +40,6 @@ from calls.session.warm_up import warm_up
 END_TIMEOUT_S = 8.0
 """How long calls that a drain ends may take for it; more than a hang-up's confirmation takes."""
 RECORDS_TIMEOUT_S = 20.0
-LEASE_LOOKS = 4
-"""So often within its time a lease is renewed, and people's wishes are read with it."""
 LEASE_RETRY_S = 2.0
 """Until a lease that could not be renewed is tried again (see `calls.leases.GAP_SECONDS`)."""
 
@@ -290,7 +288,7 @@ class SessionHost:
     async def _keep_lease(self) -> None:
         renewed = True
         while True:
-            await asyncio.sleep(LEASE_SECONDS / LEASE_LOOKS if renewed else LEASE_RETRY_S)
+            await asyncio.sleep(RENEW_SECONDS if renewed else LEASE_RETRY_S)
             paused = self.paused
             renewed = await self._renew_lease()
             if self.paused is not paused:

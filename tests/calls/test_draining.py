@@ -79,8 +79,7 @@ async def host(
     transactional_db: None, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[SessionHost]:
     """A process that looks for wishes several times a second."""
-    monkeypatch.setattr(hosting, "LEASE_SECONDS", 6)
-    monkeypatch.setattr(hosting, "LEASE_LOOKS", 100)
+    monkeypatch.setattr(hosting, "RENEW_SECONDS", 0.06)
     host = SessionHost()
     host.vitals = lambda: {"draining": host.draining}
     await host.start()
