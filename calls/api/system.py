@@ -49,8 +49,10 @@ class OneProcessShown(Shown):
     role: str = Field(description="web: it takes calls; worker: it does background work.")
     version: str
     state: Literal["alive", "draining", "silent"] = Field(
-        description="silent: it has not said for half a minute that it is alive."
+        description="draining: it takes no more calls, or is to; silent: it has not said for half "
+        "a minute that it is alive."
     )
+    draining: bool = Field(description="It has said itself that it takes no more calls.")
     started_at: datetime
     renewed_at: datetime = Field(description="When it last said that it is alive.")
     calls: int | None

@@ -58,15 +58,16 @@ def test_a_machine_drains_and_the_whole_gateway(make_api: MakeApi, four: None) -
 
 def test_how_far_a_drain_is_can_be_read(make_api: MakeApi, four: None) -> None:
     api = make_api("system:drain")
-    api.post("/system/processes/a/drain")
+    for owner in ("a", "b"):
+        api.post(f"/system/processes/{owner}/drain")
     renew_lease("a", "alpha", 1, now(), vitals={"calls": 1, "draining": True})
     listed = api.get("/system/processes").json()["items"]
-    told = {each["owner"]: (each["state"], each["calls"]) for each in listed}
+    told = {each["owner"]: (each["state"], each["draining"], each["calls"]) for each in listed}
     assert told == {
-        "a": ("draining", 1),
-        "b": ("alive", 2),
-        "c": ("alive", 2),
-        "w": ("alive", None),
+        "a": ("draining", True, 1),
+        "b": ("draining", False, 2),
+        "c": ("alive", False, 2),
+        "w": ("alive", False, None),
     }
 
 

@@ -114,6 +114,7 @@ def test_processes_and_parts_are_told_to_whoever_watches_over_all(make_api: Make
         "role": "web",
         "version": "9.9",
         "state": "draining",
+        "draining": True,
         "calls": 4,
         "mostCalls": 50,
         "lagP99Ms": 1.5,
