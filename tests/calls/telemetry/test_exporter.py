@@ -145,6 +145,27 @@ def test_the_thread_sends_a_full_batch_and_stops_with_what_is_left() -> None:
     assert not exporter._thread.is_alive()
 
 
+def test_what_is_told_while_the_rest_is_being_sent_is_sent_before_the_end() -> None:
+    sending, on = threading.Event(), threading.Event()
+
+    def send(_spans: Sequence[Span]) -> bool:
+        sending.set()
+        return on.wait(10)
+
+    exporter = Exporter(send)
+    exporter.start()
+    exporter.tell(told(1))
+    exporter._wake.set()
+    assert sending.wait(10)
+    exporter.tell(told(2))
+    stopping = threading.Thread(target=exporter.stop)
+    stopping.start()
+    assert exporter._stopping.wait(10)
+    on.set()
+    stopping.join(10)
+    assert exporter.sent == 2
+
+
 # --- a collector ----------------------------------------------------------------------------------
 
 
