@@ -23,9 +23,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         now = timezone.now()
         path: Path = options["output"] or Path(file_name(now))
+        made = bundle(now)
         try:
             path.touch(mode=0o600, exist_ok=False)
-            path.write_bytes(bundle(now))
+            path.write_bytes(made)
         except FileExistsError:
             raise CommandError(f"{path} is there already") from None
         except OSError as error:
