@@ -8,7 +8,6 @@ import msgspec
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.timezone import now
 from django.utils.translation import gettext as _
@@ -177,7 +176,7 @@ def undrain(request: HttpRequest) -> HttpResponse:
         "%(count)s process takes calls again.", "%(count)s processes take calls again.", count
     )
     messages.success(request, text % {"count": count})
-    return redirect(reverse("calls:system"))
+    return redirect("calls:system")
 
 
 def _chosen(request: HttpRequest) -> tuple[str, str]:
