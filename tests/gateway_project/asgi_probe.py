@@ -1,17 +1,34 @@
 """An application that does what its path says, served by our server: the far side of server tests.
 
-Prints one JSON object a line: the port once it is open, then what the hooks and sockets saw.
+A process of it prints one JSON object a line: the port once it is open, then what the hooks and
+sockets saw. ``asgi_probe.py FD`` imports all that takes long and forks such a process for each
+message on the socket ``FD``: JSON of its arguments, with the files that it prints and logs to. The
+answer is its number; ``{"wait": number}`` is answered with its exit code.
 """
 
 import asyncio
 import json
+import os
+import socket
 import sys
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import autobahn.twisted.websocket  # noqa: F401
+import django.http  # noqa: F401
 import structlog
+import twisted.internet.asyncioreactor
+import twisted.internet.endpoints
+import twisted.logger
+import twisted.web.http  # noqa: F401
 
-from gateway_project.server import GatewayServer
+import calls.channels.straight
+import gateway_project.numbering
+import gateway_project.websocket  # noqa: F401
+
+if TYPE_CHECKING:
+    from gateway_project.server import GatewayServer
 
 MEBIBYTE = 1024 * 1024
 
@@ -21,7 +38,7 @@ def tell(**facts: Any) -> None:
 
 
 class Probe:
-    server: GatewayServer
+    server: "GatewayServer"
 
     def __init__(self) -> None:
         self.calls_end = asyncio.Event()
@@ -128,9 +145,11 @@ class Probe:
         raise RuntimeError("the application broke")
 
 
-def main() -> None:
+def serve(mode: str, port: int = 0, private: str = "") -> int:
+    """Serve until a signal ends it; the exit code."""
+    from gateway_project.server import GatewayServer  # NB it opens what forks must not share
+
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
-    mode = sys.argv[1]
     probe = Probe()
 
     async def on_start() -> None:
@@ -149,7 +168,6 @@ def main() -> None:
             super().listen_success(port)
             tell(port=self._ports[-1].getHost().port)
 
-    port = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     server = Server(
         probe,
         host="127.0.0.1",
@@ -157,12 +175,47 @@ def main() -> None:
         on_start=on_start,
         on_drain=on_drain,
         proxy_headers=mode == "proxied",
-        private_socket=Path(sys.argv[3]) if len(sys.argv) > 3 else None,
+        private_socket=Path(private) if private else None,
     )
     probe.server = server
     code = server.serve()
     tell(exit=code)
-    sys.exit(code)
+    return code
+
+
+def fork(asked: dict[str, Any], control: socket.socket, files: list[int]) -> int:
+    """The number of a process that serves as ``asked``."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            control.close()
+            for file, standard in zip(files, (1, 2), strict=True):
+                os.dup2(file, standard)
+                os.close(file)
+            code = serve(**asked)
+        except BaseException:
+            traceback.print_exc()
+            raise
+        finally:
+            os._exit(code)  # the rest of this process belongs to who forked it
+    for file in files:
+        os.close(file)
+    return child
+
+
+def main() -> None:
+    control = socket.socket(fileno=int(sys.argv[1]))
+    while True:
+        message, files, _, _ = socket.recv_fds(control, 4096, 2)
+        if not message:
+            return
+        asked = json.loads(message)
+        if "wait" in asked:
+            answer = os.waitstatus_to_exitcode(os.waitpid(asked["wait"], 0)[1])
+        else:
+            answer = fork(asked, control, files)
+        control.send(json.dumps(answer).encode())
 
 
 if __name__ == "__main__":

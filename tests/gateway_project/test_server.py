@@ -6,9 +6,10 @@ import os
 import re
 import signal
 import socket
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,60 +24,108 @@ MAX_BODY_BYTES = 4 * MEBIBYTE
 PROBE = Path(__file__).with_name("asgi_probe.py")
 
 
+class Forks:
+    """Processes of `asgi_probe`, each forked from one that has imported everything."""
+
+    def __init__(self, control: socket.socket) -> None:
+        self._control = control
+
+    def ask(self, *files: int, **asked: Any) -> int:
+        socket.send_fds(self._control, [json.dumps(asked).encode()], files)
+        answer: int = json.loads(self._control.recv(4096))
+        return answer
+
+
+@pytest.fixture(scope="module")
+def forks() -> Iterator[Forks]:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours:
+        ours.settimeout(60)
+        with theirs:
+            process = subprocess.Popen(
+                [sys.executable, str(PROBE), str(theirs.fileno())],
+                pass_fds=[theirs.fileno()],
+                env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
+            )
+        yield Forks(ours)
+    process.wait()
+
+
 class Server:
     """A running `asgi_probe`; ``told`` waits for the next line that has a fact of that name."""
 
-    def __init__(self, process: asyncio.subprocess.Process, log: Path) -> None:
-        self.process = process
+    port = 0
+
+    def __init__(self, forks: Forks, pid: int, facts: asyncio.StreamReader, log: Path) -> None:
+        self._forks = forks
+        self._code: int | None = None
+        self.pid = pid
+        self.facts = facts
         self.log = log
-        self.port = 0
 
     async def told(self, fact: str) -> Any:
-        assert self.process.stdout is not None
         async with asyncio.timeout(20):
-            while line := await self.process.stdout.readline():
+            while line := await self.facts.readline():
                 facts = json.loads(line)
                 if fact in facts:
                     return facts[fact]
         raise AssertionError(f"the server ended without saying {fact}: {self.log.read_text()}")
 
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    async def ended(self) -> int:
+        """The exit code, when the process has ended."""
+        if self._code is None:
+            self._code = await asyncio.to_thread(self._forks.ask, wait=self.pid)
+        return self._code
+
+    async def end(self) -> None:
+        if self._code is None:
+            self.signal(signal.SIGKILL)
+        await self.ended()
+
     def url(self, path: str) -> str:
         return f"ws://127.0.0.1:{self.port}/{path}"
 
     def resident_bytes(self) -> int:
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        status = Path(f"/proc/{self.pid}/status").read_text()
         line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
         return int(line.split()[1]) * 1024
 
 
-Start = Callable[..., Awaitable[Server]]
-
-
-@asynccontextmanager
-async def running(
-    log: Path, mode: str = "normal", port: int = 0, private: Path | None = None
-) -> AsyncIterator[Server]:
-    with log.open("w") as errors:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(PROBE),
-            mode,
-            str(port),
-            *([str(private)] if private else []),
-            stdout=asyncio.subprocess.PIPE,
-            stderr=errors,
-            env={**os.environ, "PYTHONPATH": str(PROBE.parent.parent.parent)},
-        )
-        try:
-            yield Server(process, log)
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+Start = Callable[..., AbstractAsyncContextManager[Server]]
 
 
 @pytest.fixture
-async def server(tmp_path: Path) -> AsyncIterator[Server]:
+def running(forks: Forks) -> Start:
+    """Starts a server that logs to the file ``log``."""
+
+    @asynccontextmanager
+    async def start(
+        log: Path, mode: str = "normal", port: int = 0, private: Path | None = None
+    ) -> AsyncIterator[Server]:
+        reading, writing = os.pipe()
+        facts = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(facts), os.fdopen(reading, "rb", 0)
+        )
+        with log.open("w") as errors, os.fdopen(writing, "wb", 0):
+            pid = forks.ask(
+                *(writing, errors.fileno()), mode=mode, port=port, private=str(private or "")
+            )
+        server = Server(forks, pid, facts, log)
+        try:
+            yield server
+        finally:
+            await server.end()
+            transport.close()
+
+    return start
+
+
+@pytest.fixture
+async def server(running: Start, tmp_path: Path) -> AsyncIterator[Server]:
     async with running(tmp_path / "log") as started:
         started.port = await started.told("port")
         yield started
@@ -100,7 +149,7 @@ async def test_a_close_before_acceptance_is_http_403(server: Server) -> None:
         async with connect(server.url("rejected")):
             pass
     assert refused.value.response.status_code == 403
-    server.process.send_signal(signal.SIGTERM)
+    server.signal(signal.SIGTERM)
     await server.told("exit")
     log = server.log.read_text()
     assert "websocket.refused" in log
@@ -292,11 +341,10 @@ async def test_a_peer_that_does_not_read_costs_bounded_memory(server: Server) ->
 
 async def _until_nothing_moves(server: Server) -> None:
     """Return once the server reports no further message sent for a while."""
-    assert server.process.stdout is not None
     while True:
         try:
             async with asyncio.timeout(1):
-                await server.process.stdout.readline()
+                await server.facts.readline()
         except TimeoutError:
             return
 
@@ -366,7 +414,7 @@ async def test_access_lines_have_no_query_string_and_those_of_probes_are_for_deb
     async with connect(server.url("echo?token=canary")):
         pass
     await server.told("echo_ended")
-    server.process.send_signal(signal.SIGTERM)
+    server.signal(signal.SIGTERM)
     await server.told("exit")
     lines = server.log.read_text()
     assert "/page" in lines
@@ -389,7 +437,7 @@ async def test_a_request_has_one_id_in_its_answer_and_on_its_access_line(server:
     assert answers["/page"] == "mine-1"
     assert re.fullmatch("[0-9a-f]{24}", answers["/other"])
     assert answers["/broken"] == "mine-2"
-    server.process.send_signal(signal.SIGTERM)
+    server.signal(signal.SIGTERM)
     await server.told("exit")
     asked = [line for line in server.log.read_text().splitlines() if "probe.asked" in line]
     assert all(number in line for line, number in zip(asked, answers.values(), strict=True))
@@ -425,7 +473,9 @@ async def test_a_client_says_neither_whence_it_comes_nor_where_the_gateway_is(
     assert await asked(server, "/whose", *UPGRADE, *lies) == ["", "127.0.0.1"]
 
 
-async def test_behind_a_proxy_only_what_the_proxy_has_seen_counts(tmp_path: Path) -> None:
+async def test_behind_a_proxy_only_what_the_proxy_has_seen_counts(
+    running: Start, tmp_path: Path
+) -> None:
     async with running(tmp_path / "log", "proxied") as server:
         server.port = await server.told("port")
         for told, address in (
@@ -450,7 +500,7 @@ async def test_behind_a_proxy_only_what_the_proxy_has_seen_counts(tmp_path: Path
 
 async def test_sigterm_closes_the_port_lets_calls_end_and_then_stops(server: Server) -> None:
     async with connect(server.url("call")) as call, connect(server.url("echo")) as other:
-        server.process.send_signal(signal.SIGTERM)
+        server.signal(signal.SIGTERM)
         await server.told("draining")
         with pytest.raises(ConnectionRefusedError):
             await asyncio.open_connection("127.0.0.1", server.port)
@@ -460,28 +510,31 @@ async def test_sigterm_closes_the_port_lets_calls_end_and_then_stops(server: Ser
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1012
     assert await server.told("exit") == 0
-    assert await server.process.wait() == 0
+    assert await server.ended() == 0
 
 
-async def test_a_second_sigterm_ends_a_drain_that_takes_long(tmp_path: Path) -> None:
+async def test_a_second_sigterm_ends_a_drain_that_takes_long(
+    running: Start, tmp_path: Path
+) -> None:
     async with running(tmp_path / "log", mode="stuck") as server:
         server.port = await server.told("port")
         async with connect(server.url("deaf")):
-            server.process.send_signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
             await server.told("draining")
-            server.process.send_signal(signal.SIGTERM)
+            server.signal(signal.SIGTERM)
             assert await server.told("exit") == 0
 
 
-async def test_the_start_hook_runs_before_the_port_opens(tmp_path: Path) -> None:
+async def test_the_start_hook_runs_before_the_port_opens(running: Start, tmp_path: Path) -> None:
     async with running(tmp_path / "log") as server:
-        assert server.process.stdout is not None
-        first = json.loads(await server.process.stdout.readline())
+        first = json.loads(await server.facts.readline())
         assert first == {"started": True}
         assert await server.told("port") > 0
 
 
-async def test_processes_share_a_port_and_each_has_a_socket_of_its_own(tmp_path: Path) -> None:
+async def test_processes_share_a_port_and_each_has_a_socket_of_its_own(
+    running: Start, tmp_path: Path
+) -> None:
     private = [tmp_path / "a:1.sock", tmp_path / "b.sock"]
     async with running(tmp_path / "one", private=private[0]) as one:
         port = await one.told("port")
@@ -496,7 +549,7 @@ async def test_processes_share_a_port_and_each_has_a_socket_of_its_own(tmp_path:
                     ):
                         pass
                 assert await server.told("scope") == ["", "192.0.2.7"]
-            two.process.send_signal(signal.SIGTERM)
+            two.signal(signal.SIGTERM)
             assert await two.told("exit") == 0
         assert not private[1].exists()
         one.port = port
@@ -506,7 +559,7 @@ async def test_processes_share_a_port_and_each_has_a_socket_of_its_own(tmp_path:
 
 
 async def test_a_process_leaves_a_shared_port_to_the_other_and_takes_its_share_again(
-    tmp_path: Path,
+    running: Start, tmp_path: Path
 ) -> None:
     private = [tmp_path / "one.sock", tmp_path / "two.sock"]
 
@@ -525,15 +578,15 @@ async def test_a_process_leaves_a_shared_port_to_the_other_and_takes_its_share_a
         ):
             await two.told("port")
             await ask_one("aside")
-            one.process.send_signal(signal.SIGSTOP)
+            one.signal(signal.SIGSTOP)
             for _ in range(20):
                 async with connect(one.url("echo"), open_timeout=10) as socket:
                     await socket.send("to the other")
                     assert await socket.recv() == "to the other"
-            one.process.send_signal(signal.SIGCONT)
+            one.signal(signal.SIGCONT)
             await kept.send("still here")
             assert await kept.recv() == "still here"
-            two.process.send_signal(signal.SIGTERM)
+            two.signal(signal.SIGTERM)
             assert await two.told("exit") == 0
             with pytest.raises(ConnectionRefusedError):
                 await asyncio.open_connection("127.0.0.1", one.port)
@@ -552,10 +605,12 @@ async def test_an_address_told_by_a_client_of_the_port_is_nothing(server: Server
     assert await server.told("scope") == ["", "127.0.0.1"]
 
 
-async def test_a_port_that_is_taken_ends_the_server_with_exit_code_1(tmp_path: Path) -> None:
+async def test_a_port_that_is_taken_ends_the_server_with_exit_code_1(
+    running: Start, tmp_path: Path
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         async with running(tmp_path / "log", port=port) as server:
             assert await server.told("exit") == 1
-            assert await server.process.wait() == 1
+            assert await server.ended() == 1
             assert str(port) in server.log.read_text()
