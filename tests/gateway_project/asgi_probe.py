@@ -23,7 +23,7 @@ import twisted.internet.endpoints
 import twisted.logger
 import twisted.web.http  # noqa: F401
 
-import calls.channels.straight
+import calls.channels.straight  # noqa: F401
 import gateway_project.numbering
 import gateway_project.websocket  # noqa: F401
 
