@@ -171,14 +171,20 @@ class Desk:
 
     def _watch(self) -> None:
         while not self._stop.wait(self._look_s):
-            hold_off_s = self._policy(DATABASE_UNAVAILABLE).hold_off_s
-            if _DATABASE in self._board.current().keys:
-                continue  # it comes and goes: whoever is to know of it does
             try:
-                self._absence.tell(hold_off_s, emergency.away)
+                self.alert()
             except Exception:
                 # As above.
                 log.exception("alarms.watch_failed")
+
+    def alert(self) -> None:
+        """Have destinations told that the database is away, if it is.
+
+        They know already as long as the alarm about an earlier time is active.
+        """
+        if _DATABASE not in self._board.current().keys:
+            hold_off_s = self._policy(DATABASE_UNAVAILABLE).hold_off_s
+            self._absence.tell(hold_off_s, emergency.away)
 
     def _policy(self, kind: AlarmType) -> Policy:
         return self._policies.get(kind.name) or policy_of(kind)

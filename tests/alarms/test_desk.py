@@ -496,6 +496,32 @@ def test_a_database_that_only_hangs_is_away_as_well(bench: Bench) -> None:
 
 
 @db
+def test_who_knows_that_the_database_comes_and_goes_is_not_told_again(
+    bench: Bench, settings: Any, tmp_path: Path
+) -> None:
+    settings.VAR_DIR = tmp_path
+    customise(DATABASE_UNAVAILABLE, hold_off_s=0)
+    Destination.objects.create(name="noc", notifier="webhook")
+    bench.desk.holds(DATABASE_UNAVAILABLE, "", "gone")
+    bench.shown()
+    emergency.remember()
+    sent: list[Notice] = []
+    emergency.send_by(lambda notice, destination: sent.append(notice))
+    bench.desk._absence.failed(OperationalError("gone again"))
+    try:
+        bench.desk.alert()
+        assert (sent, emergency.known()) == ([], None)
+        ActiveAlarm.objects.all().delete()
+        news()
+        bench.board.refresh()
+        bench.desk.alert()
+        assert [notice.detail for notice in sent] == ["gone again"]
+    finally:
+        emergency.send_by(None)
+        emergency.written()
+
+
+@db
 def test_a_database_that_answers_but_takes_nothing_is_away(bench: Bench, outage: Outage) -> None:
     bench.shown()
     bench.desk.holds(DISK_SPACE, "", "0 % left")

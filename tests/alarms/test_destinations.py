@@ -16,6 +16,7 @@ from alarms.services import destinations
 from alarms.services.building import built, plugin_of
 from bots import net, secrets
 from bots.audit import Actor, acting
+from bots.core import noticing
 from bots.core.auditing import Action
 from bots.core.errors import ParameterError, ServiceError
 from bots.core.params.resolve import MASK
@@ -338,3 +339,26 @@ def test_two_who_change_different_things_both_do() -> None:
     assert (row.min_severity, row.types) == (Severity.MAJOR, ["diskSpaceLow"])
     event = last(Action.ALARM_DESTINATION_CHANGED)
     assert (event.before, event.after) == ({"types": []}, {"types": ["diskSpaceLow"]})
+
+
+def test_a_destination_that_takes_a_test_fails_no_more(
+    reachable: Receiver, django_capture_on_commit_callbacks: Any
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    class Listener:
+        def failed(self, alarm: str, source: str, detail: str, *, certain: bool) -> None:
+            """Nothing fails here."""
+
+        def worked(self, alarm: str, source: str) -> None:
+            told.append((alarm, source))
+
+    row = create(credentials={"alarmWebhookUrl": reachable.url + "/ok"})
+    before = list(noticing._listeners)
+    noticing.listen(Listener())
+    try:
+        with django_capture_on_commit_callbacks(execute=True):
+            assert destinations.destination_test(destination=row).ok
+    finally:
+        noticing._listeners[:] = before
+    assert told == [(DESTINATION_FAILING.name, "chat")]

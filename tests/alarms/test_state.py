@@ -208,6 +208,7 @@ def test_news_of_before_it_went_away_is_no_return() -> None:
     assert outcome.comings is None
     assert outcome.active is not None
     assert (outcome.active.held_since, outcome.active.last_at) == (at(20), at(15))
+    assert after(held, report(20), comings=OFTEN).comings == (*OFTEN, at(20))
 
 
 def test_another_severity_is_told_though_it_is_held() -> None:

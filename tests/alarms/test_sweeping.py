@@ -108,6 +108,7 @@ def test_what_comes_and_goes_is_not_forgotten_before_it_has_stayed_away() -> Non
     assert swept(CALL_CAPACITY.forget_after_s) == [("process:x", "held")]
     assert Ledger.objects.get().version == version + 1
     assert swept(479) == []
+    assert Ledger.objects.get().version == version + 1
     assert swept(480) == [("process:x", "cleared")]
 
 
