@@ -5,6 +5,7 @@ use SQLite and the in-memory channel layer. Tests that need a real server of the
 ``postgres_url`` or ``redis_url``.
 """
 
+import asyncio.constants
 import copy
 import functools
 import gc
@@ -60,6 +61,7 @@ if TYPE_CHECKING:
 def pytest_configure(config: pytest.Config) -> None:
     """Run event loops in debug mode and refuse connections that leave this machine."""
     config.option.asyncio_debug = True
+    asyncio.constants.DEBUG_STACK_DEPTH = 1  # to note ten frames with each future takes long
     sys.addaudithook(_stay_on_this_machine)
     connection_created.connect(both_databases.listen)
 

@@ -23,6 +23,8 @@ STT = _shipped("stt")
 TTS = _shipped("tts")
 VAD = _shipped("vad")
 
+_said: dict[tuple[str, int], bytes] = {}
+
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Every test that names a kind runs for every plug-in of that kind."""
@@ -66,5 +68,8 @@ def voice(workers: None) -> TextToSpeech:
 
 
 async def said(voice: TextToSpeech, text: str, rate_hz: int) -> bytes:
-    request = SynthesisRequest(text=text, language="en-US", rate_hz=rate_hz)
-    return await spoken(voice, request)
+    """``text`` in the callers' voice, which always says it alike."""
+    if (text, rate_hz) not in _said:
+        request = SynthesisRequest(text=text, language="en-US", rate_hz=rate_hz)
+        _said[text, rate_hz] = await spoken(voice, request)
+    return _said[text, rate_hz]

@@ -6,6 +6,7 @@ import signal
 from collections.abc import AsyncIterator
 
 import pytest
+import pytest_asyncio
 
 from bots.core.errors import ServiceError
 from bots.core.ports import (
@@ -18,12 +19,19 @@ from bots.core.ports import (
     Transcript,
 )
 from bots.speech import recognised
-from bots.workers.pool import worker_processes
+from bots.workers.pool import close_pools, worker_processes
 from tests.contracts.conftest import said
 
-pytestmark = pytest.mark.speech
+pytestmark = [pytest.mark.speech, pytest.mark.asyncio(loop_scope="module")]
 
 PHRASES = ("I want to pay my bill", "opening hours", "I am moving house")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def workers() -> AsyncIterator[None]:
+    """The processes end with the tests of this file: to start one takes longer than most tests."""
+    yield
+    await close_pools()
 
 
 def request(rate_hz: int = 16000) -> RecognitionRequest:
@@ -162,6 +170,7 @@ async def test_a_killed_worker_fails_its_utterance_and_no_other(
     stt: SpeechToText, voice: TextToSpeech
 ) -> None:
     pcm = await said(voice, PHRASES[1], 16000)
+    await close_pools()  # of several that are killed, one may be seen to be dead too late
     recognition = await stt.open(request())
     utter(recognition, pcm)
     await result(recognition.events())

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+import pytest_asyncio
 
 from bots.core.errors import ServiceError
 from bots.workers.pool import close_pools
@@ -15,13 +16,14 @@ from calls.testcall.ledger import PromptHeard
 from calls.testcall.plan import CallPlan, Utterance, Words
 from calls.testcall.speech import voiced
 
-pytestmark = pytest.mark.speech
+pytestmark = [pytest.mark.speech, pytest.mark.asyncio(loop_scope="module")]
 
 BILL = "Your bill is forty two dollars. Shall I pay it now?"
 
 
-@pytest.fixture(autouse=True)
+@pytest_asyncio.fixture(scope="module", loop_scope="module", autouse=True)
 async def workers() -> AsyncIterator[None]:
+    """The processes end with the tests of this file: to start one takes longer than a test."""
     yield
     await close_pools()
 
