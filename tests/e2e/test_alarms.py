@@ -229,7 +229,7 @@ def test_a_page_says_that_the_gateway_does_not_answer(
 
 def test_what_is_written_about_an_alarm_outlives_its_changes(page: Page, gateway: Gateway) -> None:
     tell(gateway, MAJOR, "token:story")
-    page.get_by_role("link", name="A token cannot be fetched").click()
+    page.get_by_role("link", name="A token cannot be fetched", exact=True).click()
     comment = page.get_by_label("Comment (optional)")
     comment.fill("asked the vendor")
     comment.blur()
