@@ -1,6 +1,6 @@
 """Every URL with every role and with objects beyond one's reach, as the table says."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import pytest
 from django.conf import settings
@@ -15,7 +15,7 @@ from tests.access.conftest import Things, everyone, permissions, things, undone
 from tests.access.table import URLS, Rule, Who
 from tests.worlds import World, browser
 
-pytestmark = [pytest.mark.db, pytest.mark.once]
+pytestmark = pytest.mark.once
 
 
 def urls() -> Iterator[tuple[str, list[str]]]:
@@ -62,23 +62,27 @@ def these(world: World) -> Things:
 class Visits:
     """What people get who signed in once."""
 
-    def __init__(self) -> None:
-        self._sessions: dict[User | AnonymousUser, str] = {}
+    def __init__(self, people: Iterable[User | AnonymousUser]) -> None:
+        self._client = Client()  # NB each loads the middleware once more
+        self._sessions = {
+            user: browser(user).cookies[settings.SESSION_COOKIE_NAME].value
+            for user in people
+            if isinstance(user, User)
+        }
 
     def asked(self, user: User | AnonymousUser, method: str, url: str) -> HttpResponseBase:
         """The answer to ``user``; whatever it changed is undone."""
-        client, name = Client(), settings.SESSION_COOKIE_NAME
+        client = self._client
+        client.cookies.clear()
         if isinstance(user, User):
-            if user not in self._sessions:
-                self._sessions[user] = browser(user).cookies[name].value
-            client.cookies[name] = self._sessions[user]
+            client.cookies[settings.SESSION_COOKIE_NAME] = self._sessions[user]
         with undone():
             return client.post(url) if method == "post" else client.get(url)
 
 
 @pytest.fixture(scope="module")
-def visits(world: World) -> Visits:
-    return Visits()
+def visits(world: World, these: Things) -> Visits:
+    return Visits([*everyone(world).values(), these.outsider])
 
 
 def says(response: HttpResponseBase) -> str:
@@ -101,6 +105,7 @@ def expected(who: Who, user: User | AnonymousUser) -> set[str]:
     return {"refused"}
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(name for name, rule in URLS.items() if machines(rule)))
 def test_machines_urls_give_a_browser_nothing_whoever_is_signed_in(
     name: str, world: World, these: Things, visits: Visits
@@ -112,6 +117,7 @@ def test_machines_urls_give_a_browser_nothing_whoever_is_signed_in(
             assert response.status_code in (400, 401, 403, 404, 405, 503), (method, user)
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(name for name, rule in URLS.items() if not machines(rule)))
 def test_each_role_is_answered_as_the_table_says(
     name: str, world: World, these: Things, visits: Visits
@@ -126,6 +132,7 @@ def test_each_role_is_answered_as_the_table_says(
     assert wrong == {}
 
 
+@pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(name for name, rule in URLS.items() if rule.of))
 def test_objects_beyond_a_persons_reach_are_not_found(
     name: str, these: Things, visits: Visits
@@ -136,6 +143,7 @@ def test_objects_beyond_a_persons_reach_are_not_found(
             assert visits.asked(these.outsider, method, url).status_code == 404, method
 
 
+@pytest.mark.django_db
 def test_no_form_is_taken_from_another_site(world: World, these: Things) -> None:
     client = Client(enforce_csrf_checks=True)
     with undone():
