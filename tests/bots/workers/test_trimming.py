@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bots.workers.trimming import LEAD_MS, TAIL_MS, Trimmer
+from bots.workers.trimming import LEAD_MS, SILENT_BELOW, TAIL_MS, Trimmer
 
 pytestmark = pytest.mark.pure
 
@@ -51,6 +51,19 @@ def test_no_audio_is_nothing() -> None:
 def test_negative_samples_are_sound_too() -> None:
     loud = np.full(80, -32768, dtype="<i2").tobytes()
     assert trimmed(loud) == loud
+
+
+def test_a_breath_of_noise_is_silence_though_some_samples_are_loud() -> None:
+    noise = np.random.default_rng(1).normal(0, 25, RATE // 5).round().astype("<i2")
+    assert np.abs(noise).max() > SILENT_BELOW
+    speech = noise.tobytes() + sound(50) + noise.tobytes()
+    kept = noise[-RATE * LEAD_MS // 1000 :].tobytes() + sound(50)
+    assert trimmed(speech) == kept + noise[: RATE * TAIL_MS // 1000].tobytes()
+
+
+def test_a_soft_sound_is_kept_whole() -> None:
+    soft = np.random.default_rng(1).normal(0, 120, RATE // 5).round().astype("<i2").tobytes()
+    assert len(trimmed(silence(100), soft, silence(200))) > len(soft + silence(TAIL_MS))
 
 
 def test_sound_is_passed_on_at_once() -> None:
