@@ -90,7 +90,11 @@ def _asks(item: pytest.Item) -> bool:
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Fail a pure test that asks for the database; skip one whose ``peer`` is not installed."""
+    """Fail a pure test that asks for the database; skip one whose ``peer`` is not installed.
+
+    Whatever a test did to the logs, those of the next are kept.
+    """
+    planted.listen()
     if item.get_closest_marker("pure") and _asks(item):
         pytest.fail(f"{item.nodeid} is marked pure and asks for the database")
     for mark in item.iter_markers("peer"):
@@ -206,7 +210,6 @@ def django_db_modify_db_settings(
 def _test_settings() -> Iterator[None]:
     """Static files without a collected manifest; the channel layer in memory unless REDIS_URL."""
     # A logger that was cached at its first use would escape `structlog.testing.capture_logs`.
-    planted.listen()
     structlog.configure(cache_logger_on_first_use=False)
     changes: dict[str, Any] = {
         "STORAGES": {

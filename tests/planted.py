@@ -10,6 +10,7 @@ import logging
 import os
 import re
 import sys
+from functools import cache
 from itertools import count
 from pathlib import Path
 
@@ -57,13 +58,23 @@ def keep(name: str, text: str) -> None:
 
 
 def listen() -> None:
-    """Keep from now on what this process logs, if anybody asked for it."""
-    if (kept := directory()) is None:
-        return
+    """Keep from now on what this process logs, if anybody asked for it.
+
+    To be called again where logs may have been set up anew, which takes all handlers away: loading
+    the ASGI application does.
+    """
+    if (kept := directory()) is not None:
+        for handler in _handlers(kept):
+            logging.getLogger().addHandler(handler)
+
+
+@cache
+def _handlers(kept: Path) -> list[logging.Handler]:
+    handlers: list[logging.Handler] = []
     for style in STYLES:
-        handler = logging.FileHandler(kept / f"{os.getpid()}-{style}.log", delay=True)
-        handler.setFormatter(formatter(style))
-        logging.getLogger().addHandler(handler)
+        handlers.append(logging.FileHandler(kept / f"{os.getpid()}-{style}.log", delay=True))
+        handlers[-1].setFormatter(formatter(style))
+    return handlers
 
 
 def formatter(style: Style) -> logging.Formatter:

@@ -3,6 +3,7 @@
 import re
 import shutil
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -155,10 +156,19 @@ def these(world: World) -> Things:
     return things(world)
 
 
+@cache
 def english(text: str) -> bool:
     """Whether ``text`` is English, apart from what has the same name in every language."""
     if not _ENGLISH.search(text):
         return False
+    for name in english_names():
+        text = text.replace(name, "")
+    return _ENGLISH.search(text) is not None
+
+
+@cache
+def english_names() -> list[str]:
+    """What has the same name in every language, the longest first."""
     parameters = list(catalogue.everything())
     names = {field_title(known.wire_name) for known in parameters}
     names |= {known.section.SECTION for known in parameters}
@@ -166,20 +176,19 @@ def english(text: str) -> bool:
     for section in {known.section for known in parameters}:
         defaults = section().model_dump(mode="json", by_alias=True).values()
         names |= {short(value) for value in defaults if isinstance(value, list)}
-    for name in sorted({*names, *ROWS}, key=len, reverse=True):
-        text = text.replace(name, "")
-    return _ENGLISH.search(text) is not None
+    return sorted({*names, *ROWS}, key=len, reverse=True)
 
 
 @pytest.mark.once
 def test_every_page_speaks_german(world: World, these: Things) -> None:
     parameters, seen, wrong = dict(urls()), 0, {}
+    browsers = [browser(user) for user in (world.stranger, world.newcomer, world.admin)]
     for name, rule in URLS.items():
         if rule.get in (None, "machines"):
             continue
         url = reverse(name, kwargs=these.arguments(name, parameters[name]))
-        for user in (world.stranger, world.newcomer, world.admin):
-            if words := german(browser(user), url):
+        for client in browsers:
+            if words := german(client, url):
                 seen += 1
                 if words.language != "de" or any(english(text) for text in words.found):
                     wrong[name] = [text for text in words.found if english(text)]
