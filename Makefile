@@ -3,7 +3,7 @@
 .PHONY: help run test lint fmt e2e peers docs clean
 
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n 3 --dist loadgroup
+PYTEST := $(BIN)/pytest -n 4 --dist loadgroup
 ASKED := .asked
 LOGGED := $(CURDIR)/.logged
 # Compiled once and kept: every worker and every process that a test starts reads it back.
