@@ -18,5 +18,7 @@ def rest() -> None:
     for connection in connections.all(initialized_only=True):
         opened_at = connection.close_at  # as CONN_MAX_AGE is 0
         young = opened_at is not None and now - opened_at < KEPT_S
-        if connection.errors_occurred or not young or hasattr(connection, "pool"):
+        # NB not ``connection.pool``: asking for it opens one.
+        pooled = "pool" in connection.settings_dict["OPTIONS"]
+        if connection.errors_occurred or not young or pooled:
             connection.close_if_unusable_or_obsolete()

@@ -125,11 +125,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> None:
 def _caches() -> list[Any]:
     """The caches of pure files; all are imported when the tests are collected."""
     rooms = tuple(f"{folder.replace('/', '.')}." for folder in own_coverage.PURE)
-    kind = type(_caches)
     return [
         each
         for each in gc.get_objects()
-        if isinstance(each, kind) and each.__module__.startswith(rooms)
+        # NB isinstance would wake lazy objects.
+        if type(each) is type(_caches) and each.__module__.startswith(rooms)
     ]
 
 

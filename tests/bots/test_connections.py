@@ -11,7 +11,7 @@ from django.db import connection, connections
 from bots.connections import KEPT_S, rest
 
 pytestmark = [pytest.mark.db, pytest.mark.django_db(transaction=True)]
-POOLED = hasattr(connection, "pool")
+POOLED = "pool" in connection.settings_dict["OPTIONS"]
 Ask = Callable[[Callable[[], object]], Any]
 
 
