@@ -3,7 +3,7 @@
 .PHONY: help run test lint fmt e2e peers docs clean
 
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest -n 4 --dist loadgroup
+PYTEST := $(BIN)/pytest --dist loadgroup
 ASKED := .asked
 LOGGED := $(CURDIR)/.logged
 # Compiled once and kept: every worker and every process that a test starts reads it back.
@@ -20,11 +20,11 @@ run: ## Start the gateway with its demo bot (DEMO=0: without)
 test: ## Run every test, and what asks a server once more on PostgreSQL and Redis
 	@.ci/bootstrap dev
 	@.ci/system-packages
-	$(PYTEST) -m pure --cov --cov-report=
+	$(PYTEST) -n 2 -m pure --cov --cov-report=
 	$(BIN)/python tests/own_coverage.py
 	@rm -rf $(ASKED) $(LOGGED)
-	ASKED=$(ASKED) LOGGED=$(LOGGED) $(PYTEST) -m "not pure"
-	ASKED=$(ASKED) LOGGED=$(LOGGED) $(BIN)/python -m tests.servers $(PYTEST) \
+	ASKED=$(ASKED) LOGGED=$(LOGGED) $(PYTEST) -n 3 -m "not pure"
+	ASKED=$(ASKED) LOGGED=$(LOGGED) $(BIN)/python -m tests.servers $(PYTEST) -n 3 \
 		-m "(db or layer or served) and not (speech or once)"
 	$(BIN)/python tests/both_databases.py $(ASKED)
 	$(BIN)/python -m tests.planted $(LOGGED)

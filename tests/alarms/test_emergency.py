@@ -34,14 +34,12 @@ class Post:
 
 @pytest.fixture
 def post(tmp_path: Path) -> Iterator[Post]:
-    """The post of a process that knows nothing yet, alone on its machine."""
+    """The post of a process that is alone on its machine."""
     with override_settings(VAR_DIR=tmp_path):
         found = Post()
-        before, emergency._watch = emergency._watch, emergency._Watch()
         emergency.send_by(found)
         yield found
         emergency.written()
-        emergency._watch = before
 
 
 def remember() -> None:
