@@ -206,6 +206,18 @@ def django_db_modify_db_settings(
         database["TEST"]["TEMPLATE"] = template.name
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
+    """The test database of pytest-django, which nobody is connected to when it is dropped."""
+    yield
+    connection: Any = connections["default"]
+    if connection.vendor == "postgresql":
+        with django_db_blocker.unblock():
+            connection.close()
+            connection.close_pool()
+            databases.leave(connection.settings_dict["NAME"])
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _test_settings() -> Iterator[None]:
     """Static files without a collected manifest; the channel layer in memory unless REDIS_URL."""

@@ -11,6 +11,7 @@ import secrets
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 TEMPLATE_VARIABLE = "DATABASE_TEMPLATE"
 """Names a database that this test run may make on the PostgreSQL server of ``DATABASE_URL``."""
+
+
+LEAVE_SECONDS = 10.0
+"""How long whoever is connected to a database at the end of a run may take to go."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +82,26 @@ def copied(source: Template, var_dir: Path) -> Iterator[dict[str, str]]:
         yield {"DATABASE_URL": copy}
     finally:
         _on_server(url, "DROP DATABASE {} WITH (FORCE)", name)
+
+
+def leave(name: str) -> None:
+    """End what is connected to the PostgreSQL database ``name``, so that it can be dropped.
+
+    A thread that outlives its test may be asking just now: it has `LEAVE_SECONDS` to finish, then
+    it is told who had to be cut off.
+    """
+    import psycopg
+
+    others = "FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()"
+    server = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path="/postgres"))
+    deadline = time.monotonic() + LEAVE_SECONDS
+    with psycopg.connect(server, autocommit=True) as connection:
+        while left := connection.execute(f"SELECT state, query {others}", [name]).fetchall():
+            if time.monotonic() > deadline:
+                print(f"{name} was left open by {left}", file=sys.stderr)
+                connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [name])
+                return
+            time.sleep(0.1)
 
 
 def _create(url: str, name: str, source: str = "") -> str:
