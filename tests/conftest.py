@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Run event loops in debug mode and refuse connections that leave this machine."""
     config.option.asyncio_debug = True
     # To note ten frames with each future takes long.
-    asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]
+    asyncio.constants.DEBUG_STACK_DEPTH = 1  # type: ignore[misc]  # final to typeshed
     sys.addaudithook(_stay_on_this_machine)
     connection_created.connect(both_databases.listen)
 

@@ -221,8 +221,13 @@ def _plant_alarm() -> None:
 
     from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Notification
     from alarms.services.ledger import locked_ledger, write
+    from bots import secrets
+    from bots.core.params.resolve import Catalogue
+    from bots.core.registry import plugin
 
     at = now()
+    known = Catalogue((plugin("notifier", "webhook").credentials,))
+    address = secrets.sealed(known, {"alarmWebhookUrl": f"http://{TEXTS[1]}"})
     about = {
         "alarm_id": ALARM,
         "type": "secretUnreadable",
@@ -255,7 +260,7 @@ def _plant_alarm() -> None:
     Destination.objects.create(
         name="receiver",
         notifier="webhook",
-        settings={"params": {"x": TEXTS[3]}, "credentials": {}},
+        settings={"params": {}, "credentials": address},
         enabled=False,
         types=[TEXTS[0]],
         sources=list(TEXTS[:3]),

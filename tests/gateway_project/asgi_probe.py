@@ -15,6 +15,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+# What is imported and not used is what takes long and each fork finds loaded.
 import autobahn.twisted.websocket  # noqa: F401
 import django.http  # noqa: F401
 import structlog
