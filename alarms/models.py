@@ -116,11 +116,12 @@ class AlarmEvent(models.Model):
 
 
 class Recurrence(models.Model):
-    """When one source of one type came lately, see `alarms.core.damping`."""
+    """When one source of one type came lately, see `alarms.core.damping`, and was over last."""
 
     type = models.CharField(max_length=60)
     source = models.CharField(max_length=MAX_SOURCE_CHARS)
-    comings = models.JSONField(help_text="Times, the oldest first.")
+    comings = models.JSONField(default=list, help_text="Times, the oldest first.")
+    cleared_at = models.DateTimeField(null=True, blank=True)
     last_at = models.DateTimeField(db_index=True)
 
     class Meta:

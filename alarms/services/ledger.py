@@ -13,9 +13,10 @@ import msgspec
 from django.conf import settings
 from django.utils import timezone
 
+from alarms.core.evidence import Key
 from alarms.core.severity import Severity
 from alarms.models import ActiveAlarm, AlarmEvent, Ledger
-from alarms.services import notifying
+from alarms.services import notifying, recurrences
 from alarms.services.notifying import Emergency
 
 Kind = AlarmEvent.Kind
@@ -69,6 +70,10 @@ def write(
     ledger.version += 1
     ledger.save(update_fields=["version", "last_seq"])
     if events:
+        over = {
+            Key(each.type, each.source): each.at for each in events if each.kind == Kind.CLEARED
+        }
+        recurrences.remember_cleared(over)
         notifying.enqueue(events, silenced=_silenced(changes), emergency=emergency)
     return events
 

@@ -4,7 +4,7 @@ import copy
 import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import msgspec
 from django.db import transaction
@@ -24,8 +24,6 @@ from alarms.services import recurrences
 from alarms.services.ledger import Change, Kind, locked_ledger, write
 from alarms.services.notifying import Emergency
 
-AHEAD = timedelta(seconds=30)
-"""What is said to be later than now by more than this was told by a clock that was wrong."""
 BATCH = 500
 """Reports in one transaction at most; whoever has more calls `tell` again."""
 
@@ -143,8 +141,8 @@ class _Sitting:
         self._changes: list[Change] = []
         self._told_anew = False
         self._policies = policies_of(CATALOGUE[name] for name in types)
-        self._latest = timezone.now() + AHEAD
-        self._cleared = _cleared_lately(reports, types, sources, self._latest)
+        self._latest = timezone.now() + recurrences.AHEAD
+        self._cleared = recurrences.cleared(types, sources, latest=self._latest)
         self._comings = recurrences.of(types, sources, latest=self._latest)
         self._came: dict[Key, None] = {}
         self._counts: Counter[str] | None = None
@@ -232,21 +230,6 @@ _FIELDS = (
 def _names(reports: Iterable[Report]) -> tuple[set[str], set[str]]:
     sources = {each.source for each in reports}
     return {each.type for each in reports}, sources | {others(each) for each in sources}
-
-
-def _cleared_lately(
-    reports: Iterable[Report], types: Iterable[str], sources: Iterable[str], latest: datetime
-) -> dict[Key, datetime]:
-    """When the sources of ``reports`` were cleared, if that was after one of the reports.
-
-    A clear of after ``latest`` keeps nothing quiet: rather an alarm too many than one too few.
-    """
-    first = min(each.at for each in reports)
-    clears = AlarmEvent.objects.filter(
-        kind=Kind.CLEARED, at__gt=first, at__lte=latest, type__in=types, source__in=sources
-    )
-    rows = clears.order_by("seq").values_list("type", "source", "at")
-    return {Key(kind, source): at for kind, source, at in rows}
 
 
 def _shown(alarm: ActiveAlarm | Active) -> tuple[int, str, datetime | None, datetime]:

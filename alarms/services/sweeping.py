@@ -15,7 +15,7 @@ from alarms.models import ActiveAlarm, AlarmEvent
 from alarms.selectors import policies
 from alarms.services import recurrences
 from alarms.services.ledger import Change, Kind, locked_ledger, write
-from alarms.services.reporting import AHEAD, state_of, take_over
+from alarms.services.reporting import state_of, take_over
 
 OTHERS_FORGOTTEN_S = 900.0
 """Nobody can tell that what stands for many is over."""
@@ -70,7 +70,7 @@ def has_stayed_away(alarm: Timed, policies: Mapping[str, Policy], now: datetime)
         return False
     left = alarm.held_until - now
     # NB what lies further ahead was said by a clock that was wrong.
-    return not timedelta() < left <= timedelta(seconds=policy.damping.most_s) + AHEAD
+    return not timedelta() < left <= timedelta(seconds=policy.damping.most_s) + recurrences.AHEAD
 
 
 def is_heard_again(alarm: Timed, now: datetime) -> bool:

@@ -1,6 +1,7 @@
 """A crowd of processes that report alarms all at once; run it with the environment of a gateway.
 
-``crowd.py PROCESSES SINGLE BATCHES SIZE``: each process makes ``SINGLE`` reports one by one and
+``crowd.py HISTORY PROCESSES SINGLE BATCHES SIZE``: the history holds ``HISTORY`` events, less than
+are told while some reports wait for the lock. Each process makes ``SINGLE`` reports one by one and
 ``BATCHES`` times ``SIZE`` together. What was reported and what came of it is written into the table
 ``crowd``, in the transaction that holds the lock, so that its numbers are the order of the lock.
 One more process looks at the history all the time. The exit code is 0 when nobody failed; what is
@@ -21,9 +22,12 @@ FAST = 1000
 """Reports are made within seconds and say that they were made within hours."""
 
 
-def main(processes: int, single: int, batches: int, size: int) -> int:
+def main(history: int, processes: int, single: int, batches: int, size: int) -> int:
     """Run the crowd."""
+    from django.conf import settings
+
     django.setup()
+    settings.ALARM_HISTORY = history
     _make_table()
     begin = time.monotonic() + 0.1
     done, end = os.pipe()
@@ -75,7 +79,7 @@ def _report(seed: int, begin: float, single: int, batches: int, size: int) -> No
         return Report(
             type=kind,
             source=source,
-            at=START + timedelta(seconds=elapsed - chance.choice([0, 0, 5])),
+            at=START + timedelta(seconds=elapsed - chance.choice([0, 0, 0, 5, 600])),
             severity=chance.choice(severities),
             count=chance.randint(1, 3),
             own=chance.random() < 0.7,

@@ -14,7 +14,7 @@ from alarms.core.state import Report
 from tests import databases
 from tests.alarms.naive import Naive
 
-HISTORY = 100
+HISTORY = 20
 PROCESSES, SINGLE, BATCHES, SIZE = 8, 25, 7, 175
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -62,13 +62,13 @@ def test_ten_thousand_reports_from_eight_processes_leave_what_a_model_predicts(
 
 def _crowd(directory: Path, template: databases.Template) -> Left:
     with databases.copied(template, directory / "var") as changes:
-        environ = {**os.environ, "VAR_DIR": str(directory / "var"), "ALARM_HISTORY": str(HISTORY)}
+        environ = {**os.environ, "VAR_DIR": str(directory / "var")}
         environ |= {"PYTHONPATH": str(ROOT), "DJANGO_SETTINGS_MODULE": "gateway_project.settings"}
         environ |= changes
         if template == databases.Template():
             migrate = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity", "0"]
             subprocess.run(migrate, env=environ, check=True)
         command = [sys.executable, str(Path(__file__).with_name("crowd.py"))]
-        command += map(str, (PROCESSES, SINGLE, BATCHES, SIZE))
+        command += map(str, (HISTORY, PROCESSES, SINGLE, BATCHES, SIZE))
         done = subprocess.run(command, env=environ, check=True, stdout=subprocess.PIPE)
     return msgspec.json.decode(done.stdout, type=Left)

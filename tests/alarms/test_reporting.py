@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from alarms.core.catalogue import DATABASE_UNAVAILABLE, DISK_SPACE
 from alarms.core.catalogue import STT_PROVIDER_FAILURE as STT
@@ -16,7 +17,7 @@ from alarms.models import ActiveAlarm, AlarmEvent, AlarmRule, Destination, Ledge
 from alarms.services import recurrences
 from alarms.services.ledger import locked_ledger, write
 from alarms.services.notifying import Emergency
-from alarms.services.reporting import AHEAD, reapply, tell, tell_emergency
+from alarms.services.reporting import reapply, tell, tell_emergency
 
 pytestmark = pytest.mark.django_db
 
@@ -100,6 +101,17 @@ def test_a_report_that_comes_late_does_not_raise_what_was_cleared() -> None:
     assert [event.kind for event in tell([over(90), report(89)])] == ["cleared"]
 
 
+def test_that_an_alarm_was_over_is_known_for_longer_than_the_history_holds_it(
+    settings: Settings,
+) -> None:
+    settings.ALARM_HISTORY = 1
+    tell([report(0)])
+    tell([over(60)])
+    tell([report(61, "provider:google")])
+    assert story() == [("provider:google", "raised", None, STT.severity, 1)]
+    assert tell([report(59)]) == []
+
+
 def test_a_clock_that_was_ahead_keeps_no_alarm_quiet_and_none_active() -> None:
     ahead = (timezone.now() + timedelta(hours=1) - NOON).total_seconds()
     tell([report(ahead - 60)])
@@ -108,7 +120,7 @@ def test_a_clock_that_was_ahead_keeps_no_alarm_quiet_and_none_active() -> None:
     assert [event.kind for event in tell([report(now)])] == ["raised"]
     tell([report(ahead)])
     tell([over(now)])
-    assert ActiveAlarm.objects.get().last_at < timezone.now() + 2 * AHEAD
+    assert ActiveAlarm.objects.get().last_at < timezone.now() + 2 * recurrences.AHEAD
     assert [event.kind for event in tell([over(now + 60)])] == ["cleared"]
 
 
@@ -192,8 +204,8 @@ def test_what_people_do_about_what_is_held_acts_at_once() -> None:
 def test_times_of_long_ago_are_forgotten() -> None:
     comes_and_goes()
     now = timezone.now()
-    assert recurrences.forget(now + timedelta(minutes=59)) == 0
-    assert recurrences.forget(now + timedelta(minutes=61)) == 1
+    assert recurrences.forget(now + timedelta(hours=23)) == 0
+    assert recurrences.forget(now + timedelta(hours=25)) == 1
     tell([report(600)])
     assert ActiveAlarm.objects.get().detail == "timeout"
 
