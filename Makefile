@@ -3,7 +3,8 @@
 .PHONY: help run test lint fmt e2e peers docs clean
 
 BIN := .venv/bin
-PYTEST := $(BIN)/pytest --dist loadgroup
+# A file stays with one process: what its tests share is made once.
+PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
 ASKED := .asked
 LOGGED := $(CURDIR)/.logged
 # Compiled once and kept: every worker and every process that a test starts reads it back.

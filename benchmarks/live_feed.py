@@ -262,7 +262,7 @@ def main() -> None:
         environ = {**os.environ, "VAR_DIR": folder, "LOG_LEVEL": "WARNING"}
         prepare = [sys.executable, "manage.py", "prepare"]
         subprocess.run(prepare, cwd=ROOT, env=environ, check=True, stdout=subprocess.DEVNULL)
-        valkey = ValkeyServer(unix_socket_path=redis)
+        valkey = ValkeyServer(unix_socket_path=redis, port=0)
         valkey.start()
         try:
             with running(var, redis, options.calls) as (port, pid):

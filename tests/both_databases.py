@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -32,19 +32,20 @@ def listen(connection: Any, **_: Any) -> None:
 def _note(execute: Callable[..., Any], sql: str, *arguments: Any) -> Any:
     if not sql.startswith(TRANSACTION):
         frame: FrameType | None = sys._getframe(1)
-        while frame is not None and not (name := _name(frame.f_code)):
+        while frame is not None and not (file := _file(frame.f_code.co_filename)):
             frame = frame.f_back
         if frame is not None:
-            asked.add(name)
+            asked.add(f"{file} {frame.f_code.co_qualname}")
     return execute(sql, *arguments)
 
 
+# By its name: to find a code object in a cache takes as long as to read through it.
 @cache
-def _name(code: CodeType) -> str:
-    """How ``code`` is called here; empty unless it is of the product."""
-    if not code.co_filename.startswith(PRODUCT) or "/migrations/" in code.co_filename:
+def _file(name: str) -> str:
+    """How the file ``name`` is called here; empty unless it is of the product."""
+    if not name.startswith(PRODUCT) or "/migrations/" in name:
         return ""
-    return f"{code.co_filename.removeprefix(f'{ROOT}/')} {code.co_qualname}"
+    return name.removeprefix(f"{ROOT}/")
 
 
 def write(vendor: str) -> None:

@@ -11,6 +11,7 @@ import functools
 import gc
 import ipaddress
 import os
+import re
 import shutil
 import signal
 import socket
@@ -51,6 +52,11 @@ FILE = pytest.StashKey[str]()
 """The file whose tests run."""
 
 WHOLE_CALLS = Path(__file__).parent / "calls" / "channels"
+END_TO_END = Path(__file__).parent / "e2e"
+
+NOT_PURE = ("not pure", "(db or layer or served) and not (speech or once)")
+"""How the test command asks for what is not pure."""
+ALL_PURE = re.compile(r"^pytestmark = .*\bmark\.pure\b", re.MULTILINE)
 
 DATABASE_FIXTURES = {"db", "transactional_db", "django_db_setup"}
 
@@ -67,6 +73,18 @@ def pytest_configure(config: pytest.Config) -> None:
     connection_created.connect(both_databases.listen)
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """A file none of whose tests is asked for is not read: importing all takes long."""
+    if not collection_path.name.startswith("test_"):
+        return None
+    asked = config.option.markexpr
+    if asked == "pure":
+        unasked = "mark.pure" not in collection_path.read_text()
+    else:
+        unasked = asked in NOT_PURE and bool(ALL_PURE.search(collection_path.read_text()))
+    return unasked or None
+
+
 def pytest_sessionfinish() -> None:
     """Leave word of which functions asked the database, see `tests.both_databases`."""
     both_databases.write(connections["default"].vendor)
@@ -76,7 +94,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as ``db`` what asks for the database by a fixture or by pytest-django's own mark.
 
     Whole calls are ``once``: what they leave in the database is written by what is tested apart.
+    End-to-end tests come first: they wait more than they compute, and are the longest files.
     """
+    items.sort(key=lambda item: not item.path.is_relative_to(END_TO_END))
     for item in items:
         if _asks(item):
             item.add_marker(pytest.mark.db)
@@ -270,6 +290,14 @@ def _own_channel_layer() -> Iterator[None]:
     channel_layers.backends.clear()
     yield
     channel_layers.backends.clear()
+
+
+@pytest.fixture(autouse=True)
+def _own_limits() -> None:
+    """What clients of other tests asked for counts for nobody here: their keys come again."""
+    from bots.rest import throttling  # NB needs the loaded applications
+
+    throttling.limiter.cache_clear()
 
 
 @pytest.fixture(scope="session")

@@ -374,7 +374,7 @@ async def test_a_channel_layer_that_dies_makes_the_page_stale_until_it_is_back(
     monkeypatch.setattr(live, "HEARTBEAT_SECONDS", 0.05)
     monkeypatch.setattr(live, "BACKOFF_SECONDS", (0.01, 0.05))
     socket = tmp_path / "valkey.sock"
-    server = ValkeyServer(unix_socket_path=socket)
+    server = ValkeyServer(unix_socket_path=socket, port=0)
     await asyncio.to_thread(server.start)
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
     layers = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [f"unix://{socket}"]}}}
@@ -386,7 +386,7 @@ async def test_a_channel_layer_that_dies_makes_the_page_stale_until_it_is_back(
             await asyncio.to_thread(server.stop)
             await page.frame(lambda frame: frame["t"] == "hb" and frame["stale"])
             feed.call_changed("a", turns=2)
-            server = ValkeyServer(unix_socket_path=socket)
+            server = ValkeyServer(unix_socket_path=socket, port=0)
             await asyncio.to_thread(server.start)
             turns = 0
             while turns != 2:

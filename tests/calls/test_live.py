@@ -270,7 +270,7 @@ async def test_a_dead_server_costs_news_and_nothing_else(
 ) -> None:
     monkeypatch.setattr(live, "BACKOFF_SECONDS", (0.01, 0.05))
     socket = tmp_path / "valkey.sock"
-    server = ValkeyServer(unix_socket_path=socket)
+    server = ValkeyServer(unix_socket_path=socket, port=0)
     server.start()
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
     layers = {"default": {"BACKEND": backend, "CONFIG": {"hosts": [f"unix://{socket}"]}}}
@@ -286,7 +286,7 @@ async def test_a_dead_server_costs_news_and_nothing_else(
                 while not (feed.failures and feed.dropped_interim):
                     feed.interim("a", "caller", "I want")
                     await asyncio.sleep(0.01)
-            server = ValkeyServer(unix_socket_path=socket)
+            server = ValkeyServer(unix_socket_path=socket, port=0)
             await asyncio.to_thread(server.start)
             after = await receive(layer, channel, lambda m: m["number"] > before["number"] + 1)
         await layer.flush()

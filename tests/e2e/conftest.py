@@ -15,18 +15,15 @@ expect.set_options(timeout=30_000)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything in this folder is an end-to-end test; each file stays with one worker.
+    """Everything in this folder is an end-to-end test.
 
-    These tests wait for speech more than they compute, so several gateways run side by side. What
-    a browser or a caller meets is the same on every database, so only ``served`` runs on both.
+    What a browser or a caller meets is the same on every database, so only ``served`` runs on both.
     """
     for item in items:
         if item.path.is_relative_to(__file__.rpartition("/")[0]):
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("served") is None:
                 item.add_marker(pytest.mark.once)
-            if "gateway" in getattr(item, "fixturenames", ()):
-                item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

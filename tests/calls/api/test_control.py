@@ -232,7 +232,7 @@ async def test_a_layer_in_redis_is_not_listened_to_for_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(acting, "ANSWER_SECONDS", 0.05)
-    server = ValkeyServer(unix_socket_path=tmp_path / "valkey.sock")
+    server = ValkeyServer(unix_socket_path=tmp_path / "valkey.sock", port=0)
     await asyncio.to_thread(server.start)
     backend = "channels_redis.pubsub.RedisPubSubChannelLayer"
     hosts = {"hosts": [f"unix://{tmp_path / 'valkey.sock'}"]}

@@ -129,7 +129,7 @@ def _are_all_of(name: str, told: list[dict[str, Any]]) -> None:
     of_call = {
         line["event"].get("action", line["message"])
         for line in told
-        if line["gateway"].get("call", {}).get("id") == call_id
+        if line.get("gateway", {}).get("call", {}).get("id") == call_id
         and line["gateway"].get("conversation", {}).get("id") == name
     }
     assert of_call >= {
