@@ -40,6 +40,8 @@ class ActiveFilter(msgspec.Struct, frozen=True, kw_only=True):
     severity: Severity | None = None
     """This or worse."""
     type: str = ""
+    source: str = ""
+    """Exactly this."""
     text: str = ""
     """Part of the source or of what is told."""
     acknowledged: str = ""
@@ -54,6 +56,8 @@ class ActiveFilter(msgspec.Struct, frozen=True, kw_only=True):
             condition &= Q(severity__gte=self.severity)
         if self.type:
             condition &= Q(type=self.type)
+        if self.source:
+            condition &= Q(source=self.source)
         if self.text:
             condition &= Q(source__icontains=self.text) | Q(text__icontains=self.text)
         if self.acknowledged:

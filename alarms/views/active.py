@@ -146,6 +146,7 @@ def _filter(given: Mapping[str, str]) -> journal.ActiveFilter:
     return journal.ActiveFilter(
         severity=wording.severity(given),
         type=wording.one_of(given, "type", CATALOGUE),
+        source=wording.text(given, "source"),
         text=wording.text(given, "q"),
         acknowledged=wording.one_of(given, "acknowledged", ("yes", "no")),
         age=wording.one_of(given, "age", journal.AGES),

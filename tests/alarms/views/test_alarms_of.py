@@ -57,7 +57,12 @@ def test_a_line_leads_to_the_alarms_and_costs_no_query(kind: str, line: str, nam
     for url in PAGES[kind]:
         shown = page(url)
         assert line in shown
-        assert f'id="alarms-of" href="/alarms/?q={kind}%3A{name}"' in shown
+        assert f'id="alarms-of" href="/alarms/?source={kind}%3A{name}"' in shown
+    listed = page(f"/alarms/?source={kind}:{name}")
+    assert f'name="source" value="{kind}:{name}"' in listed
+    rows = listed[listed.index('id="alarm-rows"') :]
+    assert rows.count('name="alarm"') == int(line.split()[0])
+    assert "rasa-2" not in rows
     assert [queries(url) for url in PAGES[kind]] == before
 
 
