@@ -3,8 +3,7 @@
 .PHONY: help run test lint fmt e2e peers docs clean
 
 BIN := .venv/bin
-# A file stays with one process: what its tests share is made once.
-PYTEST := $(BIN)/pytest --dist loadfile --no-loadscope-reorder
+PYTEST := $(BIN)/pytest --no-loadscope-reorder
 ASKED := .asked
 LOGGED := $(CURDIR)/.logged
 # Compiled once and kept: every worker and every process that a test starts reads it back.
@@ -24,7 +23,7 @@ test: ## Run every test, and what asks a server once more on PostgreSQL and Redi
 	$(PYTEST) -n 2 -m pure --cov --cov-report=
 	$(BIN)/python tests/own_coverage.py
 	@rm -rf $(ASKED) $(LOGGED)
-	ASKED=$(ASKED) LOGGED=$(LOGGED) $(PYTEST) -n 3 -m "not pure"
+	ASKED=$(ASKED) LOGGED=$(LOGGED) $(PYTEST) -n 4 -m "not pure"
 	ASKED=$(ASKED) LOGGED=$(LOGGED) $(BIN)/python -m tests.servers $(PYTEST) -n 3 \
 		-m "(db or layer or served) and not (speech or once)"
 	$(BIN)/python tests/both_databases.py $(ASKED)

@@ -35,6 +35,7 @@ from hypothesis import settings as hypothesis_settings
 from bots import net
 from bots.net import Outbound
 from tests import both_databases, databases, own_coverage, planted, servers
+from tests.distribution import END_TO_END, Together
 
 REQUIRE_PEERS = os.environ.get("GATEWAY_REQUIRE_PEERS") == "1"
 """Whether a test that lacks a program of the system fails; otherwise it is skipped."""
@@ -52,7 +53,6 @@ FILE = pytest.StashKey[str]()
 """The file whose tests run."""
 
 WHOLE_CALLS = Path(__file__).parent / "calls" / "channels"
-END_TO_END = Path(__file__).parent / "e2e"
 
 NOT_PURE = ("not pure", "(db or layer or served) and not (speech or once)")
 """How the test command asks for what is not pure."""
@@ -85,6 +85,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return unasked or None
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Together:
+    """See `tests.distribution`."""
+    return Together(config, log)
+
+
 def pytest_sessionfinish() -> None:
     """Leave word of which functions asked the database, see `tests.both_databases`."""
     both_databases.write(connections["default"].vendor)
@@ -94,9 +99,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as ``db`` what asks for the database by a fixture or by pytest-django's own mark.
 
     Whole calls are ``once``: what they leave in the database is written by what is tested apart.
-    End-to-end tests come first: they wait more than they compute, and are the longest files.
+    End-to-end tests come first: they take longest.
     """
-    items.sort(key=lambda item: not item.path.is_relative_to(END_TO_END))
+    items.sort(key=lambda item: not item.nodeid.startswith(END_TO_END))
     for item in items:
         if _asks(item):
             item.add_marker(pytest.mark.db)
