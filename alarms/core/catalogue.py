@@ -18,6 +18,7 @@ _ServiceFails = partial(
     forget_after_s=3600.0,
     severity=Severity.MAJOR,
     count=3,
+    in_a_row_s=900.0,
     clear_after_s=10.0,
 )
 _ServiceFailsOften = partial(_Often, entity="provider", forget_after_s=3600.0)
@@ -113,6 +114,7 @@ VOICE_CHANNEL_FAILURE = AlarmType(
     ),
     count=3,
     window_s=60.0,
+    in_a_row_s=900.0,
     clear_after_s=30.0,
     forget_after_s=3600.0,
 )

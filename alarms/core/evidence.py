@@ -39,13 +39,15 @@ class Key(NamedTuple):
 
 class _Entry:
     __slots__ = (
-        "at", "certain", "detail", "looked", "own", "said_at", "said_severity", "severity",
+        "at", "certain", "detail", "looked", "own", "row", "said_at", "said_severity", "severity",
         "since", "times", "tried_at", "unsaid", "wish",
     )  # fmt: skip
 
     def __init__(self, count: int) -> None:
         self.times: deque[float] = deque(maxlen=min(count, MAX_TIMES))
         self.unsaid = 0
+        self.row = 0
+        """Failures since it worked, or since an alarm was told of."""
         self.certain = False
         self.since: float | None = None
         self.looked = False
@@ -66,10 +68,12 @@ class Evidence:
         self._entries = {name: OrderedDict() for name in policies}
         self._policies = policies
         self._dirty: dict[Key, None] = {}
+        self._failing: dict[Key, None] = {}
+        """What has failed and not worked since, where that is to be known."""
 
     def __contains__(self, key: Key) -> bool:
-        """Whether something about it waits to be reported; safe in any thread."""
-        return key in self._dirty
+        """Whether it would be news that it works; safe in any thread."""
+        return key in self._dirty or key in self._failing
 
     def __len__(self) -> int:
         return sum(map(len, self._entries.values()))
@@ -85,11 +89,15 @@ class Evidence:
 
     def failed(self, key: Key, detail: str, now: float, *, certain: bool = False) -> None:
         """It failed; ``certain``: one failure is enough."""
-        entry = self._marked(key)
-        if entry.times and now - entry.times[-1] > self._policies[key.type].window_s:
+        entry, policy = self._marked(key), self._policies[key.type]
+        together_s = max(policy.window_s, policy.in_a_row_s if entry.row else 0.0)
+        if entry.times and now - entry.times[-1] > together_s:
             entry.unsaid = 0
         entry.times.append(now)
         entry.unsaid += 1
+        entry.row += 1
+        if policy.in_a_row_s and key.source in self._entries[key.type]:
+            self._failing[key] = None
         entry.certain |= certain
         entry.detail, entry.severity, entry.at, entry.wish = detail, None, now, False
 
@@ -105,7 +113,8 @@ class Evidence:
         """It works, or does not hold; ``certain``: whoever says so speaks for all."""
         entry = self._marked(key)
         entry.own = certain or entry.own or entry.since is not None
-        entry.since, entry.looked, entry.wish = None, False, True
+        entry.since, entry.looked, entry.wish, entry.row = None, False, True, 0
+        self._failing.pop(key, None)
 
     def due(self, now: float, clock: datetime, active: Collection[Key]) -> list[Report]:
         """What is worth a report; ``clock`` is the time of day, ``active`` what is an alarm.
@@ -136,6 +145,7 @@ class Evidence:
                 entry.tried_at = now
                 continue
             entry.unsaid = max(0, entry.unsaid - report.count)
+            entry.row = 0
             entry.certain = entry.looked = False
             entry.said_at, entry.said_severity = now, report.severity
 
@@ -150,6 +160,7 @@ class Evidence:
                     key = Key(key.type, others(key.source))
                 else:
                     del entries[oldest.source]
+                    self._failing.pop(oldest, None)
             entry = entries.setdefault(key.source, _Entry(self._policies[key.type].count))
         entries.move_to_end(key.source)
         self._dirty[key] = None
@@ -158,6 +169,7 @@ class Evidence:
     def _forget(self, key: Key) -> None:
         del self._entries[key.type][key.source]
         del self._dirty[key]
+        self._failing.pop(key, None)
 
     def _reports(
         self, key: Key, entry: _Entry, now: float, clock: datetime, *, active: bool
@@ -184,9 +196,13 @@ class Evidence:
             return since_said >= REPEAT_S
         times = entry.times
         # Of very many only the last are remembered: the same rate over a shorter time.
-        window_s = policy.window_s * len(times) / policy.count
-        enough = entry.unsaid >= policy.count and len(times) == times.maxlen
-        return entry.certain or (enough and times[-1] - times[0] <= window_s)
+        share = len(times) / policy.count
+        span_s = times[-1] - times[0] if len(times) == times.maxlen else float("inf")
+        return (
+            entry.certain
+            or (entry.unsaid >= policy.count and span_s <= policy.window_s * share)
+            or (entry.row >= policy.count and span_s <= policy.in_a_row_s * share)
+        )
 
     def _waits(self, entry: _Entry, *, active: bool) -> bool:
         """Whether time alone may make a report due."""

@@ -67,6 +67,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     count: int
     window_s: float
+    in_a_row_s: float
     hold_off_s: float
     clear_after_s: float
     forget_after_s: float
@@ -95,6 +96,7 @@ def policy_of(kind: AlarmType, rule: Customised | None = None) -> Policy:
         text=kind.text,
         count=kind.count,
         window_s=kind.window_s,
+        in_a_row_s=kind.in_a_row_s,
         hold_off_s=kind.hold_off_s,
         clear_after_s=kind.clear_after_s,
         forget_after_s=kind.forget_after_s,
@@ -110,6 +112,8 @@ def policy_of(kind: AlarmType, rule: Customised | None = None) -> Policy:
     }
     return msgspec.structs.replace(
         declared,
+        # Who says within which time failures count means all of them.
+        in_a_row_s=kind.in_a_row_s if rule.window_s is None else 0.0,
         enabled=rule.enabled,
         sources=tuple(rule.sources),
         text=rule.text or kind.text,

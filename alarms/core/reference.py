@@ -63,7 +63,8 @@ def _counts(kind: AlarmType) -> str:
     if kind.hold_off_s:
         return f"when it has held for {kind.hold_off_s:g} s"
     if kind.count > 1:
-        return f"{kind.count} times within {kind.window_s:g} s"
+        row = f", or in a row within {kind.in_a_row_s:g} s" if kind.in_a_row_s else ""
+        return f"{kind.count} times within {kind.window_s:g} s{row}"
     return "at once"
 
 

@@ -34,6 +34,10 @@ def customised(key: Key, **values: object) -> dict[str, Policy]:
     return {**POLICIES, key.type: msgspec.structs.replace(POLICIES[key.type], **values)}
 
 
+BY_WINDOW = customised(STT, in_a_row_s=0.0)
+"""Failures count only when they are close."""
+
+
 class Bench:
     """Evidence with a clock, and whoever writes its reports."""
 
@@ -79,7 +83,8 @@ def test_failures_count_when_there_are_enough_within_the_window(bench: Bench) ->
     assert bench.turn() == []
 
 
-def test_failures_too_far_apart_do_not_count(bench: Bench) -> None:
+def test_failures_too_far_apart_do_not_count() -> None:
+    bench = Bench(BY_WINDOW)
     for _ in range(20):
         bench.fail()
         assert bench.turn() == []
@@ -89,7 +94,8 @@ def test_failures_too_far_apart_do_not_count(bench: Bench) -> None:
     assert bench.turn() == [("on", 22)]
 
 
-def test_a_report_does_not_count_failures_of_long_ago(bench: Bench) -> None:
+def test_a_report_does_not_count_failures_of_long_ago() -> None:
+    bench = Bench(BY_WINDOW)
     bench.fail(2)
     bench.now += 61
     bench.fail(3)
@@ -155,9 +161,8 @@ def test_what_came_in_while_a_report_was_written_is_not_lost(bench: Bench) -> No
     assert bench.turn() == [("on", 2)]
 
 
-def test_a_report_that_could_not_be_written_is_due_again_with_all_that_followed(
-    bench: Bench,
-) -> None:
+def test_a_report_that_could_not_be_written_is_due_again_with_all_that_followed() -> None:
+    bench = Bench(BY_WINDOW)
     bench.fail(3)
     assert [each.count for each in bench.due()] == [3]
     bench.now += 500
@@ -166,7 +171,7 @@ def test_a_report_that_could_not_be_written_is_due_again_with_all_that_followed(
 
 
 def test_of_a_high_threshold_only_the_last_times_are_remembered() -> None:
-    policies = customised(STT, count=3 * MAX_TIMES, window_s=30.0)
+    policies = customised(STT, count=3 * MAX_TIMES, window_s=30.0, in_a_row_s=0.0)
     fast, slow = Bench(policies), Bench(policies)
     for _ in range(3 * MAX_TIMES - 1):
         fast.fail()
@@ -194,6 +199,58 @@ def test_what_nobody_wants_to_know_is_forgotten(rule: dict[str, object]) -> None
     bench.fail(3)
     assert bench.turn() == []
     assert len(bench.evidence) == 0
+
+
+# --- failures in a row ----------------------------------------------------------------------------
+
+
+def test_what_fails_each_time_counts_though_it_is_seldom_used(bench: Bench) -> None:
+    for _ in range(2):
+        bench.fail()
+        assert bench.turn() == []
+        bench.now += 400
+    bench.fail()
+    assert bench.turn() == [("on", 3)]
+
+
+def test_who_worked_in_between_failed_not_in_a_row(bench: Bench) -> None:
+    for _ in range(5):
+        bench.fail(2)
+        assert bench.turn() == []
+        # Nobody waits for it, and it is noticed all the same.
+        assert STT in bench.evidence
+        bench.evidence.over(STT, certain=True)
+        assert bench.turn() == []
+        assert STT not in bench.evidence
+        bench.now += 100
+
+
+def test_a_row_that_took_too_long_does_not_count(bench: Bench) -> None:
+    for _ in range(10):
+        bench.fail()
+        assert bench.turn() == []
+        bench.now += 451
+
+
+def test_a_row_of_many_is_judged_by_the_last_of_them() -> None:
+    policies = customised(STT, count=3 * MAX_TIMES, in_a_row_s=3000.0)
+    bench, slow = Bench(policies), Bench(policies)
+    for each, pause in ((bench, 0.9), (slow, 1.1)):
+        for _ in range(3 * MAX_TIMES):
+            assert each.turn() == []
+            each.fail()
+            each.now += pause
+    assert bench.turn() == [("on", 3 * MAX_TIMES)]
+    assert slow.turn() == []
+
+
+def test_of_what_nobody_tells_apart_any_more_no_row_is_kept() -> None:
+    bench = Bench()
+    for number in range(MAX_SOURCES + 1):
+        bench.fail(key=Key(STT.type, f"provider:{number}"))
+        bench.turn()
+    assert Key(STT.type, "provider:0") not in bench.evidence
+    assert Key(STT.type, "provider:1") in bench.evidence
 
 
 # --- conditions -----------------------------------------------------------------------------------

@@ -28,6 +28,12 @@ def test_a_rule_changes_what_it_names() -> None:
     assert policy.worded("provider:azure-1", "late") == "azure-1!"
 
 
+def test_who_says_within_which_time_failures_count_means_those_in_a_row_as_well() -> None:
+    assert KIND.in_a_row_s > KIND.window_s
+    assert policy_of(KIND, Rule(count=7)).in_a_row_s == KIND.in_a_row_s
+    assert policy_of(KIND, Rule(window_s=8)).in_a_row_s == 0
+
+
 def test_a_rule_wants_to_know_of_some_sources_or_of_none() -> None:
     assert policy_of(KIND).applies("provider:x")
     some = policy_of(KIND, Rule(sources=("azure-*",)))
