@@ -17,10 +17,11 @@ class AlarmType(msgspec.Struct, frozen=True, kw_only=True):
     the runbook, one thing to do each.
 
     It counts when it was told ``count`` times within ``window_s``, or as often within
-    ``in_a_row_s`` without having worked in between (with few calls failures are far apart; 0: that
-    makes no difference); a condition that is watched, when it has held for ``hold_off_s``. It is over when that is told and nothing spoke against it
-    for ``clear_after_s``, and in any case when nobody told anything for ``forget_after_s``; 0:
-    never. ``damping`` says when it comes and goes too often to be over as soon as that.
+    ``in_a_row_s`` without having worked in between (where few call, failures are far apart; 0: that
+    makes no difference); a condition that is watched, when it has held for ``hold_off_s``. It is
+    over when that is told and nothing spoke against it for ``clear_after_s``, and in any case when
+    nobody told anything for ``forget_after_s``; 0: never. ``damping`` says when it comes and goes
+    too often to be over as soon as that.
     """
 
     name: str

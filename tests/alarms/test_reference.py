@@ -20,6 +20,7 @@ def test_every_type_has_its_section_with_everything_that_is_declared() -> None:
 
 def test_thresholds_and_delays_are_told_in_words() -> None:
     page = render()
-    assert "| major | provider | 3 times within 60 s, or in a row within 900 s | after 10 s without, or when nobody" in page
+    counts = "3 times within 60 s, or in a row within 900 s"
+    assert f"| major | provider | {counts} | after 10 s without, or when nobody" in page
     assert "| major | worker | when it has held for 15 s | when it is over |" in page
     assert "- Counts: at once\n" in page
