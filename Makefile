@@ -3,6 +3,7 @@
 .PHONY: help run test lint fmt e2e peers docs clean
 
 BIN := .venv/bin
+# In the order of tests/conftest.py, which has the longest files first.
 PYTEST := $(BIN)/pytest --no-loadscope-reorder
 ASKED := .asked
 LOGGED := $(CURDIR)/.logged

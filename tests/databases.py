@@ -98,10 +98,11 @@ def leave(name: str) -> None:
     with psycopg.connect(server, autocommit=True) as connection:
         while left := connection.execute(f"SELECT state, query {others}", [name]).fetchall():
             if time.monotonic() > deadline:
+                # The run is over: there is no test left that could fail.
                 print(f"{name} was left open by {left}", file=sys.stderr)
                 connection.execute(f"SELECT pg_terminate_backend(pid) {others}", [name])
                 return
-            time.sleep(0.1)
+            time.sleep(0.1)  # the server tells nobody when a connection ends
 
 
 def _create(url: str, name: str, source: str = "") -> str:

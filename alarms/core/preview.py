@@ -42,7 +42,9 @@ def estimate(episodes: Iterable[Episode], *, recorded: Policy, wanted: Policy) -
     for _, times in groupby(kept, key=lambda each: each.source):
         raised += _separate(list(times), wanted.clear_after_s - recorded.clear_after_s)
     stricter = wanted.count > recorded.count
-    shorter = wanted.window_s < recorded.window_s and wanted.count > 1
+    shorter = wanted.count > 1 and (
+        wanted.window_s < recorded.window_s or wanted.in_a_row_s < recorded.in_a_row_s
+    )
     return Estimate(
         raised=raised,
         # A failure that was certain counts alone, however many others it takes.
@@ -85,6 +87,7 @@ def _more_sensitive(recorded: Policy, wanted: Policy) -> bool:
         or not listed_before
         or wanted.count < recorded.count
         or (wanted.window_s > recorded.window_s and wanted.count > 1)
+        or (wanted.in_a_row_s > recorded.in_a_row_s and wanted.count > 1)
         or wanted.hold_off_s < recorded.hold_off_s
         or wanted.clear_after_s < recorded.clear_after_s
     )

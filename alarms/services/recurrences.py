@@ -15,6 +15,7 @@ from alarms.models import Recurrence
 AHEAD = timedelta(seconds=30)
 """What is said to be later than now by more than this was told by a clock that was wrong."""
 KEPT = timedelta(days=1)
+"""What is older matters neither to damping nor to a report that comes late."""
 
 
 def of(
@@ -62,7 +63,6 @@ def remember_cleared(found: Mapping[Key, datetime]) -> None:
     rows = [
         Recurrence(type=key.type, source=key.source, cleared_at=at, last_at=now)
         for key, at in found.items()
-        if at <= now + AHEAD
     ]
     _keep(rows, "cleared_at")
 

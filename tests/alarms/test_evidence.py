@@ -253,6 +253,14 @@ def test_of_what_nobody_tells_apart_any_more_no_row_is_kept() -> None:
     assert Key(STT.type, "provider:1") in bench.evidence
 
 
+def test_of_more_sources_than_are_told_apart_no_row_is_kept_either() -> None:
+    bench = Bench()
+    for number in range(MAX_SOURCES + 1):
+        bench.fail(key=Key(STT.type, f"provider:{number}"))
+    # All of them wait for a report, so the last is one of the others.
+    assert Key(STT.type, f"provider:{MAX_SOURCES}") not in bench.evidence
+
+
 # --- conditions -----------------------------------------------------------------------------------
 
 

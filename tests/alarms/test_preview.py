@@ -44,6 +44,12 @@ def test_another_severity_or_text_changes_nothing() -> None:
     assert judged(episode(), severity=5, text="x") == Estimate(raised=1)
 
 
+def test_without_a_row_there_may_be_fewer_and_with_one_there_may_be_more() -> None:
+    assert judged(episode(), in_a_row_s=0.0) == Estimate(raised=1, fewer=True)
+    without = but(FAILS, in_a_row_s=0.0)
+    assert judged(episode(), recorded=without, in_a_row_s=9.0) == Estimate(raised=1, more=True)
+
+
 def test_switched_off_nothing_is_raised() -> None:
     assert judged(episode(), enabled=False) == Estimate(raised=0)
 

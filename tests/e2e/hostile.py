@@ -37,7 +37,7 @@ NOTICE = UUID("11111111-2222-4333-8444-aaaaaaaaaaaa")
 
 
 def plant() -> None:
-    """One of everything that a page shows, made of `TEXTS`."""
+    """One of everything that a page shows, made of `TEXTS`; a table of rows, and for that long."""
     from django.contrib.auth.models import User
     from django.utils.timezone import now
     from oauth2_provider.models import AccessToken
