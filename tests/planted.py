@@ -29,8 +29,8 @@ _BETWEEN = r"[ ().\-/]{0,2}"
 _NUMBERS = ("1555010", "1555011", "1555012", "1555019", "4930123456", "1202555019", "1202555010")
 PLANTED = re.compile(
     rf"(?i){SECRET}|planted-secret|opensesame|open sesame|{DIGITS}"
-    # A duration or a size may have any digits.
-    r"|(?<!\"duration\":)(?<![\w.])\+?(?:"
+    # A duration or a size may have any digits, and so may the seconds of a time.
+    r"|(?<!\"duration\":)(?<![T ]\d\d:\d\d:)(?<![\w.])\+?(?:"
     + "|".join(_BETWEEN.join(number) for number in _NUMBERS)
     + rf"){_BETWEEN}\d?(?!\d)"
 )
